@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "base/extents.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+namespace remap {
+namespace {
+
+using From = ExtentPool::From;
+
+TEST(ExtentPool, NeighboursJoinAgainWhenGivenBack) {
+    ExtentPool pool;
+    ASSERT_TRUE(pool.give({100, 10}));
+    ASSERT_TRUE(pool.take_exactly({103, 4}));
+    EXPECT_EQ(pool.extents(), 2u);
+    ASSERT_TRUE(pool.give({103, 4}));
+    EXPECT_EQ(pool.extents(), 1u);
+    EXPECT_EQ(pool.free_pages(), 10u);
+}
+
+TEST(ExtentPool, RefusesPagesThatAreFreeAlready) {
+    ExtentPool pool;
+    ASSERT_TRUE(pool.give({100, 10}));
+    EXPECT_FALSE(pool.give({109, 1}));
+    EXPECT_FALSE(pool.give({95, 6}));
+    EXPECT_FALSE(pool.give({0, 0}));
+    EXPECT_FALSE(pool.give({~0ull, 2}));
+    EXPECT_EQ(pool.free_pages(), 10u);
+}
+
+TEST(ExtentPool, TakesFromTheEndThatWasAsked) {
+    ExtentPool pool;
+    ASSERT_TRUE(pool.give({0, 1024}));
+    EXPECT_EQ(pool.take({.count = 4, .from = From::Bottom}), 0u);
+    EXPECT_EQ(pool.take({.count = 4, .from = From::Top}), 1020u);
+    EXPECT_EQ(pool.take({.count = 4, .lowest = 512, .highest = 515, .from = From::Top}), 512u);
+    EXPECT_EQ(pool.take({.count = 1, .lowest = 512, .highest = 515}), std::nullopt);
+}
+
+TEST(ExtentPool, KeepsAlignmentAndBoundary) {
+    for (const From from : {From::Bottom, From::Top}) {
+        ExtentPool pool;
+        ASSERT_TRUE(pool.give({5, 100}));
+        const auto aligned = pool.take({.count = 3, .alignment = 8, .from = from});
+        ASSERT_TRUE(aligned);
+        EXPECT_EQ(*aligned % 8, 0u);
+        const auto bounded = pool.take({.count = 16, .boundary = 16, .from = from});
+        ASSERT_TRUE(bounded);
+        EXPECT_EQ(*bounded / 16, (*bounded + 15) / 16);
+        EXPECT_EQ(pool.take({.count = 17, .boundary = 16, .from = from}), std::nullopt);
+    }
+}
+
+TEST(ExtentPool, ManagesRangesUpToTheLastPageNumber) {
+    ExtentPool pool;
+    ASSERT_TRUE(pool.give({~0ull - 7, 8}));
+    EXPECT_EQ(pool.take({.count = 1, .from = From::Top}), ~0ull);
+    EXPECT_EQ(pool.take({.count = 8}), std::nullopt);
+    EXPECT_EQ(pool.take({.count = 7}), ~0ull - 7);
+}
+
+TEST(ExtentPool, LargestLooksOnlyInsideTheWindow) {
+    ExtentPool pool;
+    ASSERT_TRUE(pool.give({0, 10}));
+    ASSERT_TRUE(pool.give({20, 30}));
+    ASSERT_TRUE(pool.give({60, 30}));
+    EXPECT_EQ(pool.largest(0, 100, From::Bottom).first, 20u);
+    EXPECT_EQ(pool.largest(0, 100, From::Top).first, 60u);
+    EXPECT_EQ(pool.largest(0, 25, From::Top).count, 10u);
+    EXPECT_EQ(pool.largest(10, 19, From::Top).count, 0u);
+    EXPECT_EQ(pool.largest(30, 20, From::Top).count, 0u);
+}
+
+// Against the plainest model there is: a set of page numbers.
+TEST(ExtentPool, AgreesWithASetOfPagesOverARandomHistory) {
+    std::mt19937 random(1);
+    ExtentPool pool;
+    std::set<std::uint64_t> free;
+    std::map<std::uint64_t, std::uint64_t> taken;
+    ASSERT_TRUE(pool.give({1000, 512}));
+    for (std::uint64_t page = 1000; page < 1512; ++page) free.insert(page);
+
+    for (int step = 0; step < 20000; ++step) {
+        if (random() % 2 == 0 && !taken.empty()) {
+            const auto victim = std::next(taken.begin(), random() % taken.size());
+            ASSERT_TRUE(pool.give({victim->first, victim->second}));
+            for (std::uint64_t i = 0; i < victim->second; ++i) free.insert(victim->first + i);
+            taken.erase(victim);
+            continue;
+        }
+        ExtentPool::Request request{.count = 1 + random() % 20,
+                                    .lowest = 990 + random() % 300,
+                                    .highest = 1200 + random() % 400,
+                                    .alignment = 1ull << random() % 4,
+                                    .boundary = random() % 2 ? 0 : 8ull << random() % 3,
+                                    .from = random() % 2 ? From::Bottom : From::Top};
+        std::optional<std::uint64_t> expected;
+        for (std::uint64_t first = 1000; first < 1512; ++first) {
+            bool fits = first % request.alignment == 0 && first >= request.lowest &&
+                        first + request.count - 1 <= request.highest &&
+                        (request.boundary == 0 || first / request.boundary == (first + request.count - 1) / request.boundary);
+            for (std::uint64_t i = 0; fits && i < request.count; ++i) fits = free.count(first + i) != 0;
+            if (fits && (!expected || request.from == From::Top)) expected = first;
+        }
+        ASSERT_EQ(pool.take(request), expected) << "step " << step;
+        if (!expected) continue;
+        for (std::uint64_t i = 0; i < request.count; ++i) free.erase(*expected + i);
+        taken[*expected] = request.count;
+    }
+    EXPECT_EQ(pool.free_pages(), free.size());
+}
+
+}  // namespace
+}  // namespace remap

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The GPU model: registers, a command ring, a copy engine, fences, faults and a scan-out. It sees a bus, never an IOMMU.
+#pragma once
+
+#include "base/address.h"
+#include "hw/gpu/ports.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace remap::gpu {
+
+struct Options {
+    unsigned address_bits = 64;  // the highest address the part can put on the bus is 2^address_bits - 1; 32 to 64
+};
+
+// What the display shows, read at one instant: a rectangle of 32-bit pixels 0x00RRGGBB in VRAM.
+struct Scanout {
+    bool enabled = false;
+    std::uint64_t offset = 0;   // bytes into VRAM
+    std::uint32_t width = 0;    // pixels
+    std::uint32_t height = 0;   // lines
+    std::uint32_t stride = 0;   // bytes from line to line
+};
+
+// Threads: registers may be accessed from any thread; run() from one thread at a time. Ports and VRAM outlive the
+// object.
+class Gpu {
+public:
+    static constexpr std::uint64_t register_window = 64 * 1024;  // bytes, the size of the register BAR
+    static constexpr unsigned interrupt_vectors = 4;
+
+    // `vram` is the device's own memory, also visible to the CPU through a BAR.
+    Gpu(const Options& options, std::span<std::byte> vram, BusPort& bus, HostPort& host);
+    ~Gpu();
+    Gpu(const Gpu&) = delete;
+    Gpu& operator=(const Gpu&) = delete;
+
+    // Register access of `bytes` (4 or 8; 8 at an 8-aligned offset). Others read as zero and write nothing.
+    std::uint64_t read(std::uint64_t offset, unsigned bytes);
+    void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
+
+    // Executes what the ring holds, up to a bounded amount of work (so that the caller can see to stopping). True if
+    // more is waiting. Never blocks on anything but the bus port.
+    bool run();
+
+    // The state of power-on. The caller sees to it that run() is not in progress. VRAM keeps its content.
+    void reset();
+
+    // A scan-out that does not lie wholly in VRAM is reported as not enabled.
+    Scanout scanout() const;
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace remap::gpu

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// What the GPU model needs from the machine around it.
+#pragma once
+
+#include "base/address.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace remap::gpu {
+
+// The GPU's side of the bus. Addresses are what the device puts on it; who translates them is not the GPU's business.
+// An access may cross pages. False: some part was refused, and bytes before it may have been transferred. Called on the
+// engine thread without any lock of the model held.
+class BusPort {
+public:
+    virtual bool read(LogicalAddress from, void* to, std::size_t bytes) = 0;
+    virtual bool write(LogicalAddress to, const void* from, std::size_t bytes) = 0;
+
+protected:
+    ~BusPort() = default;
+};
+
+// Calls out of the model. Both may be made on any thread, without any lock of the model held, and must not block.
+class HostPort {
+public:
+    // There is work: someone has to call Gpu::run soon, on a thread of its own.
+    virtual void work_available() = 0;
+
+    // Sends the MSI-X message of a vector (0 to interrupt_vectors - 1).
+    virtual void interrupt(unsigned vector) = 0;
+
+protected:
+    ~HostPort() = default;
+};
+
+}  // namespace remap::gpu
