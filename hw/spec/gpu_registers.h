@@ -109,7 +109,7 @@ struct InterruptStatus {
     static constexpr std::uint64_t offset = 0x060;
     using Fence = Flag<0>;      // a fence packet with the Interrupt flag completed
     using Fault = Flag<1>;      // the engine halted
-    using RingError = Flag<2>;  // a bad tail was written, or the ring was enabled with a bad size
+    using RingError = Flag<2>;  // a bad tail was written, or a bad ring (size, reach) was to be enabled
     using Software = Flag<3>;   // raised by InterruptRaise
     static constexpr std::uint32_t all = 0xf;
 };

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "hw/gpu/engine.h"
+
+#include "hw/gpu/packet_check.h"
+
+#include <algorithm>
+
+namespace remap::gpu {
+
+using namespace spec;
+
+void tell(HostPort& host, const Actions& actions) {
+    for (unsigned vector = 0; vector < vectors; ++vector)
+        if ((actions.messages >> vector & 1) != 0) host.interrupt(vector);
+    if (actions.work) host.work_available();
+}
+
+bool Engine::run() {
+    Budget budget;
+    while (budget.bytes != 0) {
+        if (!busy_) {
+            if (budget.packets == 0 || !begin_next()) break;
+            --budget.packets;
+        }
+        if (busy_) transfer(budget);
+    }
+    return registers_.next().has_value();
+}
+
+// Takes the packet at the head up. False when there is none.
+bool Engine::begin_next() {
+    const auto order = registers_.next();
+    if (!order) return false;
+    order_ = *order;
+    opcode_ = 0;
+    Packet packet;
+    if (memory_.read(system_memory(order_.address.value), &packet, sizeof packet))
+        halt({FaultCause::RingUnreadable, order_.address.value});
+    else
+        begin(packet);
+    return true;
+}
+
+void Engine::begin(const Packet& packet) {
+    opcode_ = packet.opcode;
+    if (const FaultCause cause = check_form(packet); cause != FaultCause::None)
+        return halt({cause, order_.address.value});
+    switch (static_cast<Opcode>(packet.opcode)) {
+        case Opcode::Nop:
+            return registers_.complete(order_);
+        case Opcode::Fence:
+            return execute_fence(packet);
+        default:
+            return begin_transfer(packet);
+    }
+}
+
+void Engine::begin_transfer(const Packet& packet) {
+    const auto shape = shape_of(packet, memory_);
+    if (!shape) return halt(shape.error());
+    transfer_.start(*shape);
+    busy_ = true;
+}
+
+// Goes on with the transfer until it is done, faults, was abandoned by software, or the budget is used up.
+void Engine::transfer(Budget& budget) {
+    std::uint64_t moved = 0;
+    Fault fault;
+    while (budget.bytes != 0 && !transfer_.done() && !fault && registers_.is_current(order_)) {
+        const Transfer::Piece piece = transfer_.step(memory_);
+        moved += piece.bytes;
+        fault = piece.fault;
+        budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
+    }
+    registers_.count_bytes(order_, moved);
+    busy_ = !fault && !transfer_.done() && registers_.is_current(order_);
+    if (fault)
+        halt(fault);
+    else if (transfer_.done())
+        registers_.complete(order_);
+}
+
+void Engine::execute_fence(const Packet& packet) {
+    const Place to = destination_of(packet);
+    if (const Fault fault = memory_.check(to, sizeof packet.value)) return halt(fault);
+    if (!registers_.is_current(order_)) return;
+    if (const Fault fault = memory_.write_fence(to, packet.value)) return halt(fault);
+    tell(host_, registers_.complete_fence(order_, packet.value, PacketFlags::Interrupt::get(packet.flags)));
+}
+
+void Engine::halt(const Fault& fault) {
+    busy_ = false;
+    tell(host_, registers_.halt(order_, opcode_, fault));
+}
+
+}  // namespace remap::gpu

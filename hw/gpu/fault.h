@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Why a packet could not be executed, as it goes into the fault report.
+#pragma once
+
+#include "hw/spec/gpu_registers.h"
+
+#include <cstdint>
+
+namespace remap::gpu {
+
+struct Fault {
+    spec::FaultCause cause = spec::FaultCause::None;
+    std::uint64_t address = 0;  // what it is depends on the cause, see spec::FaultCause
+
+    explicit operator bool() const { return cause != spec::FaultCause::None; }
+};
+
+}  // namespace remap::gpu

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The two memories that a packet can name, and how far the part reaches in each.
+#pragma once
+
+#include "base/bits.h"
+#include "hw/gpu/fault.h"
+#include "hw/gpu/ports.h"
+#include "hw/spec/gpu_packets.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace remap::gpu {
+
+class Memory {
+public:
+    Memory(std::span<std::byte> vram, BusPort& bus, unsigned address_bits)
+        : vram_(vram), bus_(bus), highest_(low_bits(address_bits)) {}
+
+    // Whether `bytes` (at least 1) from `first` lie within reach.
+    Fault check(spec::Place first, std::uint64_t bytes) const;
+
+    // The rest takes places that were checked. An access to system memory must lie in one 4 KiB page, the unit in which
+    // the bus refuses, so that the fault names the page exactly.
+    Fault copy(spec::Place to, spec::Place from, std::size_t bytes);
+    Fault read(spec::Place from, void* to, std::size_t bytes);
+    Fault write(spec::Place to, const void* from, std::size_t bytes);
+
+    // Writes a fence value in one piece, behind everything written before. `to` is a multiple of 8.
+    Fault write_fence(spec::Place to, std::uint64_t value);
+
+private:
+    std::byte* vram_at(spec::Place place) const { return vram_.data() + place.address; }
+
+    std::span<std::byte> vram_;
+    BusPort& bus_;
+    std::uint64_t highest_;  // address the part can put on the bus
+};
+
+}  // namespace remap::gpu

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "hw/gpu/packet_check.h"
+
+namespace remap::gpu {
+
+using namespace spec;
+
+namespace {
+
+// The flags and fields that an opcode uses.
+struct Use {
+    std::uint64_t flags = 0;
+    bool pattern = false, destination = false, source = false, length = false, rect = false, value = false;
+};
+
+constexpr Use unknown_opcode{.flags = ~std::uint64_t{0}};
+
+constexpr Use use_of(std::uint16_t opcode) {
+    constexpr std::uint64_t to = PacketFlags::DestinationInVram::mask;
+    constexpr std::uint64_t from = PacketFlags::SourceInVram::mask;
+    switch (static_cast<Opcode>(opcode)) {
+        case Opcode::Nop:
+            return {};
+        case Opcode::Fill:
+            return {.flags = to, .pattern = true, .destination = true, .length = true};
+        case Opcode::Copy:
+            return {.flags = to | from, .destination = true, .source = true, .length = true};
+        case Opcode::FillRect:
+            return {.flags = to, .pattern = true, .destination = true, .rect = true};
+        case Opcode::CopyRect:
+            return {.flags = to | from, .destination = true, .source = true, .rect = true};
+        case Opcode::Fence:
+            return {.flags = to | PacketFlags::Interrupt::mask, .destination = true, .value = true};
+    }
+    return unknown_opcode;
+}
+
+bool unused_are_zero(const Packet& packet, const Use& use) {
+    return (packet.flags & ~use.flags) == 0 && (use.pattern || packet.pattern == 0) &&
+           (use.destination || packet.destination == 0) && (use.source || packet.source == 0) &&
+           (use.length || packet.length == 0) && (use.value || packet.value == 0) &&
+           (use.rect || (packet.destination_pitch == 0 && packet.width == 0 && packet.lines == 0)) &&
+           ((use.rect && use.source) || packet.source_pitch == 0);
+}
+
+bool rect_is_good(const Packet& packet, const Use& use) {
+    if (std::uint64_t{packet.width} * packet.lines > max_length) return false;
+    if (packet.lines <= 1) return true;
+    return packet.destination_pitch >= packet.width && (!use.source || packet.source_pitch >= packet.width);
+}
+
+// The bytes that a surface covers from its first to its last, if they fit 64 bits. Not empty.
+bool covered(std::uint64_t pitch, const TransferShape& shape, std::uint64_t& bytes) {
+    return !__builtin_mul_overflow(pitch, std::uint64_t{shape.lines - 1}, &bytes) &&
+           !__builtin_add_overflow(bytes, shape.width, &bytes);
+}
+
+Fault check_surface(const Surface& surface, const TransferShape& shape, const Memory& memory) {
+    std::uint64_t bytes = 0;
+    if (covered(surface.pitch, shape, bytes)) return memory.check(surface.place, bytes);
+    const bool system = surface.place.space == Space::System;
+    return {system ? FaultCause::OutOfReach : FaultCause::VramOutOfRange, surface.place.address};
+}
+
+Place source_of(const Packet& packet) {
+    return {PacketFlags::SourceInVram::get(packet.flags) ? Space::Vram : Space::System, packet.source};
+}
+
+}  // namespace
+
+Place destination_of(const Packet& packet) {
+    return {PacketFlags::DestinationInVram::get(packet.flags) ? Space::Vram : Space::System, packet.destination};
+}
+
+FaultCause check_form(const Packet& packet) {
+    const Use use = use_of(packet.opcode);
+    if (use.flags == unknown_opcode.flags) return FaultCause::BadOpcode;
+    const bool good = unused_are_zero(packet, use) && packet.length <= max_length && rect_is_good(packet, use) &&
+                      (!use.value || packet.destination % sizeof packet.value == 0);
+    return good ? FaultCause::None : FaultCause::BadPacket;
+}
+
+Result<TransferShape, Fault> shape_of(const Packet& packet, const Memory& memory) {
+    const Use use = use_of(packet.opcode);
+    const TransferShape shape{.destination = {destination_of(packet), packet.destination_pitch},
+                              .source = {source_of(packet), packet.source_pitch},
+                              .width = use.rect ? packet.width : packet.length,
+                              .lines = use.rect ? packet.lines : 1,
+                              .pattern = packet.pattern,
+                              .copies = use.source};
+    if (shape.empty()) return shape;
+    if (const Fault fault = check_surface(shape.destination, shape, memory)) return Failure{fault};
+    if (!shape.copies) return shape;
+    if (const Fault fault = check_surface(shape.source, shape, memory)) return Failure{fault};
+    return shape;
+}
+
+}  // namespace remap::gpu

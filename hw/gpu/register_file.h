@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// The registers, with the state of the ring and of the engine in them. Software accesses them from any thread while the
+// engine takes its orders here and reports back; one lock makes each call atomic, and no call leaves this class.
+#pragma once
+
+#include "hw/gpu/fault.h"
+#include "hw/gpu/gpu.h"
+#include "hw/gpu/interrupts.h"
+#include "hw/gpu/scanout.h"
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+namespace remap::gpu {
+
+// What the caller has to tell the host, now that the lock is dropped.
+struct Actions {
+    std::uint32_t messages = 0;  // bit n: send the message of vector n
+    bool work = false;           // the ring has become worth a look
+};
+
+// A ring entry to execute.
+struct Order {
+    std::uint64_t generation = 0;
+    std::uint32_t entry = 0;
+    LogicalAddress address;  // of the entry
+};
+
+class RegisterFile {
+public:
+    RegisterFile(unsigned address_bits, std::uint64_t vram_bytes);
+
+    // Software's side.
+    std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
+    Actions write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
+    void reset();
+    Scanout scanout() const;
+
+    // The engine's side. The entry at the head, if the engine is to execute it now.
+    std::optional<Order> next() const;
+
+    // False once the ring was reset or disabled after the order was given: it is void then, and so are reports on it.
+    bool is_current(const Order& order) const {
+        return generation_.load(std::memory_order_acquire) == order.generation;
+    }
+
+    void count_bytes(const Order& order, std::uint64_t bytes);
+
+    // The entry at the head is done.
+    void complete(const Order& order);
+
+    // It is done, and was a fence.
+    Actions complete_fence(const Order& order, std::uint64_t value, bool interrupt);
+
+    // It cannot be done; the engine halts.
+    Actions halt(const Order& order, std::uint16_t opcode, const Fault& fault);
+
+private:
+    // What a reset by software takes back to power-on.
+    struct EngineState {
+        bool enabled = false;
+        bool halted = false;
+        std::uint32_t head = 0;
+        std::uint32_t tail = 0;
+        std::uint64_t completed_fence = 0;
+        std::uint32_t fault_status = 0;
+        std::uint32_t fault_entry = 0;
+        std::uint64_t fault_address = 0;
+        std::uint64_t packets = 0;
+        std::uint64_t bytes = 0;
+    };
+
+    std::uint32_t read_half(std::uint64_t offset) const;
+    std::uint32_t read_status() const;
+    Actions write_half(std::uint64_t offset, std::uint32_t value);
+    Actions write_control(std::uint32_t value);
+    Actions write_tail(std::uint32_t value);
+    void acknowledge_fault(std::uint32_t value);
+    void reset_engine();
+    bool ring_is_valid() const;
+    void enable();
+    void disable();
+    bool resume();
+    void void_orders() { generation_.fetch_add(1, std::memory_order_acq_rel); }
+    void advance();
+    bool runnable() const;
+    std::uint32_t entries() const { return std::uint32_t{1} << log2_entries_; }
+
+    const std::uint64_t capability_;
+    const std::uint64_t vram_bytes_;
+
+    mutable std::mutex lock_;
+    std::atomic<std::uint64_t> generation_ = 0;  // changed under the lock, read without it
+    std::uint64_t ring_base_ = 0;
+    std::uint32_t log2_entries_ = 0;
+    EngineState engine_;
+    Interrupts interrupts_;
+    ScanoutRegisters scanout_;
+};
+
+}  // namespace remap::gpu
