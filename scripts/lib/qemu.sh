@@ -2,20 +2,17 @@
 # QEMU with our devices: Debian's source package plus the overlay in hw/qemu. Needs say.sh and packages.sh.
 #
 # The cache (outside the tree) holds, each made complete under another name first and then moved into place:
-#   source-VERSION/         QEMU's source as Debian has it, patches applied
-#   build-VERSION-HASH/     a tree of that source with our overlay, and in build/ all its objects
-# HASH covers the overlay and the C interface it is compiled against. The device models themselves come from this
-# tree's build as one static library, and meson relinks QEMU whenever they change (scripts/link-qemu).
+#   source-VERSION/   QEMU's source as Debian has it, patches applied
+#   tree-KEY/         a copy of it with our overlay, configured, and with its objects; KEY covers version and options
+# The overlay and the device models (one static library of this tree's build) are laid into tree-KEY whenever they
+# change, and ninja there redoes what depends on them: a change of a model costs a link, one of the glue three files.
+# Several checkouts may share the cache; a lock keeps them apart, and each takes its own copy of the program.
 
 CACHE=${REMAPLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/remaplab}
 QEMU_SERIES=10.0
 QEMU_SUITE=trixie
 QEMU_CONFIGURE="--target-list=x86_64-softmmu --without-default-features --enable-tcg --enable-kvm --enable-plugins
     --enable-pixman --enable-png --disable-docs --disable-install-blobs --disable-download"
-
-overlay_hash() {
-    { echo "$QEMU_CONFIGURE"; cat "$ROOT"/hw/qemu/* "$ROOT"/hw/capi/*.h; } | sha256sum | cut -c1-16
-}
 
 # unpack_qemu_source DIR: Debian's newest QEMU of the series, unpacked in DIR/qemu.
 unpack_qemu_source() {
@@ -59,19 +56,35 @@ find_qemu_source() {
     QEMU_KEY=$(cat "$QEMU_TREE/VERSION")
 }
 
-# lay_overlay TREE: adds our files to a QEMU tree and the two build hooks that make QEMU read them.
+# put FILE DIR: copies the file if it differs from the one there, so that ninja sees only what changed.
+put() {
+    cmp -s "$1" "$2/$(basename "$1")" || cp "$1" "$2/"
+}
+
+# lay_overlay TREE MODELS: our files, the models, and the two build hooks that make QEMU read them.
 lay_overlay() {
-    mkdir -p "$1/hw/remaplab"
-    cp "$ROOT"/hw/qemu/* "$ROOT"/hw/capi/*.h "$1/hw/remaplab/"
+    local file
+    mkdir -p "$1/hw/remaplab" "$1/models"
+    for file in "$1"/hw/remaplab/*; do
+        [ -e "$ROOT/hw/qemu/${file##*/}" ] || [ -e "$ROOT/hw/capi/${file##*/}" ] || rm -f "$file"
+    done
+    for file in "$ROOT"/hw/qemu/* "$ROOT"/hw/capi/*.h; do put "$file" "$1/hw/remaplab"; done
+    put "$2" "$1/models"
     grep -q remaplab "$1/hw/meson.build" || echo "subdir('remaplab')" >>"$1/hw/meson.build"
     grep -q remaplab "$1/hw/Kconfig" || echo "source remaplab/Kconfig" >>"$1/hw/Kconfig"
 }
 
 copy_and_configure() {
-    cp -a "$QEMU_TREE" "$1" && rm -rf "$1/build" && lay_overlay "$1" && mkdir "$1/build" && mkdir "$1/models" &&
-        cp "$2" "$1/models/libremap-models.a" &&
+    rm -rf "$1.new" && mkdir "$1.new" && tar -C "$QEMU_TREE" --exclude=./build --exclude=./.git -cf - . | tar -C "$1.new" -xf - &&
+        mkdir "$1.new/build" && lay_overlay "$1.new" "$2" && rm -rf "$1" && mv "$1.new" "$1" &&
         # shellcheck disable=SC2086
-        (cd "$1/build" && ../configure --python=/usr/bin/python3 $QEMU_CONFIGURE)
+        (cd "$1/build" && ../configure --python=/usr/bin/python3 $QEMU_CONFIGURE) && touch "$1/configured"
+}
+
+# A user's tree is taken over again each time, for it may have changed.
+refresh_user_tree() {
+    tar -C "$QEMU_TREE" --exclude=./build --exclude=./.git --exclude=./hw/meson.build --exclude=./hw/Kconfig -cf - . |
+        tar -C "$1" --keep-newer-files --warning=none -xf -
 }
 
 compile_qemu() {
@@ -79,27 +92,26 @@ compile_qemu() {
     ninja -C "$1/build" qemu-system-x86_64 | ninja_progress
 }
 
-# build_qemu MODELS: sets QEMU_BUILD to a QEMU tree with our devices, built (first with the library MODELS).
-build_qemu() {
-    find_qemu_source
-    QEMU_BUILD=$CACHE/build-$QEMU_KEY-$(overlay_hash)
-    [ -x "$QEMU_BUILD/build/qemu-system-x86_64" ] && [ -z "${QEMU_SOURCE:-}" ] && return
+# with_qemu_lock COMMAND...: one checkout at a time works in the cache.
+with_qemu_lock() {
     mkdir -p "$CACHE"
     exec 9>"$CACHE/lock"
     flock 9
-    if [ -n "${QEMU_SOURCE:-}" ] && [ -f "$QEMU_BUILD/ready" ]; then
-        step "Taking over what changed in $QEMU_TREE" refresh_user_tree
-    elif [ ! -f "$QEMU_BUILD/ready" ]; then
-        rm -rf "$QEMU_BUILD"
-        step "Configuring QEMU $(cat "$QEMU_TREE/VERSION") with our devices" copy_and_configure "$QEMU_BUILD" "$1"
-        touch "$QEMU_BUILD/ready"
-    fi
-    step "Compiling QEMU (about five minutes on two cores the first time)" compile_qemu "$QEMU_BUILD"
-    flock -u 9
+    "$@"
     exec 9>&-
 }
 
-refresh_user_tree() {
-    tar -C "$QEMU_TREE" --exclude=./build --exclude=./.git -cf - . | tar -C "$QEMU_BUILD" --keep-newer-files -xf - 2>/dev/null
-    lay_overlay "$QEMU_BUILD"
+# prepare_qemu MODELS: makes sure that there is a configured and compiled tree; sets QEMU_BUILD to it.
+prepare_qemu() {
+    find_qemu_source
+    QEMU_BUILD=$CACHE/tree-$QEMU_KEY-$(echo "$QEMU_CONFIGURE" | sha256sum | cut -c1-8)
+    if [ ! -f "$QEMU_BUILD/configured" ]; then
+        step "Configuring QEMU $(cat "$QEMU_TREE/VERSION") with our devices" copy_and_configure "$QEMU_BUILD" "$1"
+    elif [ -n "${QEMU_SOURCE:-}" ]; then
+        step "Taking over what changed in $QEMU_TREE" refresh_user_tree "$QEMU_BUILD"
+    fi
+    lay_overlay "$QEMU_BUILD" "$1"
+    [ -x "$QEMU_BUILD/build/qemu-system-x86_64" ] && return
+    STEP_ADVICE="If the overlay in hw/qemu was not changed, remove $QEMU_BUILD and run the script again." \
+        step "Compiling QEMU (two to six minutes on two cores, the first time only)" compile_qemu "$QEMU_BUILD"
 }

@@ -35,7 +35,11 @@ ninja_progress() {
          match($0, /^\[[0-9]+\/[0-9]+\]/) {
              split(substr($0, 2, RLENGTH - 2), n, "/")
              tenth = int(10 * n[1] / n[2])
-             if (n[2] > 50 && tenth > last) { printf "    %3d %%  (%d of %d)\n", 10 * tenth, n[1], n[2] > "/dev/fd/3"; fflush("/dev/fd/3"); last = tenth }
+             if (n[2] > 50 && tenth > last) {
+                 printf "    %3d %%  (%d of %d)\n", 10 * tenth, n[1], n[2] | "cat >&3"
+                 fflush("cat >&3")
+                 last = tenth
+             }
          }'
 }
 

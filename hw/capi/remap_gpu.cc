@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "hw/capi/remap_gpu.h"
+
+#include "hw/gpu/gpu.h"
+#include "hw/spec/gpu_registers.h"
+
+#include <new>
+
+namespace {
+
+using namespace remap;
+
+struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
+    CallbackPorts(const RemapGpuOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
+
+    bool read(LogicalAddress from, void* to, std::size_t bytes) override {
+        return ops.read(opaque, from.value, to, bytes);
+    }
+    bool write(LogicalAddress to, const void* from, std::size_t bytes) override {
+        return ops.write(opaque, to.value, from, bytes);
+    }
+    void work_available() override { ops.work_available(opaque); }
+    void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
+
+    const RemapGpuOps& ops;
+    void* opaque;
+};
+
+}  // namespace
+
+struct RemapGpu {
+    RemapGpu(unsigned address_bits, std::span<std::byte> vram, const RemapGpuOps& ops, void* opaque)
+        : ports(ops, opaque), model({.address_bits = address_bits}, vram, ports, ports) {}
+
+    CallbackPorts ports;
+    gpu::Gpu model;
+};
+
+RemapGpuIdentity remap_gpu_identity(void) {
+    return {.vendor = gpu::spec::pci::vendor,
+            .device = gpu::spec::pci::device,
+            .pci_class = gpu::spec::pci::device_class,
+            .revision = gpu::spec::pci::revision,
+            .register_window = gpu::spec::pci::register_bar_size,
+            .vectors = gpu::spec::vectors};
+}
+
+RemapGpu* remap_gpu_new(unsigned address_bits, void* vram, uint64_t vram_bytes, const RemapGpuOps* ops, void* opaque) {
+    if (address_bits < 32 || address_bits > 64) return nullptr;
+    return new (std::nothrow) RemapGpu(address_bits, {static_cast<std::byte*>(vram), vram_bytes}, *ops, opaque);
+}
+
+void remap_gpu_free(RemapGpu* gpu) { delete gpu; }
+
+void remap_gpu_reset(RemapGpu* gpu) { gpu->model.reset(); }
+
+uint64_t remap_gpu_read(RemapGpu* gpu, uint64_t offset, unsigned bytes) { return gpu->model.read(offset, bytes); }
+
+void remap_gpu_write(RemapGpu* gpu, uint64_t offset, uint64_t value, unsigned bytes) {
+    gpu->model.write(offset, value, bytes);
+}
+
+bool remap_gpu_run(RemapGpu* gpu) { return gpu->model.run(); }
+
+RemapGpuScanout remap_gpu_scanout(RemapGpu* gpu) {
+    const gpu::Scanout scanout = gpu->model.scanout();
+    return {.enabled = scanout.enabled,
+            .offset = scanout.offset,
+            .width = scanout.width,
+            .height = scanout.height,
+            .stride = scanout.stride};
+}

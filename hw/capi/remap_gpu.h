@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The GPU model for C. See hw/gpu/gpu.h for what each call does and on which thread it may be made.
+ */
+#ifndef REMAP_GPU_H
+#define REMAP_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct RemapGpu RemapGpu;
+
+typedef struct RemapGpuOps {
+    /* The bus, on the engine thread, no lock held. False: refused. */
+    bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
+    bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
+    /* On any thread, no lock held; must not block. */
+    void (*work_available)(void *opaque);
+    void (*interrupt)(void *opaque, unsigned vector);
+} RemapGpuOps;
+
+typedef struct RemapGpuScanout {
+    bool enabled;
+    uint64_t offset; /* bytes into VRAM */
+    uint32_t width;  /* pixels */
+    uint32_t height; /* lines */
+    uint32_t stride; /* bytes */
+} RemapGpuScanout;
+
+/* What the part tells about itself in PCI configuration space and in its BARs. */
+typedef struct RemapGpuIdentity {
+    uint16_t vendor;
+    uint16_t device;
+    uint16_t pci_class;
+    uint8_t revision;
+    uint64_t register_window; /* bytes, BAR 0 */
+    unsigned vectors;         /* MSI-X */
+} RemapGpuIdentity;
+
+RemapGpuIdentity remap_gpu_identity(void);
+
+/* Null when address_bits is not 32 to 64. `ops` and `vram` must outlive the object. */
+RemapGpu *remap_gpu_new(unsigned address_bits, void *vram, uint64_t vram_bytes, const RemapGpuOps *ops, void *opaque);
+void remap_gpu_free(RemapGpu *gpu);
+void remap_gpu_reset(RemapGpu *gpu);
+
+uint64_t remap_gpu_read(RemapGpu *gpu, uint64_t offset, unsigned bytes);
+void remap_gpu_write(RemapGpu *gpu, uint64_t offset, uint64_t value, unsigned bytes);
+bool remap_gpu_run(RemapGpu *gpu);
+RemapGpuScanout remap_gpu_scanout(RemapGpu *gpu);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

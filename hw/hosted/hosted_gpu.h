@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// A GPU of the hosted machine: the model, its VRAM, and the thread its engine works on.
+#pragma once
+
+#include "hw/gpu/gpu.h"
+#include "hw/hosted/machine.h"
+
+#include <array>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace remap::hosted {
+
+class HostedGpu final : gpu::BusPort, gpu::HostPort {
+public:
+    // Made by Machine::add_gpu, which checks the options.
+    HostedGpu(Machine& machine, const GpuOptions& options);
+    ~HostedGpu();
+    HostedGpu(const HostedGpu&) = delete;
+    HostedGpu& operator=(const HostedGpu&) = delete;
+
+    // Registers and VRAM as the CPU sees them.
+    gpu::Gpu& registers() { return model_; }
+    std::span<std::byte> vram() { return vram_; }
+
+    std::uint16_t source_id() const { return source_id_; }
+
+    // Interrupt messages of a vector so far.
+    unsigned interrupts(unsigned vector) const { return counts_.at(vector).load(); }
+
+    // The power-on state, when the engine is between two pieces of work.
+    void reset();
+
+private:
+    bool read(LogicalAddress from, void* to, std::size_t bytes) override;
+    bool write(LogicalAddress to, const void* from, std::size_t bytes) override;
+    void work_available() override;
+    void interrupt(unsigned vector) override;
+    void run(std::stop_token stop);
+
+    Machine& machine_;
+    std::uint16_t source_id_;
+    std::vector<std::byte> vram_;
+    gpu::Gpu model_;
+    std::array<std::atomic<unsigned>, gpu::Gpu::interrupt_vectors> counts_{};
+
+    std::mutex working_;  // held while the engine does a piece of work
+    std::mutex lock_;
+    std::condition_variable_any wake_;
+    bool pending_ = false;
+    std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace remap::hosted

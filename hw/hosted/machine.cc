@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "hw/hosted/machine.h"
+
+#include "hw/hosted/hosted_gpu.h"
+
+#include <algorithm>
+
+namespace remap::hosted {
+
+Result<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptions& options) {
+    const unsigned width = options.iommu_options.address_width;
+    if (options.iommu && width != 39 && width != 48) {
+        return Failure{"an IOMMU of " + std::to_string(width) + " bits is not modelled; 39 and 48 are"};
+    }
+    auto memory = Memory::create(options.memory_name, options.memory);
+    if (!memory) return Failure{memory.error()};
+    std::unique_ptr<Machine> machine(new Machine(std::move(*memory)));
+    if (options.iommu) machine->iommu_.reset(new iommu::Iommu(options.iommu_options, *machine, *machine));
+    return machine;
+}
+
+Machine::~Machine() { gpus_.clear(); }
+
+HostedGpu* Machine::add_gpu(const GpuOptions& options) {
+    if (options.address_bits < 32 || options.address_bits > 64 || options.vram_bytes == 0) return nullptr;
+    return gpus_.emplace_back(std::make_unique<HostedGpu>(*this, options)).get();
+}
+
+namespace {
+
+// Makes an access in parts that each lie in one page, which is what one translation answers for.
+template <typename Part>
+bool by_page(LogicalAddress start, std::size_t bytes, Part part) {
+    for (std::size_t done = 0; done < bytes;) {
+        const LogicalAddress at = start + done;
+        const std::size_t here = std::min<std::size_t>(bytes - done, page_size - at.page_offset());
+        if (!part(at, done, here)) return false;
+        done += here;
+    }
+    return true;
+}
+
+std::optional<PhysicalAddress> translated(iommu::Iommu* iommu, std::uint16_t source, LogicalAddress at,
+                                          iommu::Access access) {
+    if (iommu == nullptr) return PhysicalAddress{at.value};
+    const iommu::Translation translation = iommu->translate({source}, at, access);
+    return translation.allowed ? std::optional(translation.address) : std::nullopt;
+}
+
+}  // namespace
+
+bool Machine::dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes) {
+    return by_page(from, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
+        const auto physical = translated(iommu_.get(), source, at, iommu::Access::Read);
+        return physical && memory_->read(*physical, static_cast<std::byte*>(to) + position, count);
+    });
+}
+
+bool Machine::dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes) {
+    return by_page(to, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
+        const auto physical = translated(iommu_.get(), source, at, iommu::Access::Write);
+        return physical && memory_->write(*physical, static_cast<const std::byte*>(from) + position, count);
+    });
+}
+
+bool Machine::read(PhysicalAddress from, void* to, std::size_t bytes) { return memory_->read(from, to, bytes); }
+
+bool Machine::write(PhysicalAddress to, const void* from, std::size_t bytes) { return memory_->write(to, from, bytes); }
+
+void Machine::send(iommu::InterruptSource source, iommu::InterruptMessage message) {
+    if (on_iommu_interrupt) on_iommu_interrupt(source, message);
+}
+
+}  // namespace remap::hosted

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// The hosted machine: shared memory as RAM, the IOMMU engine and GPUs, in this process.
+#pragma once
+
+#include "base/address.h"
+#include "base/result.h"
+#include "hw/gpu/gpu.h"
+#include "hw/hosted/memory.h"
+#include "iommu/engine/iommu.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace remap::hosted {
+
+class HostedGpu;
+
+struct MachineOptions {
+    std::string memory_name;  // of the shared memory; empty: a unique one
+    // By default 256 MiB at 0 and 256 MiB from 1 TiB up, as a large machine has some of its memory there.
+    std::vector<MemoryRange> memory = {{{0}, 65536}, {{std::uint64_t{1} << 28}, 65536}};
+    bool iommu = true;
+    iommu::Options iommu_options;
+};
+
+struct GpuOptions {
+    std::uint64_t vram_bytes = 16 * 1024 * 1024;
+    unsigned address_bits = 40;
+    std::uint16_t source_id = 0x0010;  // bus 0, device 2, function 0
+};
+
+class Machine final : iommu::MemoryPort, iommu::InterruptPort {
+public:
+    // The error is a sentence for people.
+    static Result<std::unique_ptr<Machine>, std::string> create(const MachineOptions& options);
+    ~Machine();
+
+    Memory& memory() { return *memory_; }
+
+    // Null when the machine has none.
+    iommu::Iommu* iommu() { return iommu_.get(); }
+
+    // Adds a GPU with an engine thread of its own. Null when an option is out of range.
+    HostedGpu* add_gpu(const GpuOptions& options);
+
+    // A device's access: translated by the IOMMU page by page, then made. False when some part was refused; earlier
+    // pages may have been transferred.
+    bool dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes);
+    bool dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes);
+
+    // Called with each interrupt message of the IOMMU, on the thread that caused it. Set before devices work.
+    std::function<void(iommu::InterruptSource, iommu::InterruptMessage)> on_iommu_interrupt;
+
+private:
+    explicit Machine(std::unique_ptr<Memory> memory) : memory_(std::move(memory)) {}
+
+    bool read(PhysicalAddress from, void* to, std::size_t bytes) override;
+    bool write(PhysicalAddress to, const void* from, std::size_t bytes) override;
+    void send(iommu::InterruptSource source, iommu::InterruptMessage message) override;
+
+    std::unique_ptr<Memory> memory_;
+    std::unique_ptr<iommu::Iommu> iommu_;
+    std::vector<std::unique_ptr<HostedGpu>> gpus_;
+};
+
+}  // namespace remap::hosted

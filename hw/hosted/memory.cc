@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "hw/hosted/memory.h"
+
+#include <boost/interprocess/permissions.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include <unistd.h>
+
+namespace remap::hosted {
+
+namespace ipc = boost::interprocess;
+
+namespace {
+
+constexpr std::uint64_t magic = 0x3152'5041'4d45'52;  // "REMAPR1"
+constexpr std::uint64_t header_bytes = page_size;
+constexpr std::uint64_t first_range_offset = header_bytes + Memory::directory_bytes;
+constexpr std::uint64_t max_pages = std::uint64_t{1} << 34;  // 64 TiB, so that no size overflows
+
+// The first page of the shared memory object. Written before the magic is, and never after.
+struct Header {
+    std::atomic<std::uint64_t> magic;
+    std::uint64_t range_count;
+    struct {
+        std::uint64_t first;
+        std::uint64_t pages;
+    } ranges[Memory::max_ranges];
+};
+static_assert(sizeof(Header) <= header_bytes);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+std::uint64_t total_pages(std::span<const MemoryRange> ranges) {
+    std::uint64_t pages = 0;
+    for (const MemoryRange& range : ranges) pages += range.pages;
+    return pages;
+}
+
+// An empty text if the ranges make sense: not empty, ascending, not overlapping, of a size that can be.
+std::string complaint(std::span<const MemoryRange> ranges) {
+    if (ranges.empty() || ranges.size() > Memory::max_ranges) {
+        return "a machine has 1 to " + std::to_string(Memory::max_ranges) + " ranges of memory";
+    }
+    std::uint64_t end = 0;
+    for (const MemoryRange& range : ranges) {
+        if (range.pages == 0 || range.pages > max_pages) return "a memory range is empty or larger than 64 TiB";
+        if (range.first.number < end || range.first.number > max_pages * 16) return "memory ranges overlap or descend";
+        end = range.first.number + range.pages;
+    }
+    if (total_pages(ranges) > max_pages) return "the machine has more than 64 TiB";
+    return {};
+}
+
+std::string unique_name() {
+    static std::atomic<unsigned> count = 0;
+    return "remaplab-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Memory>, std::string> Memory::create(std::string name, std::span<const MemoryRange> ranges) {
+    if (std::string what = complaint(ranges); !what.empty()) return Failure{what};
+    std::unique_ptr<Memory> memory(new Memory);
+    memory->name_ = name.empty() ? unique_name() : std::move(name);
+    memory->ranges_.assign(ranges.begin(), ranges.end());
+    try {
+        memory->object_ = ipc::shared_memory_object(ipc::create_only, memory->name_.c_str(), ipc::read_write,
+                                                    ipc::permissions(0600));
+        memory->owner_ = true;
+        memory->object_.truncate(static_cast<ipc::offset_t>(first_range_offset + total_pages(ranges) * page_size));
+        memory->all_ = ipc::mapped_region(memory->object_, ipc::read_write);
+    } catch (const ipc::interprocess_exception& error) {
+        return Failure{"cannot create shared memory " + memory->name_ + ": " + error.what() +
+                       (error.get_error_code() == ipc::already_exists_error
+                            ? "; another machine has this name, or one that crashed left it in /dev/shm"
+                            : "")};
+    }
+    auto* header = new (memory->all_.get_address()) Header{};
+    header->range_count = ranges.size();
+    for (std::size_t i = 0; i < ranges.size(); ++i) header->ranges[i] = {ranges[i].first.number, ranges[i].pages};
+    header->magic.store(magic, std::memory_order_release);
+    return memory;
+}
+
+Result<std::unique_ptr<Memory>, std::string> Memory::attach(const std::string& name) {
+    std::unique_ptr<Memory> memory(new Memory);
+    memory->name_ = name;
+    ipc::offset_t size = 0;
+    try {
+        memory->object_ = ipc::shared_memory_object(ipc::open_only, name.c_str(), ipc::read_write);
+        if (!memory->object_.get_size(size) || size < static_cast<ipc::offset_t>(first_range_offset)) {
+            return Failure{"shared memory " + name + " is not a machine's memory, or is not ready yet"};
+        }
+        memory->all_ = ipc::mapped_region(memory->object_, ipc::read_write);
+    } catch (const ipc::interprocess_exception& error) {
+        return Failure{"cannot attach to shared memory " + name + ": " + error.what()};
+    }
+    const auto* header = static_cast<const Header*>(memory->all_.get_address());
+    const std::uint64_t count = header->range_count;
+    if (header->magic.load(std::memory_order_acquire) != magic || count > max_ranges) {
+        return Failure{"shared memory " + name + " is not a machine's memory, or is not ready yet"};
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        memory->ranges_.push_back({{header->ranges[i].first}, header->ranges[i].pages});
+    }
+    if (!complaint(memory->ranges_).empty() ||
+        first_range_offset + total_pages(memory->ranges_) * page_size != static_cast<std::uint64_t>(size)) {
+        return Failure{"shared memory " + name + " describes itself wrongly"};
+    }
+    return memory;
+}
+
+Memory::~Memory() {
+    if (owner_) ipc::shared_memory_object::remove(name_.c_str());
+}
+
+std::optional<std::uint64_t> Memory::offset_of(PhysicalPage page) const {
+    std::uint64_t offset = first_range_offset;
+    for (const MemoryRange& range : ranges_) {
+        if (page >= range.first && page - range.first < range.pages) return offset + (page - range.first) * page_size;
+        offset += range.pages * page_size;
+    }
+    return std::nullopt;
+}
+
+std::byte* Memory::bytes_of(PhysicalPage page) const {
+    const auto offset = offset_of(page);
+    return offset ? static_cast<std::byte*>(all_.get_address()) + *offset : nullptr;
+}
+
+std::span<std::byte> Memory::directory() const {
+    return {static_cast<std::byte*>(all_.get_address()) + header_bytes, directory_bytes};
+}
+
+namespace {
+
+// Calls `part(host address, position, bytes)` for each page's part of a range of physical memory, after making sure
+// that all of it is installed.
+template <typename Part>
+bool for_each_part(const Memory& memory, PhysicalAddress start, std::size_t bytes, Part part) {
+    if (bytes != 0 && start.value + (bytes - 1) < start.value) return false;
+    for (const bool transfer : {false, true}) {
+        std::size_t done = 0;
+        while (done < bytes) {
+            const PhysicalAddress at = start + done;
+            const std::size_t here = std::min<std::size_t>(bytes - done, page_size - at.page_offset());
+            std::byte* page = memory.bytes_of(at.page());
+            if (page == nullptr) return false;
+            if (transfer) part(page + at.page_offset(), done, here);
+            done += here;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+bool Memory::read(PhysicalAddress from, void* to, std::size_t bytes) const {
+    return for_each_part(*this, from, bytes, [to](const std::byte* at, std::size_t position, std::size_t count) {
+        std::memcpy(static_cast<std::byte*>(to) + position, at, count);
+    });
+}
+
+bool Memory::write(PhysicalAddress to, const void* from, std::size_t bytes) {
+    return for_each_part(*this, to, bytes, [from](std::byte* at, std::size_t position, std::size_t count) {
+        std::memcpy(at, static_cast<const std::byte*>(from) + position, count);
+    });
+}
+
+}  // namespace remap::hosted

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * remap-gpu: the GPU model of remaplab as a QEMU PCIe device.
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "hw/pci/msix.h"
+#include "hw/pci/pci_device.h"
+#include "hw/pci/pcie.h"
+#include "hw/qdev-properties.h"
+#include "migration/vmstate.h"
+#include "ui/console.h"
+
+#include "remap-worker.h"
+#include "remap_gpu.h"
+
+#define TYPE_REMAP_GPU "remap-gpu"
+OBJECT_DECLARE_SIMPLE_TYPE(RemapGpuDevice, REMAP_GPU)
+
+/* BARs; the programmer's manual of the part is docs/gpu.md. */
+enum { BAR_REGISTERS = 0, BAR_VRAM = 2, BAR_MSIX = 4 };
+
+struct RemapGpuDevice {
+    PCIDevice pci;
+
+    uint64_t vram_size;
+    uint8_t address_bits;
+
+    RemapGpu *model;
+    RemapWorker worker;
+    MemoryRegion registers;
+    MemoryRegion vram;
+
+    QemuConsole *console;
+    RemapGpuScanout shown;
+
+    /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
+    QEMUBH *interrupt_bh;
+    uint32_t raised;
+};
+
+/* .memory: RAM only. A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. */
+static MemTxAttrs remap_gpu_dma_attrs(RemapGpuDevice *s)
+{
+    return (MemTxAttrs) { .memory = 1, .requester_id = pci_requester_id(&s->pci) };
+}
+
+/* With bus mastering off, the address space answers every access with an error. */
+static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+
+    return dma_memory_read(pci_get_address_space(&s->pci), from, to, bytes, remap_gpu_dma_attrs(s)) == MEMTX_OK;
+}
+
+static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+
+    return dma_memory_write(pci_get_address_space(&s->pci), to, from, bytes, remap_gpu_dma_attrs(s)) == MEMTX_OK;
+}
+
+static void remap_gpu_work_available(void *opaque)
+{
+    RemapGpuDevice *s = opaque;
+
+    remap_worker_kick(&s->worker);
+}
+
+static void remap_gpu_interrupt(void *opaque, unsigned vector)
+{
+    RemapGpuDevice *s = opaque;
+
+    qatomic_or(&s->raised, 1u << vector);
+    qemu_bh_schedule(s->interrupt_bh);
+}
+
+static void remap_gpu_send_interrupts(void *opaque)
+{
+    RemapGpuDevice *s = opaque;
+    uint32_t raised = qatomic_xchg(&s->raised, 0);
+
+    for (unsigned vector = 0; raised; vector++, raised >>= 1) {
+        if (raised & 1) {
+            msix_notify(&s->pci, vector);
+        }
+    }
+}
+
+static const RemapGpuOps remap_gpu_ops = {
+    .read = remap_gpu_bus_read,
+    .write = remap_gpu_bus_write,
+    .work_available = remap_gpu_work_available,
+    .interrupt = remap_gpu_interrupt,
+};
+
+static bool remap_gpu_work(void *opaque)
+{
+    RemapGpuDevice *s = opaque;
+
+    return remap_gpu_run(s->model);
+}
+
+static uint64_t remap_gpu_mmio_read(void *opaque, hwaddr offset, unsigned size)
+{
+    RemapGpuDevice *s = opaque;
+
+    return remap_gpu_read(s->model, offset, size);
+}
+
+static void remap_gpu_mmio_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
+{
+    RemapGpuDevice *s = opaque;
+
+    remap_gpu_write(s->model, offset, value, size);
+}
+
+static const MemoryRegionOps remap_gpu_mmio_ops = {
+    .read = remap_gpu_mmio_read,
+    .write = remap_gpu_mmio_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 4, .max_access_size = 8 },
+    .impl = { .min_access_size = 4, .max_access_size = 8 },
+};
+
+static void remap_gpu_show(RemapGpuDevice *s, const RemapGpuScanout *now)
+{
+    uint8_t *vram = memory_region_get_ram_ptr(&s->vram);
+
+    s->shown = *now;
+    dpy_gfx_replace_surface(s->console, now->enabled
+        ? qemu_create_displaysurface_from(now->width, now->height, PIXMAN_x8r8g8b8, now->stride, vram + now->offset)
+        : NULL);
+}
+
+static void remap_gpu_update_display(void *opaque)
+{
+    RemapGpuDevice *s = opaque;
+    RemapGpuScanout now = remap_gpu_scanout(s->model);
+
+    if (now.enabled != s->shown.enabled || now.offset != s->shown.offset || now.width != s->shown.width ||
+        now.height != s->shown.height || now.stride != s->shown.stride) {
+        remap_gpu_show(s, &now);
+    }
+    if (now.enabled) {
+        dpy_gfx_update_full(s->console);
+    }
+}
+
+static const GraphicHwOps remap_gpu_display_ops = {
+    .gfx_update = remap_gpu_update_display,
+};
+
+static bool remap_gpu_check(RemapGpuDevice *s, Error **errp)
+{
+    if (s->vram_size < 1 * MiB || !is_power_of_2(s->vram_size)) {
+        error_setg(errp, "remap-gpu: vram=%" PRIu64 " is not a power of two of at least 1 MiB", s->vram_size);
+        return false;
+    }
+    if (s->address_bits < 32 || s->address_bits > 64) {
+        error_setg(errp, "remap-gpu: address-bits=%u is not in the range 32 to 64", s->address_bits);
+        return false;
+    }
+    return true;
+}
+
+static void remap_gpu_realize(PCIDevice *pci, Error **errp)
+{
+    RemapGpuDevice *s = REMAP_GPU(pci);
+    RemapGpuIdentity identity = remap_gpu_identity();
+
+    if (!remap_gpu_check(s, errp) ||
+        !memory_region_init_ram(&s->vram, OBJECT(s), "remap-gpu.vram", s->vram_size, errp)) {
+        return;
+    }
+    if (pcie_endpoint_cap_init(pci, 0) < 0) {
+        error_setg(errp, "remap-gpu: no room for the PCI Express capability");
+        return;
+    }
+    if (msix_init_exclusive_bar(pci, identity.vectors, BAR_MSIX, errp) < 0) {
+        return;
+    }
+    for (unsigned vector = 0; vector < identity.vectors; vector++) {
+        msix_vector_use(pci, vector);
+    }
+    s->model = remap_gpu_new(s->address_bits, memory_region_get_ram_ptr(&s->vram), s->vram_size, &remap_gpu_ops, s);
+
+    memory_region_init_io(&s->registers, OBJECT(s), &remap_gpu_mmio_ops, s, "remap-gpu.registers",
+                          identity.register_window);
+    pci_register_bar(pci, BAR_REGISTERS, PCI_BASE_ADDRESS_MEM_TYPE_64, &s->registers);
+    pci_register_bar(pci, BAR_VRAM, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH, &s->vram);
+
+    s->interrupt_bh = qemu_bh_new(remap_gpu_send_interrupts, s);
+    s->console = graphic_console_init(DEVICE(s), 0, &remap_gpu_display_ops, s);
+    remap_worker_start(&s->worker, "remap-gpu", remap_gpu_work, s);
+}
+
+static void remap_gpu_exit(PCIDevice *pci)
+{
+    RemapGpuDevice *s = REMAP_GPU(pci);
+
+    remap_worker_stop(&s->worker);
+    graphic_console_close(s->console);
+    qemu_bh_delete(s->interrupt_bh);
+    msix_uninit_exclusive_bar(pci);
+    pcie_cap_exit(pci);
+    remap_gpu_free(s->model);
+}
+
+/* Waits at most for the piece of work in progress, which is bounded and does not need the BQL. */
+static void remap_gpu_reset_hold(Object *object, ResetType type)
+{
+    RemapGpuDevice *s = REMAP_GPU(object);
+
+    remap_worker_pause(&s->worker);
+    remap_gpu_reset(s->model);
+    qatomic_set(&s->raised, 0);
+    remap_worker_resume(&s->worker);
+}
+
+static const Property remap_gpu_properties[] = {
+    DEFINE_PROP_SIZE("vram", RemapGpuDevice, vram_size, 64 * MiB),
+    DEFINE_PROP_UINT8("address-bits", RemapGpuDevice, address_bits, 64),
+};
+
+static const VMStateDescription remap_gpu_vmstate = {
+    .name = TYPE_REMAP_GPU,
+    .unmigratable = 1,
+};
+
+static void remap_gpu_class_init(ObjectClass *class, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(class);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(class);
+    RemapGpuIdentity identity = remap_gpu_identity();
+
+    pc->realize = remap_gpu_realize;
+    pc->exit = remap_gpu_exit;
+    pc->vendor_id = identity.vendor;
+    pc->device_id = identity.device;
+    pc->revision = identity.revision;
+    pc->class_id = identity.pci_class;
+    dc->desc = "remaplab GPU";
+    dc->vmsd = &remap_gpu_vmstate;
+    RESETTABLE_CLASS(class)->phases.hold = remap_gpu_reset_hold;
+    device_class_set_props(dc, remap_gpu_properties);
+    set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
+}
+
+static const TypeInfo remap_gpu_types[] = {
+    {
+        .name = TYPE_REMAP_GPU,
+        .parent = TYPE_PCI_DEVICE,
+        .instance_size = sizeof(RemapGpuDevice),
+        .class_init = remap_gpu_class_init,
+        .interfaces = (InterfaceInfo[]) { { INTERFACE_PCIE_DEVICE }, { } },
+    },
+};
+
+DEFINE_TYPES(remap_gpu_types)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "qemu/osdep.h"
+#include "qemu/lockable.h"
+#include "qemu/rcu.h"
+#include "remap-worker.h"
+
+static void *remap_worker_run(void *opaque)
+{
+    RemapWorker *worker = opaque;
+
+    /* Device memory accesses read QEMU's memory maps under RCU. */
+    rcu_register_thread();
+    qemu_mutex_lock(&worker->lock);
+    while (!worker->stopping) {
+        if (worker->pausing || !worker->pending) {
+            qemu_cond_wait(&worker->wake, &worker->lock);
+            continue;
+        }
+        worker->pending = false;
+        worker->busy = true;
+        qemu_mutex_unlock(&worker->lock);
+
+        bool more = worker->work(worker->opaque);
+
+        qemu_mutex_lock(&worker->lock);
+        worker->busy = false;
+        worker->pending |= more;
+        qemu_cond_broadcast(&worker->parked);
+    }
+    qemu_mutex_unlock(&worker->lock);
+    rcu_unregister_thread();
+    return NULL;
+}
+
+void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void *opaque), void *opaque)
+{
+    *worker = (RemapWorker) { .work = work, .opaque = opaque };
+    qemu_mutex_init(&worker->lock);
+    qemu_cond_init(&worker->wake);
+    qemu_cond_init(&worker->parked);
+    qemu_thread_create(&worker->thread, name, remap_worker_run, worker, QEMU_THREAD_JOINABLE);
+}
+
+void remap_worker_kick(RemapWorker *worker)
+{
+    QEMU_LOCK_GUARD(&worker->lock);
+    worker->pending = true;
+    qemu_cond_signal(&worker->wake);
+}
+
+void remap_worker_pause(RemapWorker *worker)
+{
+    QEMU_LOCK_GUARD(&worker->lock);
+    worker->pausing = true;
+    while (worker->busy) {
+        qemu_cond_wait(&worker->parked, &worker->lock);
+    }
+}
+
+void remap_worker_resume(RemapWorker *worker)
+{
+    QEMU_LOCK_GUARD(&worker->lock);
+    worker->pausing = false;
+    qemu_cond_signal(&worker->wake);
+}
+
+void remap_worker_stop(RemapWorker *worker)
+{
+    WITH_QEMU_LOCK_GUARD(&worker->lock) {
+        worker->stopping = true;
+        qemu_cond_signal(&worker->wake);
+    }
+    qemu_thread_join(&worker->thread);
+    qemu_cond_destroy(&worker->parked);
+    qemu_cond_destroy(&worker->wake);
+    qemu_mutex_destroy(&worker->lock);
+}

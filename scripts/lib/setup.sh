@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# From a fresh clone to a complete build. Needs ROOT.
+
+. "$ROOT/scripts/lib/say.sh"
+. "$ROOT/scripts/lib/packages.sh"
+. "$ROOT/scripts/lib/qemu.sh"
+
+BUILD=$ROOT/build
+
+# configure DIR OPTION...: a build directory, unless it is there. What a run before left incomplete is begun anew.
+configure() {
+    local dir=$1
+    shift
+    [ -f "$dir/build.ninja" ] && return
+    rm -rf "$dir"
+    step "Configuring ${dir#"$ROOT"/}" meson setup "$@" "$dir" "$ROOT"
+}
+
+compile() {
+    set -o pipefail
+    ninja -C "$@" | ninja_progress
+}
+
+# Builds what is out of date; says nothing when nothing is.
+build_all() {
+    ninja -C "$1" -n | grep -q 'no work to do' && return
+    STEP_ADVICE="The compiler's message is above." step "Building ${1#"$ROOT"/}" compile "$1"
+}
+
+# The option tells a configured build where the QEMU tree is; a build that knows needs no set-up.
+qemu_is_known() {
+    [ -z "${QEMU_SOURCE:-}" ] && [ -f "$BUILD/qemu-tree" ] && [ -f "$(cat "$BUILD/qemu-tree")/configured" ]
+}
+
+add_qemu() {
+    STEP_ADVICE="The compiler's message is above." step "Building the device models" compile "$BUILD" libremap-models.a
+    with_qemu_lock prepare_qemu "$BUILD/libremap-models.a"
+    meson configure "$BUILD" -Dqemu_tree="$QEMU_BUILD" >/dev/null
+    echo "$QEMU_BUILD" >"$BUILD/qemu-tree"
+}
+
+set_up() {
+    require_debian
+    # shellcheck disable=SC2086
+    install_packages $BUILD_PACKAGES
+    [ -f "$BUILD/build.ninja" ] || install_meson
+    configure "$BUILD" --buildtype=debugoptimized
+    qemu_is_known || add_qemu
+    build_all "$BUILD"
+}
