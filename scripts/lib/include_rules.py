@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Checks who may include whom (docs/design.md), and reports in TAP.
+
+usage: include_rules.py ROOT
+The rules are data at the top. Before the tree is judged, the checker itself is: one planted violation of each kind has to
+be found.
+"""
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+# A room may include itself and what is named here. Tests (a folder `tests` anywhere) may include everything.
+ROOMS = {
+    "base": [],
+    "iommu/spec": ["base"],
+    "iommu/paging": ["base", "iommu/spec"],
+    "iommu/engine": ["base", "iommu/spec", "iommu/paging"],
+    "iommu/driver": ["base", "iommu/spec", "iommu/paging"],
+    "hw/spec": ["base"],
+    "hw/gpu": ["base", "hw/spec"],
+    "hw/driver": ["base", "hw/spec"],
+    "hw/hosted": ["base", "hw/spec", "hw/gpu", "iommu/engine"],
+    "hw/capi": ["base", "hw/spec", "hw/gpu", "iommu/spec", "iommu/engine"],
+    "hw/qemu": [],
+    "callbacks/ddk": [],
+    "callbacks/core": ["base", "callbacks/ddk"],
+    "callbacks": ["base", "callbacks/ddk", "callbacks/core"],
+    "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "hw/hosted", "hw/gpu", "iommu/driver",
+                         "iommu/engine", "iommu/paging"],
+    "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
+                            "callbacks/ddk", "callbacks/core"],
+    "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "guest-tests/runtime"],
+}
+FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
+                "callbacks/core", "callbacks", "guest-tests/runtime", "guest-tests/suites"]
+# Standard headers that need no run-time library.
+FREESTANDING_HEADERS = set("""algorithm array bit compare concepts cstdarg cstddef cstdint initializer_list limits memory
+    new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h stdint.h stdbool.h""".split())
+SYSTEM_HEADERS = re.compile(r"boost/|sys/|unistd\.h|fcntl\.h|pthread\.h|signal\.h|linux/|dlfcn\.h|spawn\.h")
+SYSTEM_ROOMS = ["hw/hosted", "callbacks/hosted", "iommu/lab", "tools"]
+ASSEMBLY_ROOMS = ["guest-tests/runtime"]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+ASSEMBLY = re.compile(r"\b(asm|__asm|__asm__)\b\s*(volatile|__volatile__|goto)?\s*\(")
+SOURCES = {".c", ".cc", ".h", ".S"}
+
+
+def room_of(path):
+    """The room a file lies in: the longest entry of ROOMS that contains it; None for tests."""
+    parts = Path(path).parts
+    if "tests" in parts[:-1]:
+        return None
+    folder = "/".join(parts[:-1])
+    return max((room for room in ROOMS if folder == room or folder.startswith(room + "/")), key=len, default=folder)
+
+
+def violations(root, files):
+    for path in files:
+        room = room_of(path)
+        if Path(path).suffix not in SOURCES or room is None:
+            continue
+        text = (root / path).read_text(encoding="utf-8")
+        if room not in ROOMS:
+            yield "every source file lies in a room", f"{path}: {room or 'the top folder'} is not a room"
+            continue
+        for kind, header in INCLUDE.findall(text):
+            yield from include_violations(root, path, room, kind, header)
+        if room not in ASSEMBLY_ROOMS and ASSEMBLY.search(text):
+            yield "inline assembly only in the guest runtime", f"{path} has inline assembly"
+
+
+def include_violations(root, path, room, kind, header):
+    if kind == '"' and room != "hw/qemu":
+        if not (root / header).exists():
+            yield "QEMU's headers only in hw/qemu", f'{path} includes "{header}", which is not a file of this project'
+        elif room_of(header) not in [room, *ROOMS[room]]:
+            yield "floors include only what is below them", f'{path} ({room}) includes "{header}"'
+    if kind == "<":
+        if SYSTEM_HEADERS.match(header) and room not in SYSTEM_ROOMS:
+            yield "Boost and POSIX only in the hosted rooms", f"{path} includes <{header}>"
+        if room in FREESTANDING and header not in FREESTANDING_HEADERS:
+            yield "freestanding rooms use freestanding headers", f"{path} includes <{header}>"
+
+
+RULES = [
+    # rule, a planted file that breaks it, its text
+    ("every source file lies in a room", "misc/a.cc", ""),
+    ("floors include only what is below them", "iommu/engine/a.cc", '#include "hw/gpu/gpu.h"\n'),
+    ("floors include only what is below them", "callbacks/core/a.cc", '#include "iommu/engine/iommu.h"\n'),
+    ("floors include only what is below them", "guest-tests/suites/a.cc", '#include "callbacks/core/dxgkrnl.h"\n'),
+    ("QEMU's headers only in hw/qemu", "hw/gpu/a.cc", '#include "qemu/osdep.h"\n'),
+    ("Boost and POSIX only in the hosted rooms", "hw/capi/a.cc", "#include <boost/version.hpp>\n"),
+    ("freestanding rooms use freestanding headers", "iommu/paging/a.cc", "#include <vector>\n"),
+    ("inline assembly only in the guest runtime", "iommu/driver/a.cc", 'void f() { asm volatile("pause"); }\n'),
+]
+
+
+def finds_planted(rule, path, text):
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for header in ("hw/gpu/gpu.h", "iommu/engine/iommu.h", "callbacks/core/dxgkrnl.h"):
+            (root / header).parent.mkdir(parents=True, exist_ok=True)
+            (root / header).touch()
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+        return rule in [found for found, _ in violations(root, [path])]
+
+
+def main(root):
+    root = Path(root)
+    listed = subprocess.run(["git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+                            check=True, capture_output=True, text=True).stdout
+    files = [name for name in listed.split("\0") if name and (root / name).is_file()]
+    found = list(violations(root, files))
+    results = [(finds_planted(*planted), f"a planted violation is found: {planted[0]}: {planted[1]}", [])
+               for planted in RULES]
+    for rule in dict.fromkeys(rule for rule, _, _ in RULES):
+        broken = [text for name, text in found if name == rule]
+        results.append((not broken, rule, broken))
+    print(f"1..{len(results)}")
+    for number, (good, name, notes) in enumerate(results, 1):
+        print(f"{'ok' if good else 'not ok'} {number} - {name}")
+        for note in notes:
+            print(f"# {note}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
