@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/hosted/system.h"
 
+#include "base/bits.h"
 #include "callbacks/dxgkcb.h"
 
 #include <algorithm>

@@ -25,7 +25,7 @@
 namespace remap::hosted {
 
 struct AdapterOptions {
-    GpuOptions gpu;
+    GpuOptions gpu = {};
     bool remapping = true;  // what the driver says in DXGK_IOMMU_CAPS.DmaRemappingSupported
     ULONG version = DXGKDDI_INTERFACE_VERSION_WDDM3_0;
 };

@@ -76,3 +76,9 @@ RemapTranslation remap_iommu_translate(RemapIommu* iommu, uint16_t source, uint6
 RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
 }
+
+size_t remap_iommu_dmar(uint64_t base, void* to, size_t size) {
+    vtd::dmar::Options options;
+    options.register_base = base;
+    return vtd::dmar::build_dmar({static_cast<std::byte*>(to), size}, options);
+}

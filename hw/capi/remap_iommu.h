@@ -55,7 +55,7 @@ RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t 
  * Writes the complete ACPI DMAR table that announces the unit at `base`, and returns its length; 0 when `size` is too
  * small.
  */
-size_t remap_iommu_dmar(uint64_t base, unsigned address_width, void *to, size_t size);
+size_t remap_iommu_dmar(uint64_t base, void *to, size_t size);
 
 #ifdef __cplusplus
 }

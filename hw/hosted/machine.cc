@@ -19,6 +19,8 @@ Result<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptio
     return machine;
 }
 
+Machine::Machine(std::unique_ptr<Memory> memory) : memory_(std::move(memory)) {}
+
 Machine::~Machine() { gpus_.clear(); }
 
 HostedGpu* Machine::add_gpu(const GpuOptions& options) {

@@ -21,11 +21,11 @@ namespace remap::hosted {
 class HostedGpu;
 
 struct MachineOptions {
-    std::string memory_name;  // of the shared memory; empty: a unique one
+    std::string memory_name = {};  // of the shared memory; empty: a unique one
     // By default 256 MiB at 0 and 256 MiB from 1 TiB up, as a large machine has some of its memory there.
     std::vector<MemoryRange> memory = {{{0}, 65536}, {{std::uint64_t{1} << 28}, 65536}};
     bool iommu = true;
-    iommu::Options iommu_options;
+    iommu::Options iommu_options = {};
 };
 
 struct GpuOptions {
@@ -57,7 +57,7 @@ public:
     std::function<void(iommu::InterruptSource, iommu::InterruptMessage)> on_iommu_interrupt;
 
 private:
-    explicit Machine(std::unique_ptr<Memory> memory) : memory_(std::move(memory)) {}
+    explicit Machine(std::unique_ptr<Memory> memory);
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override;
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override;

@@ -214,7 +214,7 @@ static bool remap_iommu_publish_dmar(RemapIommuDevice *s, Error **errp)
 {
     g_autofree char *path = NULL;
     uint8_t table[512];
-    size_t length = remap_iommu_dmar(REMAP_IOMMU_BASE, s->address_width, table, sizeof(table));
+    size_t length = remap_iommu_dmar(REMAP_IOMMU_BASE, table, sizeof(table));
     Error *error = NULL;
     QemuOpts *opts;
     int fd;

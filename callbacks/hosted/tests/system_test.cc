@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// The whole path on the hosted machine: a driver's callbacks, the DMA domain, the IOMMU engine, the GPU's engine.
+#include "callbacks/hosted/system.h"
+
+#include "hw/driver/device.h"
+#include "hw/driver/ring.h"
+#include "hw/hosted/tests/second_process.h"
+#include "iommu/spec/fault.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstring>
+#include <set>
+#include <thread>
+
+namespace remap::hosted {
+namespace {
+
+using callbacks::CacheType;
+using gpu_driver::Error;
+using namespace gpu::spec;
+
+constexpr std::uint64_t polls = 100'000;
+
+class GpuAccess final : public gpu_driver::GpuRegisters {
+public:
+    explicit GpuAccess(HostedGpu& gpu) : gpu_(gpu) {}
+    std::uint32_t read32(std::uint64_t offset) override {
+        return static_cast<std::uint32_t>(gpu_.registers().read(offset, 4));
+    }
+    std::uint64_t read64(std::uint64_t offset) override { return gpu_.registers().read(offset, 8); }
+    void write32(std::uint64_t offset, std::uint32_t value) override { gpu_.registers().write(offset, value, 4); }
+    void write64(std::uint64_t offset, std::uint64_t value) override { gpu_.registers().write(offset, value, 8); }
+    void pause() override { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
+
+private:
+    HostedGpu& gpu_;
+};
+
+DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT request(HANDLE adapter, SIZE_T bytes, DXGK_PHYSICAL_MEMORY_TYPE type,
+                                                DXGK_MEMORY_CACHING_TYPE cache = DXGK_MEMORY_CACHING_TYPE_CACHED) {
+    DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create = {};
+    create.hAdapter = adapter;
+    create.Size = bytes;
+    create.Type = type;
+    create.CacheType = cache;
+    const auto anywhere = static_cast<LONGLONG>(~0ull);
+    if (type == DXGK_PHYSICAL_MEMORY_TYPE_MDL) create.Mdl.HighAddress.QuadPart = anywhere;
+    if (type == DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY) {
+        create.ContiguousMemory.HighestAcceptableAddress.QuadPart = anywhere;
+    }
+    if (type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) {
+        create.Section.PageProtection = PAGE_READWRITE;
+        create.Section.AllocationAttributes = SEC_COMMIT;
+    }
+    return create;
+}
+
+// An object with its ADL and a kernel mapping, in the order every known driver uses, and back.
+struct Buffer {
+    Buffer(Adapter& adapter, SIZE_T bytes, DXGK_PHYSICAL_MEMORY_TYPE type = DXGK_PHYSICAL_MEMORY_TYPE_MDL,
+           DXGK_MEMORY_CACHING_TYPE cache = DXGK_MEMORY_CACHING_TYPE_CACHED)
+        : callbacks(adapter.interface), create(request(adapter.device, bytes, type, cache)) {
+        EXPECT_EQ(callbacks.DxgkCbCreatePhysicalMemoryObject(&create), STATUS_SUCCESS);
+        allocate.hAdapterMemoryObject = create.hAdapterMemoryObject;
+        allocate.Size = bytes;
+        allocate.Flags.PreferContiguous = 1;
+        allocate.pAdl = &adl;
+        EXPECT_EQ(callbacks.DxgkCbAllocateAdl(&allocate), STATUS_SUCCESS);
+        map.hPhysicalMemoryObject = create.hPhysicalMemoryObject;
+        map.Size = bytes;
+        EXPECT_EQ(callbacks.DxgkCbMapPhysicalMemory(&map), STATUS_SUCCESS);
+    }
+
+    std::byte* data() const { return static_cast<std::byte*>(map.pMappedAddress) + map.Offset; }
+    std::uint64_t logical() const { return adl.BasePageNumber << page_shift; }
+
+    void unmap() {
+        const DXGKARGCB_UNMAP_PHYSICAL_MEMORY args{create.hPhysicalMemoryObject, map.pMappedAddress, map.Size};
+        callbacks.DxgkCbUnmapPhysicalMemory(&args);
+    }
+    void free_adl() {
+        const DXGKARGCB_FREE_ADL args{create.hAdapterMemoryObject, &adl};
+        callbacks.DxgkCbFreeAdl(&args);
+    }
+    void destroy() {
+        const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args{create.hPhysicalMemoryObject, create.hAdapterMemoryObject};
+        callbacks.DxgkCbDestroyPhysicalMemoryObject(&args);
+    }
+    void give_back() {
+        unmap();
+        free_adl();
+        destroy();
+    }
+
+    DXGKRNL_INTERFACE callbacks;  // by value, as drivers keep it
+    DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create;
+    DXGKARGCB_ALLOCATE_ADL allocate = {};
+    DXGKARGCB_MAP_PHYSICAL_MEMORY map = {};
+    DXGK_ADL adl = {};
+};
+
+struct Bench {
+    explicit Bench(const MachineOptions& machine = {}, const AdapterOptions& options = {}) {
+        auto created = System::create(machine);
+        EXPECT_TRUE(created) << created.error();
+        system = std::move(*created);
+        auto started = system->start_adapter(options);
+        EXPECT_TRUE(started) << std::hex << started.error();
+        adapter = *started;
+        access = std::make_unique<GpuAccess>(*adapter.gpu);
+        device = std::make_unique<gpu_driver::Device>(*access);
+        ring = std::make_unique<gpu_driver::Ring>(*device, polls);
+        memory = std::make_unique<Buffer>(adapter, page_size);
+        EXPECT_EQ(ring->start({{reinterpret_cast<Packet*>(memory->data()), 64}, {memory->logical()}}), Error::None);
+    }
+
+    ~Bench() {
+        ring->stop();
+        memory->give_back();
+        system->stop_adapter(adapter);
+        EXPECT_TRUE(system->reports().all().empty()) << system->reports().all()[0].message;
+    }
+
+    Error run(const Packet& packet) {
+        EXPECT_EQ(ring->submit(packet), Error::None);
+        EXPECT_EQ(ring->submit(fence(vram(0), ++fences)), Error::None);
+        ring->ring_doorbell();
+        return ring->wait_fence(fences, polls);
+    }
+
+    std::unique_ptr<System> system;
+    Adapter adapter;
+    std::unique_ptr<GpuAccess> access;
+    std::unique_ptr<gpu_driver::Device> device;
+    std::unique_ptr<gpu_driver::Ring> ring;
+    std::unique_ptr<Buffer> memory;
+    std::uint64_t fences = 0;
+};
+
+TEST(HostedSystem, TheGpuReachesMemoryAboveItsAddressBitsThroughLogicalPagesBelow) {
+    Bench bench;  // 40 bits; half of the memory starts at 1 TiB
+    Buffer buffer(bench.adapter, 64 * page_size);
+    const PhysicalPage frame = bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, 0);
+    EXPECT_GE(frame.address().value, std::uint64_t{1} << 40);
+    EXPECT_LT(buffer.logical() + 64 * page_size, std::uint64_t{1} << 40);
+    EXPECT_NE(buffer.logical(), 0u);
+
+    for (std::size_t i = 0; i < 64 * page_size; ++i) buffer.data()[i] = static_cast<std::byte>(i * 31 >> 3);
+    ASSERT_EQ(bench.run(copy(vram(4096), system_memory(buffer.logical()), 64 * page_size)), Error::None);
+    EXPECT_EQ(std::memcmp(bench.adapter.gpu->vram().data() + 4096, buffer.data(), 64 * page_size), 0);
+
+    ASSERT_EQ(bench.run(fill(system_memory(buffer.logical() + 5), 3 * page_size, 0x44332211)), Error::None);
+    EXPECT_EQ(buffer.data()[5], std::byte{0x11});
+    EXPECT_EQ(buffer.data()[8], std::byte{0x44});
+    EXPECT_EQ(buffer.data()[4 + 3 * page_size], std::byte{0x44});
+    EXPECT_EQ(buffer.data()[5 + 3 * page_size], static_cast<std::byte>((5 + 3 * page_size) * 31 >> 3));
+    buffer.give_back();
+}
+
+TEST(HostedSystem, AfterFreeAdlTheGpuIsRefusedAndTheIommuSaysWhy) {
+    Bench bench;
+    Buffer buffer(bench.adapter, page_size);
+    const std::uint64_t logical = buffer.logical();
+    ASSERT_EQ(bench.run(fill(system_memory(logical), page_size, 0)), Error::None);
+    buffer.free_adl();
+    EXPECT_EQ(bench.run(fill(system_memory(logical), page_size, 0xffffffff)), Error::Halted);
+    EXPECT_EQ(buffer.data()[0], std::byte{0});
+
+    const auto fault = bench.device->read_fault();
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(fault->cause, FaultCause::BusWriteRefused);
+    EXPECT_EQ(fault->address, logical);
+    const auto record = bench.system->unit()->take_fault();
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->source, 0x10);
+    EXPECT_EQ(record->page.value, logical);
+    EXPECT_TRUE(record->write);
+    EXPECT_EQ(record->reason, 5);  // write access without the right, VT-d's table of fault reasons
+    buffer.unmap();
+    buffer.destroy();
+}
+
+TEST(HostedSystem, EveryTypeOfMemoryWorksFromEndToEnd) {
+    Bench bench;
+    for (const auto type : {DXGK_PHYSICAL_MEMORY_TYPE_MDL, DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY,
+                            DXGK_PHYSICAL_MEMORY_TYPE_SECTION}) {
+        Buffer buffer(bench.adapter, 8 * page_size, type, DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED);
+        ASSERT_EQ(bench.run(fill(system_memory(buffer.logical()), 8 * page_size, 0x5a5a5a5a)), Error::None);
+        EXPECT_EQ(buffer.data()[8 * page_size - 1], std::byte{0x5a}) << type;
+        buffer.give_back();
+    }
+}
+
+TEST(HostedSystem, AMappingCarriesTheObjectsCacheType) {
+    Bench bench;
+    const struct {
+        DXGK_MEMORY_CACHING_TYPE asked;
+        CacheType recorded;
+    } cases[] = {{DXGK_MEMORY_CACHING_TYPE_NON_CACHED, CacheType::Uncached},
+                 {DXGK_MEMORY_CACHING_TYPE_CACHED, CacheType::WriteBack},
+                 {DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED, CacheType::WriteCombined}};
+    for (const auto& [asked, recorded] : cases) {
+        Buffer buffer(bench.adapter, 2 * page_size, DXGK_PHYSICAL_MEMORY_TYPE_MDL, asked);
+        const auto attributes = bench.system->views().attributes(buffer.data() + page_size);
+        ASSERT_TRUE(attributes);
+        EXPECT_EQ(attributes->cache, recorded);
+        buffer.give_back();
+        EXPECT_FALSE(bench.system->views().attributes(buffer.data()));
+    }
+}
+
+TEST(HostedSystem, FramesOfAnObjectAreScattered) {
+    Bench bench;
+    Buffer buffer(bench.adapter, 256 * page_size);
+    std::set<std::uint64_t> frames;
+    unsigned jumps = 0;
+    for (std::uint64_t i = 0; i < 256; ++i) {
+        const auto frame = bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, i);
+        jumps += frames.count(frame.number - 1) == 0;
+        EXPECT_TRUE(frames.insert(frame.number).second);
+    }
+    EXPECT_GT(jumps, 10u);
+    buffer.give_back();
+}
+
+TEST(HostedSystem, AnotherProcessMapsTheObjectTheGpuWrites) {
+    Bench bench;
+    Buffer buffer(bench.adapter, 32 * page_size, DXGK_PHYSICAL_MEMORY_TYPE_SECTION);
+    ASSERT_TRUE(bench.system->publish(buffer.create.hPhysicalMemoryObject, 99, CacheType::WriteBack));
+    ASSERT_EQ(bench.run(fill(system_memory(buffer.logical() + 31 * page_size), page_size, 0x01020304)), Error::None);
+    EXPECT_TRUE(in_second_process([&] {
+        auto memory = Memory::attach(bench.system->machine().memory().name());
+        if (!memory) return false;
+        const auto object = Directory(**memory).find(99);
+        auto view = object ? View::map(**memory, object->pages, true) : Failure{std::string("not published")};
+        if (!view || (*view)->base()[31 * page_size] != std::byte{0x04}) return false;
+        (*view)->base()[0] = std::byte{0x77};
+        return true;
+    }));
+    EXPECT_EQ(buffer.data()[0], std::byte{0x77});
+    ASSERT_EQ(bench.run(copy(vram(64), system_memory(buffer.logical()), 1)), Error::None);
+    EXPECT_EQ(bench.adapter.gpu->vram()[64], std::byte{0x77});
+    Directory(bench.system->machine().memory()).withdraw(99);
+    buffer.give_back();
+}
+
+TEST(HostedSystem, InPhysicalModeTheAdlHoldsPhysicalPages) {
+    const MachineOptions small{.memory = {{{0}, 8192}}};
+    Bench bench(small, {.remapping = false});
+    Buffer buffer(bench.adapter, page_size, DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY);
+    EXPECT_EQ(buffer.adl.BasePageNumber, bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, 0).number);
+    ASSERT_EQ(bench.run(fill(system_memory(buffer.logical()), 16, 0x11111111)), Error::None);
+    EXPECT_EQ(buffer.data()[0], std::byte{0x11});
+    buffer.give_back();
+}
+
+TEST(HostedSystem, WithoutRemappingAnAdapterThatCannotReachAllMemoryDoesNotStart) {
+    auto system = System::create({});
+    ASSERT_TRUE(system);
+    EXPECT_FALSE((*system)->start_adapter({.remapping = false}));
+    auto without = System::create({.iommu = false});
+    ASSERT_TRUE(without);
+    EXPECT_FALSE((*without)->start_adapter({}));
+}
+
+TEST(HostedSystem, AGpuOutsideEveryDomainReachesNothing) {
+    Bench bench;
+    std::uint32_t word = 0;
+    EXPECT_FALSE(bench.system->machine().dma_read(0x0018, {0x1000}, &word, sizeof word));
+    const auto record = bench.system->unit()->take_fault();
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->source, 0x18);
+    EXPECT_EQ(record->reason, 2);  // the present field of the context entry is clear
+}
+
+TEST(HostedSystem, TwoAdaptersLiveInDomainsOfTheirOwn) {
+    Bench bench;
+    AdapterOptions options;
+    options.gpu.source_id = 0x0020;
+    auto second = bench.system->start_adapter(options);
+    ASSERT_TRUE(second);
+    Buffer buffer(*second, page_size);
+    std::uint32_t word = 1;
+    EXPECT_TRUE(bench.system->machine().dma_read(0x20, {buffer.logical()}, &word, sizeof word));
+    // The same logical page of the first adapter is its ring's, or nobody's; never this buffer.
+    buffer.data()[0] = std::byte{0xee};
+    if (bench.system->machine().dma_read(0x10, {buffer.logical()}, &word, 1)) {
+        EXPECT_NE(static_cast<std::uint8_t>(word), 0xee);
+    }
+    buffer.give_back();
+    bench.system->stop_adapter(*second);
+}
+
+TEST(HostedSystem, AllMemoryComesBack) {
+    auto system = System::create({});
+    const std::uint64_t before = (*system)->frames().free_pages();
+    for (int round = 0; round < 3; ++round) {
+        auto adapter = (*system)->start_adapter({});
+        ASSERT_TRUE(adapter);
+        Buffer(*adapter, 100 * page_size).give_back();
+        (*system)->stop_adapter(*adapter);
+    }
+    // The context table of the device's bus stays with the unit.
+    EXPECT_GE((*system)->frames().free_pages() + 1, before);
+}
+
+TEST(HostedSystem, TwoSystemsShareNothing) {
+    Bench one;
+    Bench two;
+    Buffer in_one(one.adapter, page_size);
+    Buffer in_two(two.adapter, page_size);
+    ASSERT_EQ(one.run(fill(system_memory(in_one.logical()), page_size, 0x11111111)), Error::None);
+    EXPECT_EQ(in_two.data()[0], std::byte{0});
+    in_one.give_back();
+    in_two.give_back();
+}
+
+}  // namespace
+}  // namespace remap::hosted
