@@ -32,6 +32,8 @@ std::optional<Identity> Device::identify() const {
 
 Status::State Device::state() const { return Status::EngineState::get(registers_.read32(Status::offset)); }
 
+bool Device::stopping() const { return Status::Stopping::get(registers_.read32(Status::offset)); }
+
 std::uint64_t Device::completed_fence() const { return registers_.read64(CompletedFence::offset); }
 
 Counters Device::counters() const {

@@ -53,10 +53,14 @@ public:
     std::optional<Identity> identify() const;
 
     gpu::spec::Status::State state() const;
+
+    // Whether a packet that was abandoned by reset or by stopping the ring may still touch memory.
+    bool stopping() const;
     std::uint64_t completed_fence() const;
     Counters counters() const;
 
     // Ends what the engine does and takes it, its counters and interrupt causes back to power-on. The scan-out stays.
+    // Its last access may still be under way, see `stopping`.
     void reset();
 
     std::optional<Fault> read_fault() const;

@@ -22,9 +22,10 @@ bool acceptable(const RingMemory& memory, const Identity& part) {
 }  // namespace
 
 Error Ring::start(const RingMemory& memory) {
-    stop();
+    forget();
     const auto part = device_.identify();
     if (!part) return Error::NoDevice;
+    if (const Error error = stop(); error != Error::None) return error;
     if (!acceptable(memory, *part)) return Error::BadRing;
 
     GpuRegisters& registers = device_.registers();
@@ -36,8 +37,17 @@ Error Ring::start(const RingMemory& memory) {
     return Error::None;
 }
 
-void Ring::stop() {
+Error Ring::stop() {
+    forget();
     device_.registers().write32(Control::offset, 0);
+    for (std::uint64_t poll = 0; device_.stopping(); ++poll) {
+        if (poll == polls_) return Error::Timeout;
+        device_.registers().pause();
+    }
+    return Error::None;
+}
+
+void Ring::forget() {
     memory_ = {};
     tail_ = 0;
     known_head_ = 0;

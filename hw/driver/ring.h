@@ -19,12 +19,15 @@ struct RingMemory {
 
 class Ring {
 public:
-    // `polls` bounds every wait for a free entry.
+    // `polls` bounds every wait for a free entry and for the engine's rest.
     explicit Ring(Device& device, std::uint64_t polls = 1'000'000) : device_(device), polls_(polls) {}
 
     // Stops what the engine was doing and starts it with this empty ring. The memory is used until `stop`.
     Error start(const RingMemory& memory);
-    void stop();
+
+    // On success the engine touches neither the ring nor what its packets name any more. Timeout: it did not come to
+    // rest within the bound.
+    Error stop();
 
     // Puts a packet into the ring, waiting for room if needed. The GPU learns of it by `ring_doorbell`; a wait for room
     // rings it too.
@@ -42,6 +45,7 @@ public:
     std::uint32_t tail() const { return tail_; }
 
 private:
+    void forget();
     bool full();
     Error wait_for_room();
 

@@ -24,12 +24,12 @@ bool Engine::run() {
         }
         if (busy_) transfer(budget);
     }
-    return registers_.next().has_value();
+    return busy_ || registers_.has_work();  // an order voided just now still has to be given back
 }
 
 // Takes the packet at the head up. False when there is none.
 bool Engine::begin_next() {
-    const auto order = registers_.next();
+    const auto order = registers_.take();
     if (!order) return false;
     order_ = *order;
     opcode_ = 0;
@@ -73,17 +73,20 @@ void Engine::transfer(Budget& budget) {
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
     }
     registers_.count_bytes(order_, moved);
-    busy_ = !fault && !transfer_.done() && registers_.is_current(order_);
+    const bool abandoned = !registers_.is_current(order_);
+    busy_ = !fault && !transfer_.done() && !abandoned;
     if (fault)
         halt(fault);
     else if (transfer_.done())
         registers_.complete(order_);
+    else if (abandoned)
+        registers_.drop();
 }
 
 void Engine::execute_fence(const Packet& packet) {
     const Place to = destination_of(packet);
     if (const Fault fault = memory_.check(to, sizeof packet.value)) return halt(fault);
-    if (!registers_.is_current(order_)) return;
+    if (!registers_.is_current(order_)) return registers_.drop();
     if (const Fault fault = memory_.write_fence(to, packet.value)) return halt(fault);
     tell(host_, registers_.complete_fence(order_, packet.value, PacketFlags::Interrupt::get(packet.flags)));
 }

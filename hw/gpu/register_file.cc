@@ -94,7 +94,7 @@ std::uint32_t RegisterFile::read_status() const {
                        : engine_.halted               ? Status::State::Halted
                        : engine_.head != engine_.tail ? Status::State::Busy
                                                       : Status::State::Idle;
-    return static_cast<std::uint32_t>(Status::EngineState::of(state));
+    return static_cast<std::uint32_t>(Status::EngineState::of(state) | Status::Stopping::of(stopping()));
 }
 
 Actions RegisterFile::write_half(std::uint64_t offset, std::uint32_t value) {
@@ -203,6 +203,7 @@ void RegisterFile::reset() {
     log2_entries_ = 0;
     interrupts_ = Interrupts{};
     scanout_ = ScanoutRegisters(vram_bytes_);
+    held_.reset();
 }
 
 Scanout RegisterFile::scanout() const {
@@ -214,10 +215,18 @@ bool RegisterFile::runnable() const { return engine_.enabled && !engine_.halted 
 
 void RegisterFile::advance() { engine_.head = (engine_.head + 1) & (entries() - 1); }
 
-std::optional<Order> RegisterFile::next() const {
+bool RegisterFile::stopping() const { return held_ && *held_ != generation_.load(std::memory_order_relaxed); }
+
+bool RegisterFile::has_work() const {
+    const std::lock_guard guard(lock_);
+    return runnable();
+}
+
+std::optional<Order> RegisterFile::take() {
     const std::lock_guard guard(lock_);
     if (!runnable()) return std::nullopt;
-    return Order{.generation = generation_.load(std::memory_order_relaxed),
+    held_ = generation_.load(std::memory_order_relaxed);
+    return Order{.generation = *held_,
                  .entry = engine_.head,
                  .address = {ring_base_ + std::uint64_t{engine_.head} * packet_size}};
 }
@@ -227,16 +236,27 @@ void RegisterFile::count_bytes(const Order& order, std::uint64_t bytes) {
     if (is_current(order)) engine_.bytes += bytes;
 }
 
+void RegisterFile::drop() {
+    const std::lock_guard guard(lock_);
+    held_.reset();
+}
+
+// Whether the order still counts.
+bool RegisterFile::give_back(const Order& order) {
+    held_.reset();
+    return is_current(order);
+}
+
 void RegisterFile::complete(const Order& order) {
     const std::lock_guard guard(lock_);
-    if (!is_current(order)) return;
+    if (!give_back(order)) return;
     ++engine_.packets;
     advance();
 }
 
 Actions RegisterFile::complete_fence(const Order& order, std::uint64_t value, bool interrupt) {
     const std::lock_guard guard(lock_);
-    if (!is_current(order)) return {};
+    if (!give_back(order)) return {};
     engine_.completed_fence = value;
     ++engine_.packets;
     advance();
@@ -246,7 +266,7 @@ Actions RegisterFile::complete_fence(const Order& order, std::uint64_t value, bo
 
 Actions RegisterFile::halt(const Order& order, std::uint16_t opcode, const Fault& fault) {
     const std::lock_guard guard(lock_);
-    if (!is_current(order)) return {};
+    if (!give_back(order)) return {};
     engine_.halted = true;
     if (FaultStatus::Valid::get(engine_.fault_status)) {
         engine_.fault_status |= static_cast<std::uint32_t>(FaultStatus::Overflow::mask);

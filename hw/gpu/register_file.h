@@ -38,8 +38,10 @@ public:
     void reset();
     Scanout scanout() const;
 
-    // The engine's side. The entry at the head, if the engine is to execute it now.
-    std::optional<Order> next() const;
+    // The engine's side. Takes up the entry at the head, if it is to be executed now. The engine holds an order until
+    // it gives it back by complete, complete_fence, halt or drop, and then touches no memory for it any more.
+    std::optional<Order> take();
+    bool has_work() const;
 
     // False once the ring was reset or disabled after the order was given: it is void then, and so are reports on it.
     bool is_current(const Order& order) const {
@@ -56,6 +58,9 @@ public:
 
     // It cannot be done; the engine halts.
     Actions halt(const Order& order, std::uint16_t opcode, const Fault& fault);
+
+    // It is void, and the engine has seen it.
+    void drop();
 
 private:
     // What a reset by software takes back to power-on.
@@ -86,6 +91,8 @@ private:
     void void_orders() { generation_.fetch_add(1, std::memory_order_acq_rel); }
     void advance();
     bool runnable() const;
+    bool stopping() const;
+    bool give_back(const Order& order);
     std::uint32_t entries() const { return std::uint32_t{1} << log2_entries_; }
 
     const std::uint64_t capability_;
@@ -98,6 +105,7 @@ private:
     EngineState engine_;
     Interrupts interrupts_;
     ScanoutRegisters scanout_;
+    std::optional<std::uint64_t> held_;  // generation of the order that the engine holds
 };
 
 }  // namespace remap::gpu

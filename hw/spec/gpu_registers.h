@@ -78,6 +78,8 @@ struct Status {
         Halted = 3,  // enabled, stopped at a packet that faulted
     };
     using EngineState = Field<1, 0, State>;
+    using Stopping =
+        Flag<2>;  // the ring was disabled or reset, but a last access of an abandoned packet may be under way
 };
 
 // RingBase: 0x040, 64 bits, RW. Logical address of entry 0, a multiple of 64. Writes are ignored while enabled.
