@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The GPU model: registers, a command ring, a copy engine, fences, faults and a scan-out. It sees a bus, never an IOMMU.
+// The GPU model: registers, a command ring, a copy engine, fences, faults and a scan-out. It sees a bus, never an
+// IOMMU.
 #pragma once
 
 #include "base/address.h"
@@ -18,10 +19,10 @@ struct Options {
 // What the display shows, read at one instant: a rectangle of 32-bit pixels 0x00RRGGBB in VRAM.
 struct Scanout {
     bool enabled = false;
-    std::uint64_t offset = 0;   // bytes into VRAM
-    std::uint32_t width = 0;    // pixels
-    std::uint32_t height = 0;   // lines
-    std::uint32_t stride = 0;   // bytes from line to line
+    std::uint64_t offset = 0;  // bytes into VRAM
+    std::uint32_t width = 0;   // pixels
+    std::uint32_t height = 0;  // lines
+    std::uint32_t stride = 0;  // bytes from line to line
 };
 
 // Threads: registers may be accessed from any thread; run() from one thread at a time. Ports and VRAM outlive the

@@ -228,18 +228,33 @@ TEST_F(Registers, AScanoutOutsideVramOrOfBadShapeIsNotShown) {
     }
 }
 
-class NoVram : public testing::Test {};
-
-TEST_F(NoVram, IsAPartWithoutScanoutThatStillWorks) {
+TEST(NoVram, LeavesNothingToShowOrToWrite) {
     FakeBus bus;
     FakeHost host;
-    Gpu gpu({.address_bits = 7}, {}, bus, host);
+    Gpu gpu({}, {}, bus, host);
     EXPECT_EQ(gpu.read(0x08, 8), 0u);
-    EXPECT_EQ(gpu.read(0x10, 8) & 0x7f, 32u);  // the least the part can have
     gpu.write(0x110, 0x0000000100000001, 8);
     gpu.write(0x118, 4, 4);
     gpu.write(0x100, 1, 4);
     EXPECT_FALSE(gpu.scanout().enabled);
+
+    bus.add_window(ring_base, 0x1000);
+    const spec::Packet packet = spec::fence(spec::vram(0), 1);
+    std::memcpy(bus.at(ring_base, 64), &packet, 64);
+    gpu.write(0x40, ring_base, 8);
+    gpu.write(0x48, 4, 4);
+    gpu.write(0x20, 1, 4);
+    gpu.write(0x50, 1, 4);
+    EXPECT_FALSE(gpu.run());
+    EXPECT_EQ(gpu.read(0x80, 4), 0x00060401u);  // VRAM out of range
+}
+
+TEST(AddressBits, AreAtLeast32AndAtMost64) {
+    FakeBus bus;
+    FakeHost host;
+    EXPECT_EQ(Gpu({.address_bits = 7}, {}, bus, host).read(0x10, 8) & 0x7f, 32u);
+    EXPECT_EQ(Gpu({.address_bits = 39}, {}, bus, host).read(0x10, 8) & 0x7f, 39u);
+    EXPECT_EQ(Gpu({.address_bits = 99}, {}, bus, host).read(0x10, 8) & 0x7f, 64u);
 }
 
 }  // namespace

@@ -217,6 +217,7 @@ TEST_F(Interrupted, DisablingInTheFetchDropsTheFence) {
     execute({spec::fence(spec::vram(0), 5)});
     EXPECT_EQ(vram[0], std::byte{0});
     EXPECT_EQ(read64(0x70), 0u);
+    EXPECT_EQ(read32(0x24), 0u);  // at rest
 }
 
 }  // namespace
