@@ -69,7 +69,7 @@ lay_overlay() {
         [ -e "$ROOT/hw/qemu/${file##*/}" ] || [ -e "$ROOT/hw/capi/${file##*/}" ] || rm -f "$file"
     done
     for file in "$ROOT"/hw/qemu/* "$ROOT"/hw/capi/*.h; do put "$file" "$1/hw/remaplab"; done
-    put "$2" "$1/models"
+    cmp -s "$2" "$1/models/libremap-models.a" || cp "$2" "$1/models/libremap-models.a"
     grep -q remaplab "$1/hw/meson.build" || echo "subdir('remaplab')" >>"$1/hw/meson.build"
     grep -q remaplab "$1/hw/Kconfig" || echo "source remaplab/Kconfig" >>"$1/hw/Kconfig"
 }

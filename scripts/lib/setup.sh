@@ -33,8 +33,8 @@ qemu_is_known() {
 }
 
 add_qemu() {
-    STEP_ADVICE="The compiler's message is above." step "Building the device models" compile "$BUILD" libremap-models.a
-    with_qemu_lock prepare_qemu "$BUILD/libremap-models.a"
+    STEP_ADVICE="The compiler's message is above." step "Building the device models" compile "$BUILD" libremaplab.a
+    with_qemu_lock prepare_qemu "$BUILD/libremaplab.a"
     meson configure "$BUILD" -Dqemu_tree="$QEMU_BUILD" >/dev/null
     echo "$QEMU_BUILD" >"$BUILD/qemu-tree"
 }
