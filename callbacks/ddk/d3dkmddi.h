@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+// The eight WDDM callbacks of physical memory objects, for C11 and C++: argument structures, enumerations, address
+// descriptor lists, capabilities. Names and layouts are those of d3dkmddi.h of the Windows Driver Kit; its pages of the
+// same names are the source of the rules. The documentation names few status values beside STATUS_INVALID_PARAMETER and
+// STATUS_NO_MEMORY: a status marked (ours) is this project's choice.
+//
+// All sizes and offsets are bytes. A callback may be called up to IRQL APC_LEVEL: the pages say PASSIVE_LEVEL, drivers in
+// the field hold a fast mutex while they call; from WDDM 3.2 on a call at DISPATCH_LEVEL or above is a bugcheck.
+//
+// A callback without a status (Destroy, Unmap, FreeAdl, Close) that finds a mistake reports it and does nothing, unless
+// its description says more. Documented bugcheck: 0x1E4 VIDEO_DXGKRNL_SYSMM_FATAL_ERROR. Mistakes for which no bugcheck
+// is documented are reported as warnings (ours).
+#ifndef REMAP_DDK_D3DKMDDI_H
+#define REMAP_DDK_D3DKMDDI_H
+
+#include "callbacks/ddk/ntddk.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"  // C++ has no unnamed structures; both compilers do
+#endif
+
+#define DXGKDDI_INTERFACE_VERSION_WDDM2_8 0xD001
+#define DXGKDDI_INTERFACE_VERSION_WDDM2_9 0xE003
+#define DXGKDDI_INTERFACE_VERSION_WDDM3_0 0xF003
+#define DXGKDDI_INTERFACE_VERSION_WDDM3_1 0x10004
+#define DXGKDDI_INTERFACE_VERSION_WDDM3_2 0x11007
+
+#ifndef DXGKDDI_INTERFACE_VERSION
+#define DXGKDDI_INTERFACE_VERSION DXGKDDI_INTERFACE_VERSION_WDDM3_0
+#endif
+
+#define VIDEO_DXGKRNL_SYSMM_FATAL_ERROR 0x1E4
+
+// ---- capabilities --------------------------------------------------------------------------------------------------
+
+typedef struct _DXGK_IOMMU_CAPS {
+    union {
+        struct {
+            UINT32 IommuIsolationSupported : 1;
+            UINT32 IommuIsolationRequired : 1;
+            UINT32 DmaRemappingSupported : 1;
+            UINT32 GpuVaIommuRequired : 1;
+            UINT32 GpuVaIommuGlobalRequired : 1;
+            UINT32 Reserved : 27;
+        };
+        UINT32 Value;
+    };
+} DXGK_IOMMU_CAPS;
+
+typedef struct _DXGK_PHYSICAL_MEMORY_CAPS {
+    PHYSICAL_ADDRESS HighestVisibleAddress;  // the last byte that the adapter can address
+} DXGK_PHYSICAL_MEMORY_CAPS;
+
+// ---- enumerations --------------------------------------------------------------------------------------------------
+
+typedef enum _DXGK_PHYSICAL_MEMORY_TYPE {
+    DXGK_PHYSICAL_MEMORY_TYPE_MDL = 0,
+    DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY = 1,
+    DXGK_PHYSICAL_MEMORY_TYPE_SECTION = 2,
+    DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE = 3,
+} DXGK_PHYSICAL_MEMORY_TYPE;
+
+typedef enum _DXGK_MEMORY_CACHING_TYPE {
+    DXGK_MEMORY_CACHING_TYPE_NON_CACHED = 0,
+    DXGK_MEMORY_CACHING_TYPE_CACHED = 1,
+    DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED = 2,
+} DXGK_MEMORY_CACHING_TYPE;
+
+typedef enum _DXGK_ACCESS_MODE {
+    DXGK_ACCESS_MODE_KERNEL_MODE = 0,
+    DXGK_ACCESS_MODE_USER_MODE = 1,
+} DXGK_ACCESS_MODE;
+
+// ---- address descriptor lists --------------------------------------------------------------------------------------
+
+typedef PFN_NUMBER DXGK_PAGE_NUMBER;
+
+typedef struct _DXGK_ADL_FLAGS {
+    union {
+        struct {
+            UINT32 Contiguous : 1;
+            UINT32 Reserved : 31;
+        };
+        UINT32 Value;
+    };
+} DXGK_ADL_FLAGS;
+
+// Page numbers as the adapter addresses them: logical where DMA is remapped, else physical.
+typedef struct _DXGK_ADL {
+    UINT32 PageCount;
+    DXGK_ADL_FLAGS Flags;
+    union {
+        DXGK_PAGE_NUMBER BasePageNumber;  // Flags.Contiguous is set: the first of PageCount pages side by side
+        const DXGK_PAGE_NUMBER *Pages;    // it is clear: PageCount numbers
+    };
+} DXGK_ADL;
+
+// ---- Create --------------------------------------------------------------------------------------------------------
+
+typedef struct _DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT {
+    HANDLE hAdapter;
+    SIZE_T Size;
+    ULONG_PTR Context;
+    DXGK_PHYSICAL_MEMORY_TYPE Type;
+    DXGK_MEMORY_CACHING_TYPE CacheType;
+    union {
+        struct {
+            PHYSICAL_ADDRESS LowAddress;
+            PHYSICAL_ADDRESS HighAddress;
+            PHYSICAL_ADDRESS SkipBytes;
+            UINT Flags;
+        } Mdl;
+        struct {
+            PHYSICAL_ADDRESS LowestAcceptableAddress;
+            PHYSICAL_ADDRESS HighestAcceptableAddress;
+            PHYSICAL_ADDRESS BoundaryAddressMultiple;
+        } ContiguousMemory;
+        struct {
+            ACCESS_MASK DesiredAccess;
+            POBJECT_ATTRIBUTES ObjectAttributes;
+            ULONG PageProtection;
+            ULONG AllocationAttributes;
+        } Section;
+        struct {
+            PHYSICAL_ADDRESS BaseAddress;
+        } IOSpace;
+    };
+    HANDLE hPhysicalMemoryObject;
+    HANDLE hAdapterMemoryObject;
+} DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT;
+
+typedef DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT *IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT;
+
+// Allocates physical memory, or wraps a range of the device's own (IO_SPACE), and returns a handle of it.
+//
+// hAdapter    optional. With it the object is opened against that adapter's logical adapter in the same call and both
+//             handles come back; without it hAdapterMemoryObject is null and Open must come before an ADL.
+// Size        bytes, not 0; memory comes in whole pages. Not more than 4 GiB minus a page for an MDL, and not more pages
+//             than DXGK_ADL.PageCount can count (ours) for the others.
+// Context     only kept, for messages.
+// CacheType   of all CPU views of the object. A section is CACHED or WRITE_COMBINED.
+// Mdl         pages may lie anywhere in [LowAddress, HighAddress]; when they cannot be found there, in the same window
+//             SkipBytes further on, as long as that window does not end below its start (MmAllocatePagesForMdlEx). All
+//             or nothing: MM_ALLOCATE_FULLY_REQUIRED is always in force. With MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS
+//             SkipBytes is the size and alignment of each chunk instead, 0 for a single one.
+// Contiguous  pages side by side in [LowestAcceptableAddress, HighestAcceptableAddress] that do not cross a multiple of
+//             BoundaryAddressMultiple, which is 0 (no limit) or a power of two of at least a page.
+// Section     PageProtection: PAGE_READONLY, PAGE_READWRITE, PAGE_EXECUTE or PAGE_WRITECOPY and nothing else; CPU views
+//             can be written with PAGE_READWRITE only. AllocationAttributes: SEC_COMMIT, which is added when absent.
+//             ObjectAttributes is not looked at: sections of this project have no names.
+// IOSpace     BaseAddress is page aligned; no page of [BaseAddress, BaseAddress + Size) may be memory that the system
+//             manages (ours).
+//
+// On failure both handles are null (ours) and nothing else is written.
+//
+// STATUS_SUCCESS
+// STATUS_INVALID_PARAMETER        null argument, Size 0 or too large, unknown Type, CacheType or flag, a section that is
+//                                 NON_CACHED, address limits or SkipBytes that are negative, out of order or not page
+//                                 sized where they must be, an unaligned or wrapping or managed IO range
+// STATUS_INVALID_PAGE_PROTECTION  (ours) a section's PageProtection is none of the four
+// STATUS_INVALID_HANDLE           (ours) hAdapter is neither null nor a started adapter of this machine
+// STATUS_NO_MEMORY                no memory that satisfies the request
+// STATUS_INSUFFICIENT_RESOURCES   (ours) no memory for the book-keeping
+typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_CREATEPHYSICALMEMORYOBJECT)(
+    IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT);
+
+// ---- Destroy -------------------------------------------------------------------------------------------------------
+
+typedef struct _DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT {
+    HANDLE hPhysicalMemoryObject;
+    HANDLE hAdapterMemoryObject;
+} DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT;
+
+typedef const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT;
+
+// Frees the memory. hAdapterMemoryObject is optional: when given it is closed in the same call, and must not be closed
+// by the driver any more.
+//
+// Reports:
+//   bugcheck 0x1E4, 5   an ADL of the object lives: its memory would be unlocked under it ("memory unlocked while ADLs
+//                       exist"). When the system survives the report, the ADLs are freed first, then the object.
+//   bugcheck 0x1E4, 6   (ours) the object is still open and hAdapterMemoryObject is null: the adapter memory object would
+//                       leak. It is closed, and the object is destroyed.
+//   warning             (ours) CPU views are left: they are taken down, and the object is destroyed
+//   warning             (ours) null argument, a handle that is not a live object, or an hAdapterMemoryObject that does
+//                       not belong to the object: nothing is done
+typedef VOID(APIENTRY CALLBACK *DXGKCB_DESTROYPHYSICALMEMORYOBJECT)(
+    IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT);
+
+// ---- Map and Unmap -------------------------------------------------------------------------------------------------
+
+typedef struct _DXGKARGCB_MAP_PHYSICAL_MEMORY {
+    HANDLE hPhysicalMemoryObject;
+    DXGK_ACCESS_MODE AccessMode;
+    SIZE_T Offset;
+    SIZE_T Size;
+    void *pMappedAddress;
+} DXGKARGCB_MAP_PHYSICAL_MEMORY;
+
+typedef DXGKARGCB_MAP_PHYSICAL_MEMORY *IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
+
+// Maps [Offset, Offset + Size) of the object for the CPU, with the cache type chosen at Create, into kernel space or the
+// current process. Any byte range inside the object's Size may be asked for.
+//
+// On success the view may begin earlier and be longer than asked: pMappedAddress is its page-aligned base, Size (out) is
+// its whole length in bytes, and the data asked for begins at pMappedAddress + Offset (out). On failure pMappedAddress is
+// null (ours), and Offset and Size keep what was asked.
+//
+// STATUS_SUCCESS
+// STATUS_INVALID_PARAMETER       null argument, Size 0, a range that is not inside the object, unknown AccessMode, user
+//                                mode for IO_SPACE
+// STATUS_INVALID_HANDLE          (ours) not a live physical memory object
+// STATUS_NO_MEMORY               (ours) no address space, or no memory for tables
+// STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
+typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_MAPPHYSICALMEMORY)(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY);
+
+typedef struct _DXGKARGCB_UNMAP_PHYSICAL_MEMORY {
+    HANDLE hPhysicalMemoryObject;
+    void *pBaseAddress;
+    SIZE_T Size;
+} DXGKARGCB_UNMAP_PHYSICAL_MEMORY;
+
+typedef const DXGKARGCB_UNMAP_PHYSICAL_MEMORY *IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY;
+
+// Ends a view. pBaseAddress and Size are what Map returned in pMappedAddress and Size; a user view is ended in the
+// process that made it.
+//
+// Reports (ours), and does nothing: a warning for a null argument, a handle that is not a live object, a base at which
+// the object has no view, another size than the view's, or a user view of another process.
+typedef VOID(APIENTRY CALLBACK *DXGKCB_UNMAPPHYSICALMEMORY)(IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY);
+
+// ---- AllocateAdl and FreeAdl ---------------------------------------------------------------------------------------
+
+typedef struct _DXGKARGCB_ALLOCATE_ADL {
+    HANDLE hAdapterMemoryObject;
+    SIZE_T Offset;
+    SIZE_T Size;
+    union {
+        struct {
+            UINT32 RequireContiguous : 1;
+            UINT32 PreferContiguous : 1;
+            UINT32 Reserved : 30;
+        };
+        UINT32 Value;
+    } Flags;
+    DXGK_ADL *pAdl;
+} DXGKARGCB_ALLOCATE_ADL;
+
+typedef DXGKARGCB_ALLOCATE_ADL *IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
+
+// Makes a list of the pages of [Offset, Offset + Size) as the adapter addresses them. Offset and Size are multiples of
+// PAGE_SIZE; PageCount is Size / PAGE_SIZE. The pages stay resident while the list lives, and so does the list itself:
+// pAdl (out) points into memory of the callee, which the driver only reads.
+//
+// RequireContiguous is valid for CONTIGUOUS_MEMORY and IO_SPACE objects only. PreferContiguous is a hint. Page numbers
+// are logical where DMA is remapped, else physical; a driver may not assume which, nor map them for the CPU. Page 0 is
+// never handed out: drivers take a base page of 0 for a failure. Under remapping a list is contiguous whenever the
+// logical space has a free range of its length; in physical mode when its frames are side by side.
+// On failure pAdl is null (ours).
+//
+// STATUS_SUCCESS
+// STATUS_INVALID_PARAMETER       null argument, Size 0, Offset or Size not a multiple of PAGE_SIZE, a range that is not
+//                                inside the object's pages, reserved flags, RequireContiguous for an MDL or a section
+// STATUS_INVALID_HANDLE          (ours) not a live adapter memory object
+// STATUS_NO_MEMORY               (ours) no logical addresses, no single range of them for RequireContiguous, or no
+//                                memory for translation tables
+// STATUS_INVALID_ADDRESS         (ours) without remapping: a frame lies beyond HighestVisibleAddress, or is frame 0
+// STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
+typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_ALLOCATEADL)(IN_OUT_PDXGKARGCB_ALLOCATE_ADL);
+
+typedef struct _DXGKARGCB_FREE_ADL {
+    HANDLE hAdapterMemoryObject;
+    DXGK_ADL *pAdl;
+} DXGKARGCB_FREE_ADL;
+
+typedef const DXGKARGCB_FREE_ADL *IN_CONST_PDXGKARGCB_FREE_ADL;
+
+// Frees a list with the adapter memory object that made it. On return an access of the adapter to its pages faults,
+// where DMA is remapped and no other list holds them.
+//
+// Reports (ours):
+//   warning  null argument, a handle that is not a live adapter memory object, or a pAdl that is not a live list of this
+//            adapter memory object: nothing is done
+//   warning  the driver has changed the list: it is freed as it was handed out
+typedef VOID(APIENTRY CALLBACK *DXGKCB_FREEADL)(IN_CONST_PDXGKARGCB_FREE_ADL);
+
+// ---- Open and Close ------------------------------------------------------------------------------------------------
+
+typedef struct _DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT {
+    HANDLE hPhysicalMemoryObject;
+    HANDLE hAdapter;
+    HANDLE hAdapterMemoryObject;
+} DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT;
+
+typedef DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT *IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT;
+
+// Associates an object with a logical adapter. Any physical adapter of a linked chain may be named; all of them see the
+// object's lists. On failure hAdapterMemoryObject is null (ours).
+//
+// STATUS_SUCCESS
+// STATUS_INVALID_PARAMETER       null argument
+// STATUS_INVALID_HANDLE          (ours) not a live physical memory object, or not a started adapter
+// STATUS_INVALID_DEVICE_STATE    (ours) the object is open against this logical adapter already, by Open or by Create
+// STATUS_NOT_SUPPORTED           (ours) the object is open against another logical adapter
+// STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
+typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_OPENPHYSICALMEMORYOBJECT)(IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT);
+
+typedef struct _DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT {
+    HANDLE hAdapterMemoryObject;
+} DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT;
+
+typedef const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT;
+
+// Ends the association. The physical memory object stays, with its CPU views, and may be opened again.
+//
+// Reports:
+//   bugcheck 0x1E4, 7   ADLs of the object live ("ADLs leaked"). When the system survives the report they are freed, and
+//                       the object is closed.
+//   warning             (ours) null argument, or a handle that is not a live adapter memory object: nothing is done
+typedef VOID(APIENTRY CALLBACK *DXGKCB_CLOSEPHYSICALMEMORYOBJECT)(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT);
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+
+#endif
