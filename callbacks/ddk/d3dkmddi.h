@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The eight WDDM callbacks of physical memory objects, for C11 and C++: argument structures, enumerations, address
-// descriptor lists, capabilities. Names and layouts are those of d3dkmddi.h of the Windows Driver Kit; its pages of the
-// same names are the source of the rules. The documentation names few status values beside STATUS_INVALID_PARAMETER and
-// STATUS_NO_MEMORY: a status marked (ours) is this project's choice.
+// descriptor lists, capabilities. Names and layouts are those of d3dkmddi.h of the Windows Driver Kit; its pages of
+// the same names are the source of the rules. The documentation names few status values beside
+// STATUS_INVALID_PARAMETER and STATUS_NO_MEMORY: a status marked (ours) is this project's choice.
 //
-// All sizes and offsets are bytes. A callback may be called up to IRQL APC_LEVEL: the pages say PASSIVE_LEVEL, drivers in
-// the field hold a fast mutex while they call; from WDDM 3.2 on a call at DISPATCH_LEVEL or above is a bugcheck.
+// All sizes and offsets are bytes. A callback may be called up to IRQL APC_LEVEL: the pages say PASSIVE_LEVEL, drivers
+// in the field hold a fast mutex while they call; from WDDM 3.2 on a call at DISPATCH_LEVEL or above is a bugcheck.
 //
 // A callback without a status (Destroy, Unmap, FreeAdl, Close) that finds a mistake reports it and does nothing, unless
 // its description says more. Documented bugcheck: 0x1E4 VIDEO_DXGKRNL_SYSMM_FATAL_ERROR. Mistakes for which no bugcheck
@@ -57,20 +57,27 @@ typedef struct _DXGK_PHYSICAL_MEMORY_CAPS {
 
 // ---- enumerations --------------------------------------------------------------------------------------------------
 
-typedef enum _DXGK_PHYSICAL_MEMORY_TYPE {
+// On Windows every enumeration has the size of int and may hold any value of it; C++ is told so, C does it unasked.
+#ifdef __cplusplus
+#define REMAP_DDK_INT : int
+#else
+#define REMAP_DDK_INT
+#endif
+
+typedef enum _DXGK_PHYSICAL_MEMORY_TYPE REMAP_DDK_INT {
     DXGK_PHYSICAL_MEMORY_TYPE_MDL = 0,
     DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY = 1,
     DXGK_PHYSICAL_MEMORY_TYPE_SECTION = 2,
     DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE = 3,
 } DXGK_PHYSICAL_MEMORY_TYPE;
 
-typedef enum _DXGK_MEMORY_CACHING_TYPE {
+typedef enum _DXGK_MEMORY_CACHING_TYPE REMAP_DDK_INT {
     DXGK_MEMORY_CACHING_TYPE_NON_CACHED = 0,
     DXGK_MEMORY_CACHING_TYPE_CACHED = 1,
     DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED = 2,
 } DXGK_MEMORY_CACHING_TYPE;
 
-typedef enum _DXGK_ACCESS_MODE {
+typedef enum _DXGK_ACCESS_MODE REMAP_DDK_INT {
     DXGK_ACCESS_MODE_KERNEL_MODE = 0,
     DXGK_ACCESS_MODE_USER_MODE = 1,
 } DXGK_ACCESS_MODE;
@@ -139,28 +146,35 @@ typedef DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT *IN_OUT_PDXGKARGCB_CREATE_PHYSIC
 //
 // hAdapter    optional. With it the object is opened against that adapter's logical adapter in the same call and both
 //             handles come back; without it hAdapterMemoryObject is null and Open must come before an ADL.
-// Size        bytes, not 0; memory comes in whole pages. Not more than 4 GiB minus a page for an MDL, and not more pages
-//             than DXGK_ADL.PageCount can count (ours) for the others.
+// Size        bytes, not 0; memory comes in whole pages, and all of the last one belongs to the object. Not more than
+//             4 GiB minus a page for an MDL, not more pages than DXGK_ADL.PageCount can count for the others (ours).
 // Context     only kept, for messages.
 // CacheType   of all CPU views of the object. A section is CACHED or WRITE_COMBINED.
-// Mdl         pages may lie anywhere in [LowAddress, HighAddress]; when they cannot be found there, in the same window
-//             SkipBytes further on, as long as that window does not end below its start (MmAllocatePagesForMdlEx). All
-//             or nothing: MM_ALLOCATE_FULLY_REQUIRED is always in force. With MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS
-//             SkipBytes is the size and alignment of each chunk instead, 0 for a single one.
-// Contiguous  pages side by side in [LowestAcceptableAddress, HighestAcceptableAddress] that do not cross a multiple of
-//             BoundaryAddressMultiple, which is 0 (no limit) or a power of two of at least a page.
-// Section     PageProtection: PAGE_READONLY, PAGE_READWRITE, PAGE_EXECUTE or PAGE_WRITECOPY and nothing else; CPU views
-//             can be written with PAGE_READWRITE only. AllocationAttributes: SEC_COMMIT, which is added when absent.
-//             ObjectAttributes is not looked at: sections of this project have no names.
-// IOSpace     BaseAddress is page aligned; no page of [BaseAddress, BaseAddress + Size) may be memory that the system
-//             manages (ours).
+// Addresses   are unsigned: drivers pass all ones for "no limit". A page is used when all its bytes are in the range.
+// Mdl         pages may lie anywhere in [LowAddress, HighAddress]; what is missing then comes from the same window
+//             SkipBytes, a multiple of PAGE_SIZE, further on, and so on; 0: there is only one window. All or nothing:
+//             MM_ALLOCATE_FULLY_REQUIRED is always in force. With MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS there is one
+//             window, and SkipBytes, a power of two that divides Size, is the size and alignment of each contiguous
+//             chunk; 0: everything is one chunk (WDK page MmAllocatePagesForMdlEx).
+// Contiguous  pages side by side in [LowestAcceptableAddress, HighestAcceptableAddress] that do not cross a multiple
+//             of BoundaryAddressMultiple, which is 0 (no limit) or a power of two of at least a page (WDK page
+//             MmAllocateContiguousMemorySpecifyCache).
+// Section     PageProtection: PAGE_READONLY, PAGE_READWRITE, PAGE_EXECUTE or PAGE_WRITECOPY and nothing else. CPU
+//             views can be written with PAGE_READWRITE only: a private copy on write is not modelled.
+//             AllocationAttributes: SEC_COMMIT, which is added when absent. ObjectAttributes and DesiredAccess are not
+//             looked at: sections of this project have no names and are reached through this object only.
+// IOSpace     BaseAddress is page aligned; no page of the range may be memory that the system manages (ours).
+//
+// Reports a warning (ours) when an IO range overlaps that of a live object with another CacheType, as aliases of a page
+// with different cache types are undefined on hardware. The object is created.
 //
 // On failure both handles are null (ours) and nothing else is written.
 //
 // STATUS_SUCCESS
-// STATUS_INVALID_PARAMETER        null argument, Size 0 or too large, unknown Type, CacheType or flag, a section that is
-//                                 NON_CACHED, address limits or SkipBytes that are negative, out of order or not page
-//                                 sized where they must be, an unaligned or wrapping or managed IO range
+// STATUS_INVALID_PARAMETER        null argument, Size 0 or too large, unknown Type, CacheType or flag, a section that
+//                                 is NON_CACHED or has other attributes, an address window that holds no page, a
+//                                 SkipBytes or BoundaryAddressMultiple as forbidden above, an IO range that is not
+//                                 aligned, wraps or is managed
 // STATUS_INVALID_PAGE_PROTECTION  (ours) a section's PageProtection is none of the four
 // STATUS_INVALID_HANDLE           (ours) hAdapter is neither null nor a started adapter of this machine
 // STATUS_NO_MEMORY                no memory that satisfies the request
@@ -181,10 +195,11 @@ typedef const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_DEST
 // by the driver any more.
 //
 // Reports:
-//   bugcheck 0x1E4, 5   an ADL of the object lives: its memory would be unlocked under it ("memory unlocked while ADLs
-//                       exist"). When the system survives the report, the ADLs are freed first, then the object.
-//   bugcheck 0x1E4, 6   (ours) the object is still open and hAdapterMemoryObject is null: the adapter memory object would
-//                       leak. It is closed, and the object is destroyed.
+//   bugcheck 0x1E4, 5   an ADL of the object lives (a bugcheck by the WDK page of the argument; of the documented
+//                       parameters 5, "memory unlocked while ADLs exist", fits best: ours). When the system survives
+//                       the report, the ADLs are freed first, then the object.
+//   bugcheck 0x1E4, 6   (ours) the object is still open and hAdapterMemoryObject is null: the adapter memory object
+//                       would leak. It is closed, and the object is destroyed.
 //   warning             (ours) CPU views are left: they are taken down, and the object is destroyed
 //   warning             (ours) null argument, a handle that is not a live object, or an hAdapterMemoryObject that does
 //                       not belong to the object: nothing is done
@@ -204,15 +219,15 @@ typedef struct _DXGKARGCB_MAP_PHYSICAL_MEMORY {
 typedef DXGKARGCB_MAP_PHYSICAL_MEMORY *IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
 
 // Maps [Offset, Offset + Size) of the object for the CPU, with the cache type chosen at Create, into kernel space or the
-// current process. Any byte range inside the object's Size may be asked for.
+// current process. Any byte range inside the object's pages may be asked for.
 //
-// On success the view may begin earlier and be longer than asked: pMappedAddress is its page-aligned base, Size (out) is
-// its whole length in bytes, and the data asked for begins at pMappedAddress + Offset (out). On failure pMappedAddress is
-// null (ours), and Offset and Size keep what was asked.
+// On success the view may begin earlier and be longer than asked: pMappedAddress is its page-aligned base, Size (out)
+// is its whole length in bytes, and the data asked for begins at pMappedAddress + Offset (out). On failure
+// pMappedAddress is null (ours), and Offset and Size keep what was asked.
 //
 // STATUS_SUCCESS
-// STATUS_INVALID_PARAMETER       null argument, Size 0, a range that is not inside the object, unknown AccessMode, user
-//                                mode for IO_SPACE
+// STATUS_INVALID_PARAMETER       null argument, Size 0, a range that is not inside the object's pages, unknown
+//                                AccessMode, user mode for IO_SPACE
 // STATUS_INVALID_HANDLE          (ours) not a live physical memory object
 // STATUS_NO_MEMORY               (ours) no address space, or no memory for tables
 // STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
@@ -256,10 +271,14 @@ typedef DXGKARGCB_ALLOCATE_ADL *IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
 // PAGE_SIZE; PageCount is Size / PAGE_SIZE. The pages stay resident while the list lives, and so does the list itself:
 // pAdl (out) points into memory of the callee, which the driver only reads.
 //
-// RequireContiguous is valid for CONTIGUOUS_MEMORY and IO_SPACE objects only. PreferContiguous is a hint. Page numbers
-// are logical where DMA is remapped, else physical; a driver may not assume which, nor map them for the CPU. Page 0 is
-// never handed out: drivers take a base page of 0 for a failure. Under remapping a list is contiguous whenever the
-// logical space has a free range of its length; in physical mode when its frames are side by side.
+// Page numbers are logical where DMA is remapped, else physical; a driver may not assume which, nor map them for the
+// CPU. Page 0 is never handed out: drivers take a base page of 0 for a failure. Logical pages are side by side whenever
+// the logical space has a free range of that length.
+//
+// RequireContiguous  the list is a base page, or the call fails. Valid for CONTIGUOUS_MEMORY and IO_SPACE objects only.
+// PreferContiguous   the driver can use a base page, and gets one when the pages are side by side. With neither flag the
+//                    list is always an array (ours; the WDK page of the argument has the driver set this flag where it
+//                    can represent the list "with just the base address", as not all its code paths may).
 // On failure pAdl is null (ours).
 //
 // STATUS_SUCCESS
@@ -279,8 +298,8 @@ typedef struct _DXGKARGCB_FREE_ADL {
 
 typedef const DXGKARGCB_FREE_ADL *IN_CONST_PDXGKARGCB_FREE_ADL;
 
-// Frees a list with the adapter memory object that made it. On return an access of the adapter to its pages faults,
-// where DMA is remapped and no other list holds them.
+// Frees a list with the adapter memory object that made it. On return an access of the adapter to the list's pages
+// faults where DMA is remapped.
 //
 // Reports (ours):
 //   warning  null argument, a handle that is not a live adapter memory object, or a pAdl that is not a live list of this

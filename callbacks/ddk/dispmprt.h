@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// DXGKRNL_INTERFACE: the table of the graphics kernel's functions that a driver gets in DxgkDdiStartDevice and copies by
-// value (WDK page "DXGKRNL_INTERFACE structure (dispmprt.h)").
+// DXGKRNL_INTERFACE: the table of the graphics kernel's functions that a driver gets in DxgkDdiStartDevice and copies
+// by value (WDK page "DXGKRNL_INTERFACE structure (dispmprt.h)").
 //
 // The table always has the room of the newest version, 0x240 bytes, so that a driver's copy of it never reads past its
 // end; Size tells how much the declared version has: 0x238 for WDDM 2.9 and 3.0, 0x240 from WDDM 3.1 on.
