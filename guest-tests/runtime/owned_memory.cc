@@ -124,6 +124,9 @@ std::uint64_t heap_bytes_in_use() { return bytes_in_use; }
 using remap::guest::heap_allocate;
 using remap::guest::heap_free;
 
+// The library that would define it is not linked.
+const std::nothrow_t std::nothrow{};
+
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return heap_allocate(bytes); }
 void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return heap_allocate(bytes); }
 

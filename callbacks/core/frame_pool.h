@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Which frames an allocation gets: the policy behind every machine's FramePort. The machine fills the pool with its
+// memory and zeroes what it hands out.
+#pragma once
+
+#include "base/address.h"
+#include "base/extents.h"
+#include "callbacks/core/ports.h"
+
+#include <cstdint>
+#include <span>
+
+namespace remap::callbacks {
+
+// Calls `run(first, pages)` for each run of consecutive frames, in order, as long as it returns true.
+template <typename Run>
+bool for_each_run(std::span<const PhysicalPage> frames, Run run) {
+    for (std::size_t i = 0; i < frames.size();) {
+        std::size_t length = 1;
+        while (i + length < frames.size() && frames[i + length] == frames[i] + length) ++length;
+        if (!run(frames[i], std::uint64_t{length})) return false;
+        i += length;
+    }
+    return true;
+}
+
+// Not contiguous requests are answered with short runs at scattered places, the highest memory first, so that code which
+// takes physical neighbours for granted fails here and not on a system that has run for a week. The places are the same
+// in every run of a program.
+class FramePool {
+public:
+    static constexpr std::size_t max_ranges = 64;
+
+    // Adds installed memory. False if it overlaps what is there, or there are too many ranges.
+    bool add(PhysicalPage first, std::uint64_t pages);
+
+    // As FramePort::allocate, except that the frames keep what was in them.
+    bool allocate(const FrameRequest& request, std::span<PhysicalPage> frames);
+
+    // False, and what is before the mistake freed, if a frame is free already.
+    bool free(std::span<const PhysicalPage> frames);
+
+    PhysicalPage highest_installed() const;  // 0 when nothing is installed
+    bool overlaps_memory(PhysicalPage first, std::uint64_t pages) const;
+    std::uint64_t free_pages() const { return free_.free_pages(); }
+
+private:
+    bool allocate_scattered(const FrameRequest& request, std::span<PhysicalPage> frames);
+    std::uint64_t next_random();
+
+    ExtentPool free_;
+    ExtentPool::Range installed_[max_ranges];
+    std::size_t ranges_ = 0;
+    std::uint64_t random_ = 0x9e3779b97f4a7c15;
+};
+
+}  // namespace remap::callbacks
