@@ -43,7 +43,9 @@ public:
     //   STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS start_adapter(const AdapterDescription& description, HANDLE* handles);
 
-    // Stops it: open views, ADLs are reported as leaks (bugcheck 0x1E4, parameter 1 = 6 or 7) and taken back.
+    // Stops it. Objects that are still open on it and their ADLs are reported as leaks (bugcheck 0x1E4, parameter 1 = 6
+    // and 7, each once with the count), CPU views of them as a warning; then ADLs, views and the objects are taken back.
+    // Objects that are not open stay. The handle of any adapter of the chain stops all of it.
     void stop_adapter(HANDLE adapter);
 
     // Whether ADLs of this adapter hold logical page numbers.

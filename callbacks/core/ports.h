@@ -17,7 +17,7 @@ struct FrameRequest {
     std::uint64_t pages = 0;
     PhysicalPage lowest{};         // lowest page that may be used
     PhysicalPage highest{};        // highest page that may be used
-    std::uint64_t boundary = 0;    // pages, a power of two; a contiguous run crosses no multiple of it; 0: no such limit
+    std::uint64_t boundary = 0;    // pages, a power of two; a contiguous run crosses no multiple of it; 0: no limit
     bool contiguous = false;
 };
 
@@ -50,7 +50,7 @@ public:
     // The page-aligned base of a new view, or null when there is no address space or no memory for tables.
     virtual void* map(const ViewRequest& request) = 0;
 
-    // Ends a view made by map. On return no CPU reaches the frames through it any more.
+    // Ends a view made by map, in whatever process it is. On return no CPU reaches the frames through it any more.
     virtual void unmap(void* base, std::uint64_t pages) = 0;
 
     // A number that tells processes apart, for user views. One process: any constant.
@@ -83,13 +83,14 @@ enum class Severity : std::uint8_t { Warning, Bugcheck };
 struct Report {
     Severity severity = Severity::Warning;
     std::uint32_t code = 0;        // Bugcheck: for example 0x1E4; Warning: 0
-    std::uint64_t parameter = 0;   // Bugcheck: parameter 1
+    std::uint64_t parameter = 0;   // Bugcheck: parameter 1; Warning: a Check of callbacks/core/findings.h
     const char* message = "";      // a sentence for people, without newline; valid during the call only
 };
 
 class ReportPort {
 public:
-    // A bugcheck may return (tests); the callback then does nothing more and answers with a failure where it can.
+    // A bugcheck may return (tests); the callback then goes on as its description in callbacks/ddk/d3dkmddi.h says.
+    // Called while the machine is locked: it must not call the machine.
     virtual void report(const Report& report) = 0;
 
 protected:

@@ -218,8 +218,8 @@ typedef struct _DXGKARGCB_MAP_PHYSICAL_MEMORY {
 
 typedef DXGKARGCB_MAP_PHYSICAL_MEMORY *IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
 
-// Maps [Offset, Offset + Size) of the object for the CPU, with the cache type chosen at Create, into kernel space or the
-// current process. Any byte range inside the object's pages may be asked for.
+// Maps [Offset, Offset + Size) of the object for the CPU, with the cache type chosen at Create, into kernel space or
+// the current process. Any byte range inside the object's pages may be asked for.
 //
 // On success the view may begin earlier and be longer than asked: pMappedAddress is its page-aligned base, Size (out)
 // is its whole length in bytes, and the data asked for begins at pMappedAddress + Offset (out). On failure
@@ -276,9 +276,9 @@ typedef DXGKARGCB_ALLOCATE_ADL *IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
 // the logical space has a free range of that length.
 //
 // RequireContiguous  the list is a base page, or the call fails. Valid for CONTIGUOUS_MEMORY and IO_SPACE objects only.
-// PreferContiguous   the driver can use a base page, and gets one when the pages are side by side. With neither flag the
-//                    list is always an array (ours; the WDK page of the argument has the driver set this flag where it
-//                    can represent the list "with just the base address", as not all its code paths may).
+// PreferContiguous   the driver can use a base page, and gets one when the pages are side by side. With neither flag
+//                    the list is always an array (ours; the WDK page of the argument has the driver set this flag
+//                    where it can represent the list "with just the base address", as not all its code paths may).
 // On failure pAdl is null (ours).
 //
 // STATUS_SUCCESS
@@ -302,8 +302,8 @@ typedef const DXGKARGCB_FREE_ADL *IN_CONST_PDXGKARGCB_FREE_ADL;
 // faults where DMA is remapped.
 //
 // Reports (ours):
-//   warning  null argument, a handle that is not a live adapter memory object, or a pAdl that is not a live list of this
-//            adapter memory object: nothing is done
+//   warning  null argument, a handle that is not a live adapter memory object, or a pAdl that is not a live list of
+//            this adapter memory object: nothing is done
 //   warning  the driver has changed the list: it is freed as it was handed out
 typedef VOID(APIENTRY CALLBACK *DXGKCB_FREEADL)(IN_CONST_PDXGKARGCB_FREE_ADL);
 
@@ -337,8 +337,8 @@ typedef const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_CLOSE_
 // Ends the association. The physical memory object stays, with its CPU views, and may be opened again.
 //
 // Reports:
-//   bugcheck 0x1E4, 7   ADLs of the object live ("ADLs leaked"). When the system survives the report they are freed, and
-//                       the object is closed.
+//   bugcheck 0x1E4, 7   ADLs of the object live ("ADLs leaked"). When the system survives the report they are freed,
+//                       and the object is closed.
 //   warning             (ours) null argument, or a handle that is not a live adapter memory object: nothing is done
 typedef VOID(APIENTRY CALLBACK *DXGKCB_CLOSEPHYSICALMEMORYOBJECT)(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT);
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// An address descriptor list: pages of a memory object as one logical adapter addresses them.
+#pragma once
+
+#include "base/address.h"
+#include "base/result.h"
+#include "callbacks/core/frame_list.h"
+#include "callbacks/core/list.h"
+#include "callbacks/core/logical_space.h"
+#include "callbacks/core/page_runs.h"
+#include "callbacks/core/ports.h"
+#include "callbacks/ddk/d3dkmddi.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace remap::callbacks {
+
+struct AdlRequest {
+    std::uint64_t first_page = 0;  // of the object
+    std::uint64_t pages = 0;
+    bool require_contiguous = false;
+    bool prefer_contiguous = false;
+};
+
+// How an adapter reaches memory.
+struct DmaView {
+    DmaDomainPort* domain = nullptr;  // null: physical mode
+    LogicalSpace space;               // with a domain
+    PhysicalPage highest_visible;     // the last page that the adapter can address
+};
+
+class Adl : public Link<Adl> {
+public:
+    // STATUS_NO_MEMORY, STATUS_INVALID_ADDRESS, STATUS_INSUFFICIENT_RESOURCES. `view` and `frames` outlive the list.
+    static Result<Adl*, NTSTATUS> make(DmaView& view, const FrameList& frames, const AdlRequest& request);
+
+    // Takes the adapter's access away, then deletes. False when logical pages are lost for want of memory.
+    static bool end(Adl* adl);
+
+    // What the driver gets. The driver can write to it, so nothing is ever read from it but to see whether it did.
+    DXGK_ADL* handed_out() { return &handed_out_; }
+    bool changed_by_driver() const;
+
+    // The frame behind a page number of this list.
+    std::optional<PhysicalPage> frame_behind(std::uint64_t page) const;
+
+private:
+    Adl(DmaView& view, const FrameList& frames, const AdlRequest& request)
+        : view_(view), frames_(frames), request_(request) {}
+
+    NTSTATUS connect();
+    NTSTATUS number_logically();
+    NTSTATUS number_physically();
+    NTSTATUS describe();
+    NTSTATUS open_domain();
+    std::uint64_t map_run(const PageRun& run, std::uint64_t index);
+    bool give_back_numbers();
+
+    DmaView& view_;
+    const FrameList& frames_;
+    const AdlRequest request_;
+    PageRuns runs_;
+    std::unique_ptr<DXGK_PAGE_NUMBER[]> pages_;  // null: the list is a base page
+    DXGK_ADL handed_out_{};
+};
+
+}  // namespace remap::callbacks

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Finds the frames of a memory object as the memory manager's routines do that the callback stands for.
+#pragma once
+
+#include "base/result.h"
+#include "callbacks/core/create_request.h"
+#include "callbacks/core/frame_list.h"
+#include "callbacks/core/ports.h"
+
+namespace remap::callbacks {
+
+// All frames or none. STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES for the list itself, and STATUS_INVALID_PARAMETER
+// for an IO range that is managed memory.
+Result<FrameList, NTSTATUS> take_frames(FramePort& port, const CreateRequest& request);
+
+// Gives back what take_frames took.
+void give_frames(FramePort& port, const FrameList& frames);
+
+}  // namespace remap::callbacks

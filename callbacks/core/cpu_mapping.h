@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Views of a memory object for the CPU.
+#pragma once
+
+#include "base/result.h"
+#include "callbacks/core/frame_list.h"
+#include "callbacks/core/list.h"
+#include "callbacks/core/ports.h"
+#include "callbacks/ddk/ntddk.h"
+
+#include <cstdint>
+
+namespace remap::callbacks {
+
+struct CpuMapping : Link<CpuMapping> {
+    void* base = nullptr;
+    std::uint64_t pages = 0;
+    AccessMode mode = AccessMode::Kernel;
+    std::uint64_t process = 0;  // the one that made it
+
+    bool belongs_to(std::uint64_t caller) const { return mode == AccessMode::Kernel || process == caller; }
+};
+
+struct CpuMappingRequest {
+    std::uint64_t first_page = 0;  // of the object
+    std::uint64_t pages = 0;
+    CacheType cache = CacheType::WriteBack;
+    AccessMode mode = AccessMode::Kernel;
+    bool writable = true;
+};
+
+// STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES.
+Result<CpuMapping*, NTSTATUS> make_mapping(CpuViewPort& port, const FrameList& frames,
+                                           const CpuMappingRequest& request);
+
+// Unmaps and deletes; the mapping is in no list.
+void end_mapping(CpuViewPort& port, CpuMapping* mapping);
+
+}  // namespace remap::callbacks
