@@ -5,6 +5,7 @@
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/interrupts.h"
 #include "guest-tests/runtime/print.h"
+#include "guest-tests/runtime/watchdog.h"
 
 extern "C" {
 extern char trap_entries[];
@@ -88,7 +89,7 @@ void print_line(const char* text) { print("# %s\n", text); }
 
 }  // namespace
 
-const char* name_of_vector(std::uint64_t vector) {
+const char* name_of_vector(std::uint64_t number) {
     static constexpr const char* names[exception_vectors] = {
         "#DE divide error", "#DB debug", "NMI", "#BP breakpoint", "#OF overflow", "#BR bound range exceeded",
         "#UD invalid opcode", "#NM device not available", "#DF double fault", "coprocessor segment overrun",
@@ -98,7 +99,8 @@ const char* name_of_vector(std::uint64_t vector) {
         "reserved vector 22", "reserved vector 23", "reserved vector 24", "reserved vector 25", "reserved vector 26",
         "reserved vector 27", "#HV hypervisor injection", "#VC VMM communication", "#SX security",
         "reserved vector 31"};
-    return vector < exception_vectors ? names[vector] : "interrupt";
+    if (number == vector::watchdog) return "watchdog: the case takes too long";
+    return number < exception_vectors ? names[number] : "interrupt";
 }
 
 void start_exceptions() {
@@ -161,6 +163,11 @@ void describe(const Trap& trap, void (*line)(const char* text)) {
 }  // namespace remap::guest
 
 void guest_trap(remap::guest::TrapFrame* frame) {
-    if (frame->vector < remap::guest::exception_vectors) remap::guest::handle_exception(*frame);
-    remap::guest::handle_interrupt(static_cast<std::uint8_t>(frame->vector));
+    using namespace remap::guest;
+    if (frame->vector < exception_vectors) handle_exception(*frame);
+    if (frame->vector != vector::watchdog) {
+        handle_interrupt(static_cast<std::uint8_t>(frame->vector));
+    } else if (watchdog_ticks()) {
+        handle_exception(*frame);
+    }
 }

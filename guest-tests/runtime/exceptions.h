@@ -27,9 +27,10 @@ inline constexpr std::uint64_t invalid_opcode = 6;
 inline constexpr std::uint64_t double_fault = 8;
 inline constexpr std::uint64_t general_protection = 13;
 inline constexpr std::uint64_t page_fault = 14;
+inline constexpr std::uint64_t watchdog = 0xfe;  // no exception: the case took too long
 }  // namespace vector
 
-const char* name_of_vector(std::uint64_t vector);
+const char* name_of_vector(std::uint64_t number);
 
 // Loads GDT, TSS and IDT.
 void start_exceptions();

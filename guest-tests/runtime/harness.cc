@@ -4,6 +4,7 @@
 #include "guest-tests/runtime/boot_info.h"
 #include "guest-tests/runtime/test.h"
 #include "guest-tests/runtime/time.h"
+#include "guest-tests/runtime/watchdog.h"
 
 #include <cstring>
 
@@ -16,6 +17,8 @@ extern const remap::guest::TestCase* const test_cases_end[];
 namespace remap::guest {
 
 namespace {
+
+constexpr std::uint64_t longest_case_seconds = 20;
 
 // TAP wants a case's diagnostics behind its result, which is not known before the end.
 char diagnostics[64 * 1024];
@@ -44,8 +47,10 @@ bool run(const TestCase& test, unsigned number) {
     diagnostics_length = 0;
     diagnostics[0] = '\0';
     Trap trap;
+    watch(number_option("case_seconds", longest_case_seconds) * 1000);
     const Ending ending = call_guarded([](void* body) { reinterpret_cast<void (*)()>(body)(); },
                                        reinterpret_cast<void*>(test.body), &trap);
+    watch(0);
     if (ending == Ending::Trapped) {
         failed = true;
         describe(trap, add_line);

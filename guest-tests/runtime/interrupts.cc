@@ -23,7 +23,14 @@ constexpr std::uint64_t spurious_vector = 0xf0;
 using ApicId = Field<31, 24>;
 using SoftwareEnabled = Flag<8>;
 
+constexpr std::uint64_t timer_vector = 0x320;
+constexpr std::uint64_t timer_initial_count = 0x380;
+constexpr std::uint64_t timer_divider = 0x3e0;
+using TimerPeriodic = Flag<17>;
+constexpr std::uint32_t divide_by_one = 0xb;
+
 constexpr unsigned first_vector = 0x30;
+constexpr unsigned last_vector = 0xef;  // above: the runtime's own
 constexpr unsigned spurious = 0xff;
 
 // The 8259 pair: all sources masked. Their vectors are moved off the exceptions' all the same, because a spurious
@@ -73,7 +80,7 @@ void start_interrupts() {
 }
 
 std::optional<std::uint8_t> register_interrupt(InterruptHandler handler, void* context) {
-    for (unsigned vector = first_vector; vector < spurious; ++vector) {
+    for (unsigned vector = first_vector; vector <= last_vector; ++vector) {
         if (registrations[vector].handler != nullptr) continue;
         registrations[vector].context = context;
         registrations[vector].handler = handler;
@@ -92,6 +99,14 @@ std::uint8_t local_apic_id() { return static_cast<std::uint8_t>(ApicId::get(apic
 
 std::uint64_t unexpected_interrupts() { return unexpected; }
 
+void start_timer(std::uint8_t vector, std::uint32_t periods) {
+    apic_register(timer_divider) = divide_by_one;
+    apic_register(timer_vector) = static_cast<std::uint32_t>(TimerPeriodic::of(true) | vector);
+    apic_register(timer_initial_count) = periods;
+}
+
+void acknowledge_interrupt() { apic_register(end_of_interrupt) = 0; }
+
 void handle_interrupt(std::uint8_t vector) {
     const Registration registration = registrations[vector];
     ++handlers_running;
@@ -101,11 +116,11 @@ void handle_interrupt(std::uint8_t vector) {
         ++unexpected;
     --handlers_running;
     // Neither the APIC's spurious interrupt nor one of the masked PICs is in service anywhere.
-    if (vector != spurious && vector >= first_vector) apic_register(end_of_interrupt) = 0;
+    if (vector != spurious && vector >= first_vector) acknowledge_interrupt();
 }
 
 void abandon_interrupts() {
-    for (; handlers_running != 0; --handlers_running) apic_register(end_of_interrupt) = 0;
+    for (; handlers_running != 0; --handlers_running) acknowledge_interrupt();
 }
 
 }  // namespace remap::guest

@@ -30,6 +30,12 @@ std::uint8_t local_apic_id();
 // Interrupts taken on vectors that nobody had registered, the APIC's own spurious one included.
 std::uint64_t unexpected_interrupts();
 
+// Lets the APIC's timer raise a vector each time it has counted `periods` of its input clock.
+void start_timer(std::uint8_t vector, std::uint32_t periods);
+
+// Tells the APIC that the interrupt in service has been handled; for a vector without a registered handler.
+void acknowledge_interrupt();
+
 // From the trap entry: an interrupt came.
 void handle_interrupt(std::uint8_t vector);
 

@@ -12,6 +12,7 @@
 #include "guest-tests/runtime/pci.h"
 #include "guest-tests/runtime/serial.h"
 #include "guest-tests/runtime/views.h"
+#include "guest-tests/runtime/watchdog.h"
 
 using namespace remap::guest;
 
@@ -33,6 +34,7 @@ void guest_start(std::uint32_t start_info) {
     start_views();
     start_frames();
     start_interrupts();
+    start_watchdog();
     acpi::start();
     pci::start();
     leave(run_image());

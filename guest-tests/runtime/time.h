@@ -14,11 +14,12 @@ std::uint64_t nanoseconds();
 
 class Deadline {
 public:
+    Deadline() = default;  // has passed
     explicit Deadline(std::uint64_t milliseconds);
     bool passed() const;
 
 private:
-    std::uint64_t end_;
+    std::uint64_t end_ = 0;
 };
 
 void pause_cpu();

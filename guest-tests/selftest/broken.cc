@@ -34,4 +34,8 @@ TEST(writes_where_nothing_is) {
     *reinterpret_cast<volatile int*>(address) = 1;
 }
 
+TEST(does_not_end) {
+    for (;;) pause_cpu();
+}
+
 TEST(runs_after_all_that) { EXPECT_EQ(helper_that_requires(true), 1); }
