@@ -18,9 +18,13 @@ struct SourceId {
 enum class Access : std::uint8_t { Read, Write };
 
 struct Options {
-    unsigned address_width = 48;  // bits a device's address may have: 39 or 48
-    bool huge_pages = true;       // second-stage leaves of 2 MiB and 1 GiB
+    unsigned address_width = 48;       // bits a device's address may have: 39 or 48
+    bool huge_pages = true;            // second-stage leaves of 2 MiB and 1 GiB
+    unsigned host_address_width = 46;  // bits of physical addresses, 32 to 52; what the DMAR table tells
 };
+
+// The address type (AT) of a PCIe memory request. The unit offers no device TLBs, so that only the first kind is served.
+enum class RequestType : std::uint8_t { Untranslated, Translation, Translated };
 
 // What a device's access meets. `granule` bytes around the address (a power of two, at least a page, naturally aligned
 // on both sides) translate alike and with the same rights, so that a caller may use the answer for all of them once.
@@ -51,7 +55,8 @@ public:
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
     // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated.
-    Translation translate(SourceId source, LogicalAddress address, Access access);
+    Translation translate(SourceId source, LogicalAddress address, Access access,
+                          RequestType type = RequestType::Untranslated);
 
     // As translate, but leaves no trace: no fault record, nothing cached. For debuggers and monitors.
     Translation probe(SourceId source, LogicalAddress address, Access access);

@@ -79,10 +79,10 @@ constexpr Descriptor make_context(ContextGranularity granularity, std::uint16_t 
             0};
 }
 
+// `drains` is of DrainReads and DrainWrites, where CAP offers them.
 constexpr Descriptor make_iotlb(IotlbGranularity granularity, std::uint16_t domain, std::uint64_t address,
-                                unsigned address_mask) {
-    return {TypeLow::of(Type::Iotlb) | iotlb::Granularity::of(granularity) | iotlb::Domain::of(domain) |
-                iotlb::DrainWrites::of(true) | iotlb::DrainReads::of(true),
+                                unsigned address_mask, std::uint64_t drains) {
+    return {TypeLow::of(Type::Iotlb) | iotlb::Granularity::of(granularity) | iotlb::Domain::of(domain) | drains,
             (address & iotlb::address) | iotlb::AddressMask::of(address_mask)};
 }
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What this unit offers, and the words that say so.
+#pragma once
+
+#include "iommu/engine/iommu.h"
+#include "iommu/paging/vtd_second_stage.h"
+
+#include <cstdint>
+
+namespace remap::iommu {
+
+inline constexpr unsigned fault_records = 8;
+inline constexpr unsigned maximum_address_mask = 18;  // a page-selective invalidation reaches 1 GiB
+
+// Where the registers lie whose place the specification leaves open.
+inline constexpr std::uint64_t iotlb_registers = 0xf0;
+inline constexpr std::uint64_t fault_registers = 0x220;
+
+struct Configuration {
+    explicit Configuration(const Options& options);
+
+    std::uint32_t version = 0;
+    std::uint64_t capability = 0;
+    std::uint64_t extended_capability = 0;
+    unsigned address_width = 0;       // bits of a device's address
+    unsigned host_address_width = 0;  // bits of a physical address
+    paging::VtdSecondStage::Limits limits;
+
+    bool supports_levels(unsigned levels) const;
+    std::uint64_t host_address_mask() const { return low_bits(host_address_width); }
+};
+
+}  // namespace remap::iommu

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "iommu/engine/fault_log.h"
+
+#include <algorithm>
+
+namespace remap::iommu {
+
+namespace record = vtd::fault_record;
+namespace fsts = vtd::fault_status;
+
+bool FaultLog::pending() const {
+    return std::any_of(records_.begin(), records_.end(),
+                       [](const Record& one) { return record::Fault::get(one.high); });
+}
+
+// Section 7.2.1, in its order. An overflow is no condition for an event (7.3).
+void FaultLog::record(const FaultDetails& fault, Outbox& outbox) {
+    if (overflow_) return;
+    Record& place = records_[next_];
+    if (record::Fault::get(place.high)) {
+        overflow_ = true;
+        return;
+    }
+    const bool first = !pending();
+    const bool event_due = !any_condition();
+    // AT is a field of units with device TLBs only.
+    place.low = fault.address.value & record::address;
+    place.high = record::Source::of(fault.source.value) |
+                 record::Reason::of(static_cast<std::uint64_t>(fault.reason)) |
+                 record::Read::of(fault.access == Access::Read) | record::Fault::of(true);
+    if (first) first_ = next_;
+    next_ = (next_ + 1) % fault_records;
+    if (event_due) event.raise(outbox);
+}
+
+void FaultLog::set_queue_error(Outbox& outbox) {
+    const bool event_due = !any_condition();
+    queue_error_ = true;
+    if (event_due) event.raise(outbox);
+}
+
+std::uint32_t FaultLog::status() const {
+    const bool is_pending = pending();
+    return static_cast<std::uint32_t>(fsts::Overflow::of(overflow_) | fsts::Pending::of(is_pending) |
+                                      fsts::QueueError::of(queue_error_) |
+                                      fsts::RecordIndex::of(is_pending ? first_ : 0));
+}
+
+void FaultLog::write_status(std::uint32_t value) {
+    if (fsts::Overflow::get(value)) overflow_ = false;
+    if (fsts::QueueError::get(value)) queue_error_ = false;
+    if (!any_condition()) event.serviced();
+}
+
+void FaultLog::write_high(unsigned index, std::uint64_t value) {
+    if (record::Fault::get(value)) records_[index].high = record::Fault::set(records_[index].high, false);
+    if (!any_condition()) event.serviced();
+}
+
+}  // namespace remap::iommu

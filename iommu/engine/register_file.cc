@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "iommu/engine/register_file.h"
+
+#include "iommu/spec/fault.h"
+#include "iommu/spec/registers.h"
+
+namespace remap::iommu {
+
+namespace {
+
+constexpr std::uint64_t quad(std::uint64_t low, std::uint64_t high) { return low | high << 32; }
+
+// The 8 bytes that hold a 32-bit register.
+constexpr std::uint64_t quad_of(std::uint64_t offset) { return offset & ~std::uint64_t{7}; }
+
+constexpr std::uint64_t iva_offset = iotlb_registers + vtd::invalidate_address::offset_from_iro;
+constexpr std::uint64_t iotlb_offset = iotlb_registers + vtd::iotlb_invalidate::offset_from_iro;
+constexpr std::uint64_t fault_registers_end = fault_registers + fault_records * vtd::fault_record::bytes;
+
+bool is_aligned_access(std::uint64_t offset, unsigned bytes) {
+    return (bytes == 4 || bytes == 8) && offset % bytes == 0 && offset < Iommu::window_size;
+}
+
+bool is_fault_record(std::uint64_t offset) { return offset >= fault_registers && offset < fault_registers_end; }
+
+}  // namespace
+
+std::uint64_t RegisterFile::read(std::uint64_t offset, unsigned bytes) const {
+    if (!is_aligned_access(offset, bytes)) return 0;
+    const std::uint64_t both = read_quad(quad_of(offset));
+    return bytes == 8 ? both : static_cast<std::uint32_t>(offset % 8 == 0 ? both : both >> 32);
+}
+
+void RegisterFile::write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox) {
+    if (!is_aligned_access(offset, bytes)) return;
+    const unsigned shift = offset % 8 == 0 ? 0 : 32;
+    const QuadWrite write{value << shift, bytes == 8 ? ~std::uint64_t{0} : low_bits(32) << shift};
+    write_quad(quad_of(offset), write, outbox);
+}
+
+std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
+    namespace gcmd = vtd::global_command;
+    if (is_fault_record(offset)) return read_fault_record(offset);
+    switch (offset) {
+        case vtd::version::offset: return configuration_.version;
+        case vtd::capability::offset: return configuration_.capability;
+        case vtd::extended_capability::offset: return configuration_.extended_capability;
+        case gcmd::offset:  // the command register reads as zero
+            return quad(0, gcmd::Translation::of(state_.enabled) | gcmd::SetRootTable::of(root_table_set_) |
+                               gcmd::QueuedInvalidation::of(queue_.enabled()));
+        case vtd::root_table::offset: return root_table_;
+        case vtd::context_command::offset: return context_command_;
+        case quad_of(vtd::fault_status::offset): return quad(0, faults_.status());
+        case vtd::fault_event.control: return quad(faults_.event.control(), faults_.event.data);
+        case vtd::fault_event.address: return quad(faults_.event.address, faults_.event.upper_address);
+        case vtd::queue_head::offset: return queue_.head();
+        case vtd::queue_tail::offset: return queue_.tail();
+        case vtd::queue_address::offset: return queue_.address();
+        case quad_of(vtd::completion_status::offset): return quad(0, queue_.completion_status());
+        case vtd::completion_event.control: return quad(queue_.completion.control(), queue_.completion.data);
+        case vtd::completion_event.address: return quad(queue_.completion.address, queue_.completion.upper_address);
+        case vtd::queue_error::offset: return queue_.error();
+        case iotlb_offset: return iotlb_invalidate_;
+        default: return 0;
+    }
+}
+
+std::uint64_t RegisterFile::read_fault_record(std::uint64_t offset) const {
+    const auto index = static_cast<unsigned>((offset - fault_registers) / vtd::fault_record::bytes);
+    return offset % vtd::fault_record::bytes == 0 ? faults_.low(index) : faults_.high(index);
+}
+
+void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outbox& outbox) {
+    if (is_fault_record(offset)) return write_fault_record(offset, write);
+    switch (offset) {
+        case vtd::global_command::offset:
+            if (write.low()) write_command(write.low_value(), outbox);
+            break;
+        case vtd::root_table::offset:
+            root_table_ = write.merged_into(root_table_) &
+                          ((vtd::root_table::address & configuration_.host_address_mask()) |
+                           vtd::root_table::TranslationMode::mask);
+            break;
+        case vtd::context_command::offset:
+            context_command_ = write.merged_into(context_command_);
+            if (write.high()) submit_context_command();
+            break;
+        case quad_of(vtd::fault_status::offset):
+            if (write.high()) write_fault_status(write.high_value(), outbox);
+            break;
+        case vtd::fault_event.control: write_event_quad(faults_.event, true, write, outbox); break;
+        case vtd::fault_event.address: write_event_quad(faults_.event, false, write, outbox); break;
+        case vtd::queue_tail::offset:
+            queue_.write_tail(write.merged_into(queue_.tail()));
+            if (write.low()) process_queue(outbox);
+            break;
+        case vtd::queue_address::offset: queue_.write_address(write.merged_into(queue_.address())); break;
+        case quad_of(vtd::completion_status::offset):
+            if (write.high()) queue_.write_completion_status(write.high_value());
+            break;
+        case vtd::completion_event.control: write_event_quad(queue_.completion, true, write, outbox); break;
+        case vtd::completion_event.address: write_event_quad(queue_.completion, false, write, outbox); break;
+        case iva_offset: invalidate_address_ = write.merged_into(invalidate_address_); break;
+        case iotlb_offset:
+            iotlb_invalidate_ = write.merged_into(iotlb_invalidate_);
+            if (write.high()) submit_iotlb_invalidate();
+            break;
+        default: break;
+    }
+}
+
+// The quad of control and data, or of the two address halves. Data is stored first: a write of both at once that
+// unmasks sends what it wrote.
+void RegisterFile::write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox) {
+    if (control) {
+        if (write.high()) event.data = write.high_value() & vtd::event_data_mask;
+        if (write.low()) event.write_control(write.low_value(), outbox);
+    } else {
+        if (write.low()) event.address = write.low_value() & vtd::event_address_mask;
+        if (write.high()) event.upper_address = write.high_value();
+    }
+}
+
+void RegisterFile::write_fault_record(std::uint64_t offset, const QuadWrite& write) {
+    if (offset % vtd::fault_record::bytes == 0) return;
+    const auto index = static_cast<unsigned>((offset - fault_registers) / vtd::fault_record::bytes);
+    faults_.write_high(index, write.value & write.mask);
+}
+
+// Clearing the error lets the queue go on from the head (section 6.5.2.11).
+void RegisterFile::write_fault_status(std::uint32_t value, Outbox& outbox) {
+    const bool stopped = faults_.queue_error();
+    faults_.write_status(value);
+    if (stopped && !faults_.queue_error()) process_queue(outbox);
+}
+
+void RegisterFile::process_queue(Outbox& outbox) {
+    const bool legacy =
+        vtd::root_table::TranslationMode::get(state_.root_table) == vtd::root_table::Mode::Legacy;
+    queue_.process(legacy, outbox);
+}
+
+// Neither SRTP nor TE empties a cache: CAP.ESRTPS is 0, so that software has to (section 6.6). Bits of what this unit
+// does not have are ignored and their status stays 0.
+void RegisterFile::write_command(std::uint32_t value, Outbox& outbox) {
+    namespace gcmd = vtd::global_command;
+    if (gcmd::SetRootTable::get(value)) {
+        state_.root_table = root_table_;
+        root_table_set_ = true;
+    }
+    const bool queue_wanted = gcmd::QueuedInvalidation::get(value);
+    if (queue_wanted && !queue_.enabled()) {
+        queue_.enable();
+        process_queue(outbox);  // Windows moves the tail first, against section 6.5.2
+    } else if (!queue_wanted && queue_.enabled()) {
+        queue_.disable();
+    }
+    // Without a root table pointer there is nothing to translate by: software must set one first (section 6.6).
+    const bool translation_wanted = gcmd::Translation::get(value) && root_table_set_;
+    if (state_.enabled && !translation_wanted) faults_.rewind();
+    state_.enabled = translation_wanted;
+}
+
+// Granularity 0 in the answer says that the request was wrong and nothing was done (section 11.4.6.1); so is one that
+// comes while the queue is in use (6.5.2).
+void RegisterFile::submit_context_command() {
+    namespace ccmd = vtd::context_command;
+    if (!ccmd::Invalidate::get(context_command_)) return;
+    const vtd::ContextGranularity granularity =
+        queue_.enabled() ? vtd::ContextGranularity::None : ccmd::Requested::get(context_command_);
+    if (granularity != vtd::ContextGranularity::None) {
+        translator_.invalidate_contexts(granularity, static_cast<std::uint16_t>(ccmd::Domain::get(context_command_)),
+                                        {static_cast<std::uint16_t>(ccmd::Source::get(context_command_))},
+                                        static_cast<unsigned>(ccmd::FunctionMask::get(context_command_)));
+    }
+    context_command_ = ccmd::Invalidate::set(ccmd::Actual::set(context_command_, granularity), false);
+}
+
+void RegisterFile::submit_iotlb_invalidate() {
+    namespace iotlb = vtd::iotlb_invalidate;
+    namespace iva = vtd::invalidate_address;
+    if (!iotlb::Invalidate::get(iotlb_invalidate_)) return;
+    vtd::IotlbGranularity granularity = iotlb::Requested::get(iotlb_invalidate_);
+    const auto mask = static_cast<unsigned>(iva::AddressMask::get(invalidate_address_));
+    const bool bad_mask = granularity == vtd::IotlbGranularity::Page && mask > maximum_address_mask;
+    if (queue_.enabled() || bad_mask) granularity = vtd::IotlbGranularity::None;
+    if (granularity != vtd::IotlbGranularity::None) {
+        translator_.invalidate_iotlb(granularity, static_cast<std::uint16_t>(iotlb::Domain::get(iotlb_invalidate_)),
+                                     {invalidate_address_ & iva::address}, mask);
+    }
+    iotlb_invalidate_ = iotlb::Invalidate::set(iotlb::Actual::set(iotlb_invalidate_, granularity), false);
+}
+
+}  // namespace remap::iommu

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The register window: what software reads and writes, what the unit has latched, and what each write sets off
+// (VT-d chapter 11.4).
+#pragma once
+
+#include "iommu/engine/configuration.h"
+#include "iommu/engine/event.h"
+#include "iommu/engine/fault_log.h"
+#include "iommu/engine/invalidation_queue.h"
+#include "iommu/engine/translate.h"
+
+#include <cstdint>
+
+namespace remap::iommu {
+
+class RegisterFile {
+public:
+    RegisterFile(const Configuration& configuration, Translator& translator, FaultLog& faults, MemoryPort& memory)
+        : configuration_(configuration),
+          translator_(translator),
+          faults_(faults),
+          queue_(configuration, {translator, memory, faults}) {}
+
+    std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
+    void write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox);
+
+    const TranslationState& state() const { return state_; }
+
+private:
+    // A write to the 8 bytes of a register, or of two 32-bit registers: `mask` has ones where bytes are written.
+    struct QuadWrite {
+        std::uint64_t value = 0;
+        std::uint64_t mask = 0;
+
+        bool low() const { return static_cast<std::uint32_t>(mask) != 0; }
+        bool high() const { return mask >> 32 != 0; }
+        std::uint32_t low_value() const { return static_cast<std::uint32_t>(value); }
+        std::uint32_t high_value() const { return static_cast<std::uint32_t>(value >> 32); }
+        std::uint64_t merged_into(std::uint64_t old) const { return (old & ~mask) | (value & mask); }
+    };
+
+    std::uint64_t read_quad(std::uint64_t offset) const;
+    std::uint64_t read_fault_record(std::uint64_t offset) const;
+    void write_quad(std::uint64_t offset, const QuadWrite& write, Outbox& outbox);
+    void write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox);
+    void write_fault_record(std::uint64_t offset, const QuadWrite& write);
+    void write_command(std::uint32_t value, Outbox& outbox);
+    void write_fault_status(std::uint32_t value, Outbox& outbox);
+    void process_queue(Outbox& outbox);
+    void submit_context_command();
+    void submit_iotlb_invalidate();
+
+    const Configuration& configuration_;
+    Translator& translator_;
+    FaultLog& faults_;
+    InvalidationQueue queue_;
+    TranslationState state_;
+    bool root_table_set_ = false;          // GSTS_REG.RTPS
+    std::uint64_t root_table_ = 0;         // RTADDR_REG as software last wrote it
+    std::uint64_t context_command_ = 0;    // CCMD_REG
+    std::uint64_t invalidate_address_ = 0;  // IVA_REG
+    std::uint64_t iotlb_invalidate_ = 0;   // IOTLB_REG
+};
+
+}  // namespace remap::iommu
