@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What compilers call even in freestanding code: the four memory functions, and the hooks of the C++ ABI.
+// What compilers call even in freestanding code: the functions on memory and strings, and the hooks of the C++ ABI.
 #include "guest-tests/runtime/exit.h"
 
 #include <cstddef>
@@ -14,6 +14,7 @@ void* memmove(void* to, const void* from, std::size_t bytes);
 void* memset(void* to, int value, std::size_t bytes);
 int memcmp(const void* left, const void* right, std::size_t bytes);
 std::size_t strlen(const char* text);
+int strcmp(const char* left, const char* right);
 
 // Whole words where there are many, as an emulated CPU pays for each access. Volatile, because a compiler may turn a
 // plain loop into a call of the very function it stands in.
@@ -59,6 +60,11 @@ std::size_t strlen(const char* text) {
     std::size_t length = 0;
     while (static_cast<const volatile char*>(text)[length] != '\0') ++length;
     return length;
+}
+
+int strcmp(const char* left, const char* right) {
+    for (; *left != '\0' && *left == *right; ++left) ++right;
+    return static_cast<unsigned char>(*left) - static_cast<unsigned char>(*right);
 }
 
 // Programs end by leaving the machine, so destructors of objects with static storage never run.
