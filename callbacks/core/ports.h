@@ -15,8 +15,8 @@ enum class AccessMode : std::uint8_t { Kernel, User };
 
 struct FrameRequest {
     std::uint64_t pages = 0;
-    PhysicalPage lowest;           // lowest page that may be used
-    PhysicalPage highest;          // highest page that may be used
+    PhysicalPage lowest{};         // lowest page that may be used
+    PhysicalPage highest{};        // highest page that may be used
     std::uint64_t boundary = 0;    // pages, a power of two; a contiguous run crosses no multiple of it; 0: no limit
     bool contiguous = false;
 };

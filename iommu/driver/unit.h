@@ -17,10 +17,11 @@ namespace remap::vtd_driver {
 enum class Error : std::uint8_t {
     None,
     NoUnit,            // the capability registers read all ones or all zeros
-    NotOffered,        // the unit lacks what was asked for (table depth, queued invalidation, pass-through)
+    NotOffered,        // the unit lacks what was asked for (table depth, queued invalidation, pass-through), or it
+                       // was not started
     NoMemory,          // no page for a table
     Timeout,           // the unit did not acknowledge a command within the bound
-    QueueError,        // the unit reported an invalidation queue error (FSTS.IQE, ICE or ITE)
+    QueueError,        // the unit reported an invalidation queue error (FSTS.IQE, ICE or ITE); the queue goes on
     AlreadyMapped,     // a page of the range is mapped; nothing was changed
     NotMapped,         // a page of the range is not mapped; nothing was changed
     OutOfRange,        // an address is beyond the width of the domain or the unit
@@ -58,7 +59,8 @@ public:
     // masked, TE (VT-d section 6.6 and 11.4.4).
     Error start(const UnitOptions& options);
 
-    // Disables translation and the queue. Devices then reach memory untranslated.
+    // Disables translation and the queue. Devices then reach memory untranslated. Domains keep their mappings, but
+    // nothing is attached to them any more.
     Error stop();
 
     // A new, empty domain. Null with `error` set when it cannot be made. destroy_domain needs it detached everywhere.
@@ -77,7 +79,7 @@ public:
     };
 
     // Maps `pages` pages from `first` to consecutive physical pages, using 2 MiB and 1 GiB leaves where alignment and
-    // the unit allow. All or nothing.
+    // the unit allow. All or nothing. NotOffered without any right: no such entry exists.
     Error map(Domain& domain, LogicalPage first, PhysicalPage to, std::uint64_t pages, Rights rights);
 
     // Unmaps, frees tables that became empty, and returns after the unit has dropped everything it cached for the range
@@ -98,6 +100,19 @@ public:
 
     std::uint64_t capability() const;           // CAP_REG as read
     std::uint64_t extended_capability() const;  // ECAP_REG as read
+
+private:
+    struct Parts;
+
+    Error invalidate_range(Domain& domain, LogicalPage first, std::uint64_t pages);
+    Error replace_context(std::uint16_t source, std::optional<std::uint16_t> new_domain, std::uint64_t low,
+                          std::uint64_t high);
+
+    RegisterPort& registers_;
+    paging::TablePort& tables_;
+    Parts* parts_ = nullptr;  // while started
+    Domain* domains_ = nullptr;  // a list of all that were not destroyed
+    bool runaway_ = false;       // the unit did not stop: it may use its tables for ever, so that nothing is freed
 };
 
 }  // namespace remap::vtd_driver

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs one guest image in one variant of the machine and forwards what it says.
+
+  run_guest.py --list                          the pairs "variant suite kind" of variants.json, one a line
+  run_guest.py VARIANT IMAGE [--qemu QEMU] [--option NAME=VALUE ...] [--accel kvm] [-- QEMU ARGUMENTS]
+
+A suite speaks TAP, a program what it likes. Either way the image's verdict is also QEMU's exit status; the two must
+agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use.
+
+Keys of a variant: about; devices (each a -device); memory_mib (512); cpu (max); machine (more properties of q35);
+options (for the kernel command line); seconds (60, the longest a run may take); suites and programs (what runs in it).
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FIRMWARE = ["/usr/share/qemu", "/usr/share/seabios"]  # where distributions put it; QEMU's own places are tried too
+LARGE_MIB = 65536  # from here on the host reserves no memory in advance
+STATUS_PASS, STATUS_FAIL = 1, 3  # of QEMU: isa-debug-exit makes 2 * value + 1 of the verdict
+RESULT = re.compile(r"(not )?ok (\d+)\b(.*)")
+SKIPPED = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
+
+
+def read_variants():
+    with open(os.path.join(HERE, "variants.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def list_pairs():
+    for name, variant in read_variants().items():
+        for kind in ("suite", "program"):
+            for image in variant.get(kind + "s", []):
+                print(name, image, kind)
+
+
+def command_line(variant, args):
+    memory = variant.get("memory_mib", 512)
+    machine = ["q35"] + variant.get("machine", [])
+    command = [args.qemu, "-nodefaults", "-vga", "none", "-display", "none", "-no-reboot", "-serial", "stdio"]
+    for directory in filter(os.path.isdir, FIRMWARE):
+        command += ["-L", directory]
+    if memory >= LARGE_MIB:
+        machine.append("memory-backend=ram")
+        command += ["-object", f"memory-backend-ram,id=ram,size={memory}M,reserve=off"]
+    if args.accel:
+        command += ["-accel", args.accel]
+    command += ["-machine", ",".join(machine), "-cpu", variant.get("cpu", "max"), "-m", f"{memory}M"]
+    command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    for device in variant.get("devices", []):
+        command += ["-device", device]
+    options = {"memory_mib": memory, **variant.get("options", {})}
+    options.update(option.partition("=")[::2] for option in args.option)
+    words = [f"{name}={value}" for name, value in options.items()]
+    return command + ["-kernel", args.image, "-append", " ".join(words)] + args.more
+
+
+class Tap:
+    """What a stream of TAP has said so far."""
+
+    def __init__(self):
+        self.planned = None
+        self.seen = 0
+        self.failed = 0
+        self.bailed_out = False
+        self.last = "before the first case"
+
+    def take(self, line):
+        result = RESULT.match(line)
+        if result:
+            self.seen += 1
+            self.failed += bool(result.group(1)) and not SKIPPED.search(result.group(3))
+            self.last = "after: " + line
+        elif line.startswith("1.."):
+            self.planned = int(line[3:].split()[0])
+        elif line.startswith("Bail out!"):
+            self.bailed_out = True
+
+    def passed(self):
+        return not self.bailed_out and not self.failed and self.planned == self.seen and self.seen > 0
+
+
+def run(command, seconds, tap):
+    """Forwards the output. Returns QEMU's status, or None if it had to be killed."""
+    killed = threading.Event()
+
+    def kill():
+        killed.set()
+        process.kill()
+
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          encoding="utf-8", errors="replace") as process:
+        timer = threading.Timer(seconds, kill)
+        timer.start()
+        try:
+            for line in process.stdout:
+                line = line.rstrip("\r\n")
+                print(line, flush=True)
+                tap.take(line)
+            status = process.wait()
+        finally:
+            timer.cancel()
+    return None if killed.is_set() else status
+
+
+def verdict(status, seconds, tap, suite):
+    """The sentence that says what is wrong with the run as a whole, or None."""
+    if status is None:
+        return f"QEMU was killed: no verdict within {seconds} s, {tap.last}"
+    if status not in (STATUS_PASS, STATUS_FAIL):
+        return f"QEMU ended with status {status} and without a verdict of the guest, {tap.last}"
+    if not suite or tap.bailed_out:
+        return None
+    if tap.planned != tap.seen:
+        return f"{tap.seen} results for {tap.planned} planned cases, {tap.last}"
+    if tap.passed() != (status == STATUS_PASS):
+        return f"the guest's verdict (QEMU's status {status}) contradicts its {tap.failed} failed cases"
+    return None
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help="list what runs where, and end")
+    parser.add_argument("--qemu", default=os.environ.get("QEMU", "qemu-system-x86_64"), help="default: $QEMU")
+    parser.add_argument("--accel", help="QEMU's accelerator, for example kvm (default: tcg)")
+    parser.add_argument("--program", action="store_true", help="the image is a program: its output is not TAP")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for the guest")
+    parser.add_argument("variant", nargs="?")
+    parser.add_argument("image", nargs="?")
+    parser.add_argument("more", nargs="*", help="further QEMU arguments, after --")
+    args = parser.parse_args()
+    if not args.list and args.image is None:
+        parser.error("a variant and an image are needed")
+    return args
+
+
+def main():
+    args = parse_arguments()
+    if args.list:
+        return list_pairs()
+    variants = read_variants()
+    if args.variant not in variants:
+        sys.exit(f"no variant {args.variant}; there are: {', '.join(variants)}")
+    variant = variants[args.variant]
+    command = command_line(variant, args)
+    tap = Tap()
+    seconds = variant.get("seconds", 60)
+    try:
+        status = run(command, seconds, tap)
+    except OSError as error:
+        sys.exit(f"Bail out! {args.qemu}: {error.strerror}")
+    problem = verdict(status, seconds, tap, not args.program)
+    if problem:
+        print(f"Bail out! {problem}")
+    passed = not problem and status == STATUS_PASS
+    if not passed:
+        print(f"# by hand: {shlex.join(command)}")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

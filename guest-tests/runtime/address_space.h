@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// The CPU's translation tables and the cache types they select.
+//
+//   owned memory            at its physical address, write-back, leaves of 2 MiB
+//   0x0000100000000000      views with user rights   (lower half)
+//   0xffff800000000000      views of the kernel      (upper half)
+// Nothing else is mapped: no address of a device and no frame of the pool, until somebody asks for a view.
+#pragma once
+
+#include "callbacks/core/ports.h"
+#include "iommu/paging/editor.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace remap::guest {
+
+using callbacks::AccessMode;
+using callbacks::CacheType;
+
+struct VirtualRegion {
+    CpuVirtualAddress first;
+    std::uint64_t bytes = 0;
+};
+inline constexpr std::uint64_t region_bytes = std::uint64_t{1} << 46;
+inline constexpr VirtualRegion user_region{{0x0000'1000'0000'0000}, region_bytes};
+inline constexpr VirtualRegion kernel_region{{0xffff'8000'0000'0000}, region_bytes};
+
+// Memory types as the PAT MSR holds them (SDM volume 3, table "Memory Types That Can Be Encoded With PAT").
+enum class MemoryType : std::uint8_t { Uncacheable = 0, WriteCombining = 1, WriteThrough = 4, WriteProtected = 5,
+                                       WriteBack = 6, UncachedMinus = 7 };
+
+inline constexpr std::uint32_t pat_msr = 0x277;
+
+// The entry of the PAT that each cache type uses, and the type found there. Entry 0 is what tables select by default and
+// stays write-back; entries up to 3 need only the PWT and PCD bits, which stand in the same place in leaves of all sizes.
+constexpr unsigned pat_index(CacheType cache) {
+    return cache == CacheType::WriteBack ? 0 : cache == CacheType::WriteCombined ? 1 : 3;
+}
+constexpr MemoryType memory_type(CacheType cache) {
+    return cache == CacheType::WriteBack       ? MemoryType::WriteBack
+           : cache == CacheType::WriteCombined ? MemoryType::WriteCombining
+                                               : MemoryType::Uncacheable;
+}
+
+// Programs the PAT, builds the tables and moves the CPU onto them.
+void start_address_space();
+
+struct Protection {
+    CacheType cache = CacheType::WriteBack;
+    AccessMode mode = AccessMode::Kernel;
+    bool writable = true;
+};
+
+// Maps pages at a place of the caller's choice; never executable. False when a page there is mapped already or there is
+// no memory for tables; then nothing has changed.
+bool map_pages(CpuVirtualPage first, PhysicalPage to, std::uint64_t pages, const Protection& protection);
+
+// Unmaps pages and drops what the TLB holds of them. Panics unless all are mapped.
+void unmap_pages(CpuVirtualPage first, std::uint64_t pages);
+
+// The leaf that maps a page, as the tables in memory have it, walked from the table that CR3 names.
+using Leaf = paging::Editor<paging::X86Long>::Leaf;
+std::optional<Leaf> find_leaf(CpuVirtualAddress address);
+
+}  // namespace remap::guest

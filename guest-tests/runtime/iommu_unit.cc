@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "guest-tests/runtime/iommu_unit.h"
+
+#include "guest-tests/runtime/acpi.h"
+#include "guest-tests/runtime/boot_info.h"
+#include "guest-tests/runtime/exit.h"
+#include "guest-tests/runtime/tables.h"
+#include "guest-tests/runtime/time.h"
+#include "guest-tests/runtime/views.h"
+#include "iommu/spec/dmar.h"
+
+#include <cstring>
+#include <new>
+
+namespace remap::guest {
+
+namespace {
+
+using vtd_driver::Unit;
+
+constexpr unsigned most_units = 64;
+constexpr unsigned most_fault_records = 256;  // as many as CAP.NFR can say
+
+class MappedRegisters final : public vtd_driver::RegisterPort {
+public:
+    explicit MappedRegisters(volatile void* base) : base_(static_cast<volatile std::uint8_t*>(base)) {}
+
+    std::uint32_t read32(std::uint64_t offset) override { return *at<std::uint32_t>(offset); }
+    std::uint64_t read64(std::uint64_t offset) override { return *at<std::uint64_t>(offset); }
+    void write32(std::uint64_t offset, std::uint32_t value) override { *at<std::uint32_t>(offset) = value; }
+    void write64(std::uint64_t offset, std::uint64_t value) override { *at<std::uint64_t>(offset) = value; }
+
+private:
+    template <typename T>
+    volatile T* at(std::uint64_t offset) const {
+        return reinterpret_cast<volatile T*>(base_ + offset);
+    }
+
+    volatile std::uint8_t* base_;
+};
+
+// The unit of segment 0 for all devices, else the first one of that segment.
+std::optional<vtd::dmar::Unit> find_unit() {
+    const auto table = vtd::dmar::Table::parse(std::as_bytes(acpi::find("DMAR")));
+    std::optional<vtd::dmar::Unit> found;
+    for (std::size_t i = 0; table && i < most_units; ++i) {
+        const auto unit = table->unit(i);
+        if (!unit) break;
+        if (unit->segment != 0) continue;
+        if (unit->include_pci_all) return unit;
+        if (!found) found = unit;
+    }
+    return found;
+}
+
+vtd_driver::UnitOptions options() {
+    const char* invalidation = option("iommu_invalidation");
+    const bool registers = invalidation != nullptr && std::strcmp(invalidation, "registers") == 0;
+    if (invalidation != nullptr && !registers && std::strcmp(invalidation, "queue") != 0)
+        panic("option iommu_invalidation=%s", invalidation);
+    return {.invalidation = registers ? vtd_driver::Invalidation::Registers : vtd_driver::Invalidation::Queue,
+            .levels = static_cast<unsigned>(number_option("iommu_levels", 0))};
+}
+
+Unit* start(const vtd::dmar::Unit& description) {
+    volatile void* window = map_device({description.register_base}, description.window_bytes);
+    auto* registers = new (std::nothrow) MappedRegisters(window);
+    auto* tables = new (std::nothrow) DeviceTables;
+    if (window == nullptr || registers == nullptr || tables == nullptr) panic("no memory for the IOMMU");
+    auto* unit = new (std::nothrow) Unit(*registers, *tables);
+    if (unit == nullptr) panic("no memory for the IOMMU");
+    if (const vtd_driver::Error error = unit->start(options()); error != vtd_driver::Error::None)
+        panic("starting the IOMMU at %lx: %s", description.register_base, vtd_driver::name_of(error));
+    return unit;
+}
+
+bool looked_for;
+Unit* machine_unit;
+
+}  // namespace
+
+Unit* iommu() {
+    if (looked_for) return machine_unit;
+    looked_for = true;
+    if (const auto description = find_unit()) machine_unit = start(*description);
+    return machine_unit;
+}
+
+std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds) {
+    std::optional<vtd_driver::Fault> fault;
+    if (iommu() != nullptr) wait_until(milliseconds, [&fault] { return (fault = iommu()->take_fault()).has_value(); });
+    return fault;
+}
+
+unsigned drop_faults() {
+    unsigned dropped = 0;
+    while (iommu() != nullptr && dropped < most_fault_records && iommu()->take_fault()) ++dropped;
+    return dropped;
+}
+
+}  // namespace remap::guest

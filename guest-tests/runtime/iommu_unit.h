@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The machine's VT-d unit, found through its DMAR table.
+#pragma once
+
+#include "iommu/driver/unit.h"
+
+namespace remap::guest {
+
+// The unit that PCI segment 0 is behind; null when the machine has none. Started at the first call: every device is
+// blocked then until it is attached. Options of the command line: iommu_levels=3|4 and iommu_invalidation=registers|queue.
+// Panics when the unit cannot be started.
+vtd_driver::Unit* iommu();
+
+// Takes a fault record, waiting for one up to a bound: a device may still be at work when its register write returns.
+std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds);
+
+// Drops all pending fault records; returns how many there were.
+unsigned drop_faults();
+
+}  // namespace remap::guest
