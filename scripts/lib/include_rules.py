@@ -33,12 +33,14 @@ ROOMS = {
     "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
                             "callbacks/ddk", "callbacks/core"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "guest-tests/runtime"],
+    "guest-tests/selftest": ["guest-tests/runtime"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
                 "callbacks/core", "callbacks", "guest-tests/runtime", "guest-tests/suites"]
-# Standard headers that need no run-time library.
-FREESTANDING_HEADERS = set("""algorithm array bit compare concepts cstdarg cstddef cstdint initializer_list limits memory
-    new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h stdint.h stdbool.h""".split())
+# Standard headers that need no run-time library but the four memory functions, which every machine has.
+FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
+    initializer_list limits memory new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h
+    stdint.h stdbool.h""".split())
 SYSTEM_HEADERS = re.compile(r"boost/|sys/|unistd\.h|fcntl\.h|pthread\.h|signal\.h|linux/|dlfcn\.h|spawn\.h")
 SYSTEM_ROOMS = ["hw/hosted", "callbacks/hosted", "iommu/lab", "tools"]
 ASSEMBLY_ROOMS = ["guest-tests/runtime"]

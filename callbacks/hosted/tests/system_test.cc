@@ -66,7 +66,6 @@ struct Buffer {
         allocate.hAdapterMemoryObject = create.hAdapterMemoryObject;
         allocate.Size = bytes;
         allocate.Flags.PreferContiguous = 1;
-        allocate.pAdl = &adl;
         EXPECT_EQ(callbacks.DxgkCbAllocateAdl(&allocate), STATUS_SUCCESS);
         map.hPhysicalMemoryObject = create.hPhysicalMemoryObject;
         map.Size = bytes;
@@ -74,14 +73,14 @@ struct Buffer {
     }
 
     std::byte* data() const { return static_cast<std::byte*>(map.pMappedAddress) + map.Offset; }
-    std::uint64_t logical() const { return adl.BasePageNumber << page_shift; }
+    std::uint64_t logical() const { return allocate.pAdl->BasePageNumber << page_shift; }
 
     void unmap() {
         const DXGKARGCB_UNMAP_PHYSICAL_MEMORY args{create.hPhysicalMemoryObject, map.pMappedAddress, map.Size};
         callbacks.DxgkCbUnmapPhysicalMemory(&args);
     }
     void free_adl() {
-        const DXGKARGCB_FREE_ADL args{create.hAdapterMemoryObject, &adl};
+        const DXGKARGCB_FREE_ADL args{create.hAdapterMemoryObject, allocate.pAdl};
         callbacks.DxgkCbFreeAdl(&args);
     }
     void destroy() {
@@ -98,7 +97,6 @@ struct Buffer {
     DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create;
     DXGKARGCB_ALLOCATE_ADL allocate = {};
     DXGKARGCB_MAP_PHYSICAL_MEMORY map = {};
-    DXGK_ADL adl = {};
 };
 
 struct Bench {
@@ -250,7 +248,7 @@ TEST(HostedSystem, InPhysicalModeTheAdlHoldsPhysicalPages) {
     const MachineOptions small{.memory = {{{0}, 8192}}};
     Bench bench(small, {.remapping = false});
     Buffer buffer(bench.adapter, page_size, DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY);
-    EXPECT_EQ(buffer.adl.BasePageNumber, bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, 0).number);
+    EXPECT_EQ(buffer.allocate.pAdl->BasePageNumber, bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, 0).number);
     ASSERT_EQ(bench.run(fill(system_memory(buffer.logical()), 16, 0x11111111)), Error::None);
     EXPECT_EQ(buffer.data()[0], std::byte{0x11});
     buffer.give_back();
