@@ -28,15 +28,17 @@ ROOMS = {
     "callbacks/ddk": [],
     "callbacks/core": ["base", "callbacks/ddk"],
     "callbacks": ["base", "callbacks/ddk", "callbacks/core"],
+    "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "hw/hosted", "hw/gpu", "iommu/driver",
                          "iommu/engine", "iommu/paging"],
     "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
                             "callbacks/ddk", "callbacks/core"],
-    "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "guest-tests/runtime"],
+    "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
+                           "guest-tests/runtime"],
     "guest-tests/selftest": ["guest-tests/runtime"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
-                "callbacks/core", "callbacks", "guest-tests/runtime", "guest-tests/suites"]
+                "callbacks/core", "callbacks", "callbacks/driver", "guest-tests/runtime", "guest-tests/suites"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
     initializer_list limits memory new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h

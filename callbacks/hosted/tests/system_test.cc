@@ -2,8 +2,8 @@
 // The whole path on the hosted machine: a driver's callbacks, the DMA domain, the IOMMU engine, the GPU's engine.
 #include "callbacks/hosted/system.h"
 
-#include "hw/driver/device.h"
-#include "hw/driver/ring.h"
+#include "callbacks/driver/allocation.h"
+#include "callbacks/driver/channel.h"
 #include "hw/hosted/tests/second_process.h"
 #include "iommu/spec/fault.h"
 
@@ -38,65 +38,12 @@ private:
     HostedGpu& gpu_;
 };
 
-DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT request(HANDLE adapter, SIZE_T bytes, DXGK_PHYSICAL_MEMORY_TYPE type,
-                                                DXGK_MEMORY_CACHING_TYPE cache = DXGK_MEMORY_CACHING_TYPE_CACHED) {
-    DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create = {};
-    create.hAdapter = adapter;
-    create.Size = bytes;
-    create.Type = type;
-    create.CacheType = cache;
-    const auto anywhere = static_cast<LONGLONG>(~0ull);
-    if (type == DXGK_PHYSICAL_MEMORY_TYPE_MDL) create.Mdl.HighAddress.QuadPart = anywhere;
-    if (type == DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY) {
-        create.ContiguousMemory.HighestAcceptableAddress.QuadPart = anywhere;
+// An allocation that is expected to succeed, at the adapter's copy of the interface.
+struct Buffer : driver::Allocation {
+    Buffer(const Adapter& adapter, SIZE_T bytes, DXGK_PHYSICAL_MEMORY_TYPE type = DXGK_PHYSICAL_MEMORY_TYPE_MDL,
+           DXGK_MEMORY_CACHING_TYPE cache = DXGK_MEMORY_CACHING_TYPE_CACHED) {
+        EXPECT_EQ(make(adapter.interface, {.bytes = bytes, .type = type, .cache = cache}), STATUS_SUCCESS);
     }
-    if (type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) {
-        create.Section.PageProtection = PAGE_READWRITE;
-        create.Section.AllocationAttributes = SEC_COMMIT;
-    }
-    return create;
-}
-
-// An object with its ADL and a kernel mapping, in the order every known driver uses, and back.
-struct Buffer {
-    Buffer(Adapter& adapter, SIZE_T bytes, DXGK_PHYSICAL_MEMORY_TYPE type = DXGK_PHYSICAL_MEMORY_TYPE_MDL,
-           DXGK_MEMORY_CACHING_TYPE cache = DXGK_MEMORY_CACHING_TYPE_CACHED)
-        : callbacks(adapter.interface), create(request(adapter.device, bytes, type, cache)) {
-        EXPECT_EQ(callbacks.DxgkCbCreatePhysicalMemoryObject(&create), STATUS_SUCCESS);
-        allocate.hAdapterMemoryObject = create.hAdapterMemoryObject;
-        allocate.Size = bytes;
-        allocate.Flags.PreferContiguous = 1;
-        EXPECT_EQ(callbacks.DxgkCbAllocateAdl(&allocate), STATUS_SUCCESS);
-        map.hPhysicalMemoryObject = create.hPhysicalMemoryObject;
-        map.Size = bytes;
-        EXPECT_EQ(callbacks.DxgkCbMapPhysicalMemory(&map), STATUS_SUCCESS);
-    }
-
-    std::byte* data() const { return static_cast<std::byte*>(map.pMappedAddress) + map.Offset; }
-    std::uint64_t logical() const { return allocate.pAdl->BasePageNumber << page_shift; }
-
-    void unmap() {
-        const DXGKARGCB_UNMAP_PHYSICAL_MEMORY args{create.hPhysicalMemoryObject, map.pMappedAddress, map.Size};
-        callbacks.DxgkCbUnmapPhysicalMemory(&args);
-    }
-    void free_adl() {
-        const DXGKARGCB_FREE_ADL args{create.hAdapterMemoryObject, allocate.pAdl};
-        callbacks.DxgkCbFreeAdl(&args);
-    }
-    void destroy() {
-        const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args{create.hPhysicalMemoryObject, create.hAdapterMemoryObject};
-        callbacks.DxgkCbDestroyPhysicalMemoryObject(&args);
-    }
-    void give_back() {
-        unmap();
-        free_adl();
-        destroy();
-    }
-
-    DXGKRNL_INTERFACE callbacks;  // by value, as drivers keep it
-    DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create;
-    DXGKARGCB_ALLOCATE_ADL allocate = {};
-    DXGKARGCB_MAP_PHYSICAL_MEMORY map = {};
 };
 
 struct Bench {
@@ -109,58 +56,48 @@ struct Bench {
         adapter = *started;
         access = std::make_unique<GpuAccess>(*adapter.gpu);
         device = std::make_unique<gpu_driver::Device>(*access);
-        ring = std::make_unique<gpu_driver::Ring>(*device, polls);
-        memory = std::make_unique<Buffer>(adapter, page_size);
-        EXPECT_EQ(ring->start({{reinterpret_cast<Packet*>(memory->data()), 64}, {memory->logical()}}), Error::None);
+        channel = std::make_unique<driver::Channel>(*device, polls);
+        EXPECT_TRUE(channel->start(adapter.interface).ok());
     }
 
     ~Bench() {
-        ring->stop();
-        memory->give_back();
+        channel->stop();
         system->stop_adapter(adapter);
         EXPECT_TRUE(system->reports().all().empty()) << system->reports().all()[0].message;
     }
 
-    Error run(const Packet& packet) {
-        EXPECT_EQ(ring->submit(packet), Error::None);
-        EXPECT_EQ(ring->submit(fence(vram(0), ++fences)), Error::None);
-        ring->ring_doorbell();
-        return ring->wait_fence(fences, polls);
-    }
+    Error run(const Packet& packet) { return channel->run(packet); }
 
     std::unique_ptr<System> system;
     Adapter adapter;
     std::unique_ptr<GpuAccess> access;
     std::unique_ptr<gpu_driver::Device> device;
-    std::unique_ptr<gpu_driver::Ring> ring;
-    std::unique_ptr<Buffer> memory;
-    std::uint64_t fences = 0;
+    std::unique_ptr<driver::Channel> channel;
 };
 
 TEST(HostedSystem, TheGpuReachesMemoryAboveItsAddressBitsThroughLogicalPagesBelow) {
     Bench bench;  // 40 bits; half of the memory starts at 1 TiB
     Buffer buffer(bench.adapter, 64 * page_size);
-    const PhysicalPage frame = bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, 0);
+    const PhysicalPage frame = bench.system->dxgkrnl().frame(buffer.object(), 0);
     EXPECT_GE(frame.address().value, std::uint64_t{1} << 40);
-    EXPECT_LT(buffer.logical() + 64 * page_size, std::uint64_t{1} << 40);
-    EXPECT_NE(buffer.logical(), 0u);
+    EXPECT_LT(buffer.address().value + 64 * page_size, std::uint64_t{1} << 40);
+    EXPECT_NE(buffer.address().value, 0u);
 
     for (std::size_t i = 0; i < 64 * page_size; ++i) buffer.data()[i] = static_cast<std::byte>(i * 31 >> 3);
-    ASSERT_EQ(bench.run(copy(vram(4096), system_memory(buffer.logical()), 64 * page_size)), Error::None);
+    ASSERT_EQ(bench.run(copy(vram(4096), system_memory(buffer.address().value), 64 * page_size)), Error::None);
     EXPECT_EQ(std::memcmp(bench.adapter.gpu->vram().data() + 4096, buffer.data(), 64 * page_size), 0);
 
-    ASSERT_EQ(bench.run(fill(system_memory(buffer.logical() + 5), 3 * page_size, 0x44332211)), Error::None);
+    ASSERT_EQ(bench.run(fill(system_memory(buffer.address().value + 5), 3 * page_size, 0x44332211)), Error::None);
     EXPECT_EQ(buffer.data()[5], std::byte{0x11});
     EXPECT_EQ(buffer.data()[8], std::byte{0x44});
     EXPECT_EQ(buffer.data()[4 + 3 * page_size], std::byte{0x44});
     EXPECT_EQ(buffer.data()[5 + 3 * page_size], static_cast<std::byte>((5 + 3 * page_size) * 31 >> 3));
-    buffer.give_back();
 }
 
 TEST(HostedSystem, AfterFreeAdlTheGpuIsRefusedAndTheIommuSaysWhy) {
     Bench bench;
     Buffer buffer(bench.adapter, page_size);
-    const std::uint64_t logical = buffer.logical();
+    const std::uint64_t logical = buffer.address().value;
     ASSERT_EQ(bench.run(fill(system_memory(logical), page_size, 0)), Error::None);
     buffer.free_adl();
     EXPECT_EQ(bench.run(fill(system_memory(logical), page_size, 0xffffffff)), Error::Halted);
@@ -176,8 +113,6 @@ TEST(HostedSystem, AfterFreeAdlTheGpuIsRefusedAndTheIommuSaysWhy) {
     EXPECT_EQ(record->page.value, logical);
     EXPECT_TRUE(record->write);
     EXPECT_EQ(record->reason, 5);  // write access without the right, VT-d's table of fault reasons
-    buffer.unmap();
-    buffer.destroy();
 }
 
 TEST(HostedSystem, EveryTypeOfMemoryWorksFromEndToEnd) {
@@ -185,9 +120,8 @@ TEST(HostedSystem, EveryTypeOfMemoryWorksFromEndToEnd) {
     for (const auto type : {DXGK_PHYSICAL_MEMORY_TYPE_MDL, DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY,
                             DXGK_PHYSICAL_MEMORY_TYPE_SECTION}) {
         Buffer buffer(bench.adapter, 8 * page_size, type, DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED);
-        ASSERT_EQ(bench.run(fill(system_memory(buffer.logical()), 8 * page_size, 0x5a5a5a5a)), Error::None);
+        ASSERT_EQ(bench.run(fill(system_memory(buffer.address().value), 8 * page_size, 0x5a5a5a5a)), Error::None);
         EXPECT_EQ(buffer.data()[8 * page_size - 1], std::byte{0x5a}) << type;
-        buffer.give_back();
     }
 }
 
@@ -204,8 +138,9 @@ TEST(HostedSystem, AMappingCarriesTheObjectsCacheType) {
         const auto attributes = bench.system->views().attributes(buffer.data() + page_size);
         ASSERT_TRUE(attributes);
         EXPECT_EQ(attributes->cache, recorded);
-        buffer.give_back();
-        EXPECT_FALSE(bench.system->views().attributes(buffer.data()));
+        const std::byte* stale = buffer.data();
+        buffer.release();
+        EXPECT_FALSE(bench.system->views().attributes(stale));
     }
 }
 
@@ -215,19 +150,18 @@ TEST(HostedSystem, FramesOfAnObjectAreScattered) {
     std::set<std::uint64_t> frames;
     unsigned jumps = 0;
     for (std::uint64_t i = 0; i < 256; ++i) {
-        const auto frame = bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, i);
+        const auto frame = bench.system->dxgkrnl().frame(buffer.object(), i);
         jumps += frames.count(frame.number - 1) == 0;
         EXPECT_TRUE(frames.insert(frame.number).second);
     }
     EXPECT_GT(jumps, 10u);
-    buffer.give_back();
 }
 
 TEST(HostedSystem, AnotherProcessMapsTheObjectTheGpuWrites) {
     Bench bench;
     Buffer buffer(bench.adapter, 32 * page_size, DXGK_PHYSICAL_MEMORY_TYPE_SECTION);
-    ASSERT_TRUE(bench.system->publish(buffer.create.hPhysicalMemoryObject, 99, CacheType::WriteBack));
-    ASSERT_EQ(bench.run(fill(system_memory(buffer.logical() + 31 * page_size), page_size, 0x01020304)), Error::None);
+    ASSERT_TRUE(bench.system->publish(buffer.object(), 99, CacheType::WriteBack));
+    ASSERT_EQ(bench.run(fill(system_memory(buffer.address().value + 31 * page_size), page_size, 0x01020304)), Error::None);
     EXPECT_TRUE(in_second_process([&] {
         auto memory = Memory::attach(bench.system->machine().memory().name());
         if (!memory) return false;
@@ -238,20 +172,18 @@ TEST(HostedSystem, AnotherProcessMapsTheObjectTheGpuWrites) {
         return true;
     }));
     EXPECT_EQ(buffer.data()[0], std::byte{0x77});
-    ASSERT_EQ(bench.run(copy(vram(64), system_memory(buffer.logical()), 1)), Error::None);
+    ASSERT_EQ(bench.run(copy(vram(64), system_memory(buffer.address().value), 1)), Error::None);
     EXPECT_EQ(bench.adapter.gpu->vram()[64], std::byte{0x77});
     Directory(bench.system->machine().memory()).withdraw(99);
-    buffer.give_back();
 }
 
 TEST(HostedSystem, InPhysicalModeTheAdlHoldsPhysicalPages) {
     const MachineOptions small{.memory = {{{0}, 8192}}};
     Bench bench(small, {.remapping = false});
     Buffer buffer(bench.adapter, page_size, DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY);
-    EXPECT_EQ(buffer.allocate.pAdl->BasePageNumber, bench.system->dxgkrnl().frame(buffer.create.hPhysicalMemoryObject, 0).number);
-    ASSERT_EQ(bench.run(fill(system_memory(buffer.logical()), 16, 0x11111111)), Error::None);
+    EXPECT_EQ(buffer.page(0).number, bench.system->dxgkrnl().frame(buffer.object(), 0).number);
+    ASSERT_EQ(bench.run(fill(system_memory(buffer.address().value), 16, 0x11111111)), Error::None);
     EXPECT_EQ(buffer.data()[0], std::byte{0x11});
-    buffer.give_back();
 }
 
 TEST(HostedSystem, WithoutRemappingAnAdapterThatCannotReachAllMemoryDoesNotStart) {
@@ -281,13 +213,13 @@ TEST(HostedSystem, TwoAdaptersLiveInDomainsOfTheirOwn) {
     ASSERT_TRUE(second);
     Buffer buffer(*second, page_size);
     std::uint32_t word = 1;
-    EXPECT_TRUE(bench.system->machine().dma_read(0x20, {buffer.logical()}, &word, sizeof word));
+    EXPECT_TRUE(bench.system->machine().dma_read(0x20, {buffer.address().value}, &word, sizeof word));
     // The same logical page of the first adapter is its ring's, or nobody's; never this buffer.
     buffer.data()[0] = std::byte{0xee};
-    if (bench.system->machine().dma_read(0x10, {buffer.logical()}, &word, 1)) {
+    if (bench.system->machine().dma_read(0x10, {buffer.address().value}, &word, 1)) {
         EXPECT_NE(static_cast<std::uint8_t>(word), 0xee);
     }
-    buffer.give_back();
+    buffer.release();
     bench.system->stop_adapter(*second);
 }
 
@@ -297,7 +229,7 @@ TEST(HostedSystem, AllMemoryComesBack) {
     for (int round = 0; round < 3; ++round) {
         auto adapter = (*system)->start_adapter({});
         ASSERT_TRUE(adapter);
-        Buffer(*adapter, 100 * page_size).give_back();
+        Buffer(*adapter, 100 * page_size);
         (*system)->stop_adapter(*adapter);
     }
     // The context table of the device's bus stays with the unit.
@@ -309,10 +241,8 @@ TEST(HostedSystem, TwoSystemsShareNothing) {
     Bench two;
     Buffer in_one(one.adapter, page_size);
     Buffer in_two(two.adapter, page_size);
-    ASSERT_EQ(one.run(fill(system_memory(in_one.logical()), page_size, 0x11111111)), Error::None);
+    ASSERT_EQ(one.run(fill(system_memory(in_one.address().value), page_size, 0x11111111)), Error::None);
     EXPECT_EQ(in_two.data()[0], std::byte{0});
-    in_one.give_back();
-    in_two.give_back();
 }
 
 }  // namespace
