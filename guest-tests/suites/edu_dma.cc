@@ -22,7 +22,7 @@ constexpr std::uint64_t command_start = 1;
 constexpr std::uint64_t command_to_memory = 2;
 constexpr std::uint64_t command_interrupt = 4;
 constexpr std::uint64_t edu_buffer = 0x40000;  // in the device's own address space
-constexpr std::uint64_t edu_buffer_bytes = 4096;
+constexpr std::uint64_t longest_transfer = 4095;  // the buffer has 4096; older models abort when its last byte is used
 constexpr std::uint64_t dma_milliseconds = 5000;  // edu takes 100
 
 const pci::Function& edu_function() {
@@ -82,9 +82,8 @@ public:
         allocate.hAdapterMemoryObject = adapter_object_;
         allocate.Size = bytes;
         allocate.Flags.PreferContiguous = 1;
-        allocate.pAdl = &adl_;
         REQUIRE_EQ(callbacks_.DxgkCbAllocateAdl(&allocate), STATUS_SUCCESS);
-        has_adl_ = true;
+        adl_ = allocate.pAdl;
 
         DXGKARGCB_MAP_PHYSICAL_MEMORY map{};
         map.hPhysicalMemoryObject = object_;
@@ -99,7 +98,7 @@ public:
         const DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap{
             .hPhysicalMemoryObject = object_, .pBaseAddress = base_, .Size = mapped_bytes_};
         callbacks_.DxgkCbUnmapPhysicalMemory(&unmap);
-        if (has_adl_) free_adl();
+        if (adl_ != nullptr) free_adl();
         const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT destroy{.hPhysicalMemoryObject = object_,
                                                                .hAdapterMemoryObject = adapter_object_};
         callbacks_.DxgkCbDestroyPhysicalMemoryObject(&destroy);
@@ -108,18 +107,18 @@ public:
     Allocation& operator=(const Allocation&) = delete;
 
     void free_adl() {
-        const DXGKARGCB_FREE_ADL free{.hAdapterMemoryObject = adapter_object_, .pAdl = &adl_};
+        const DXGKARGCB_FREE_ADL free{.hAdapterMemoryObject = adapter_object_, .pAdl = adl_};
         callbacks_.DxgkCbFreeAdl(&free);
-        has_adl_ = false;
+        adl_ = nullptr;
     }
 
     std::uint64_t pages() const { return bytes_ >> page_shift; }
     volatile std::uint8_t& operator[](std::uint64_t index) const { return data_[index]; }
     HANDLE object() const { return object_; }
-    bool contiguous() const { return adl_.Flags.Contiguous; }
+    bool contiguous() const { return adl_->Flags.Contiguous; }
 
     LogicalPage page(std::uint64_t index) const {
-        return {contiguous() ? adl_.BasePageNumber + index : adl_.Pages[index]};
+        return {contiguous() ? adl_->BasePageNumber + index : adl_->Pages[index]};
     }
     LogicalAddress address(std::uint64_t offset) const {
         return page(offset >> page_shift).address() + (offset & (page_size - 1));
@@ -130,8 +129,7 @@ private:
     SIZE_T bytes_;
     HANDLE object_ = nullptr;
     HANDLE adapter_object_ = nullptr;
-    DXGK_ADL adl_{};
-    bool has_adl_ = false;
+    DXGK_ADL* adl_ = nullptr;
     void* base_ = nullptr;
     SIZE_T mapped_bytes_ = 0;
     volatile std::uint8_t* data_ = nullptr;
@@ -178,14 +176,14 @@ TEST(data_goes_to_the_device_and_back_across_scattered_frames) {
     REQUIRE(memory.contiguous());  // the device's transfers are not told of page lists
     const std::uint64_t source = 3 * page_size + 0x123;  // both runs cross a page boundary
     const std::uint64_t target = 9 * page_size + 0xabc;
-    for (std::uint64_t i = 0; i < edu_buffer_bytes; ++i) memory[source + i] = pattern(i);
+    for (std::uint64_t i = 0; i < longest_transfer; ++i) memory[source + i] = pattern(i);
 
-    edu.read_memory(memory.address(source), 0, edu_buffer_bytes);
-    edu.write_memory(0, memory.address(target), edu_buffer_bytes);
-    EXPECT_EQ(first_difference(memory, target, edu_buffer_bytes, pattern), target + edu_buffer_bytes);
+    edu.read_memory(memory.address(source), 0, longest_transfer);
+    edu.write_memory(0, memory.address(target), longest_transfer);
+    EXPECT_EQ(first_difference(memory, target, longest_transfer, pattern), target + longest_transfer);
     const auto zero = [](std::uint64_t) { return 0; };
     EXPECT_EQ(first_difference(memory, 0, source, zero), source);
-    EXPECT_EQ(first_difference(memory, target + edu_buffer_bytes, page_size, zero), target + edu_buffer_bytes + page_size);
+    EXPECT_EQ(first_difference(memory, target + longest_transfer, page_size, zero), target + longest_transfer + page_size);
     EXPECT_EQ(drop_faults(), 0);
 }
 
