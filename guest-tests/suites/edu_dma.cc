@@ -67,13 +67,14 @@ private:
 // What a driver does for one allocation, in the order every driver does it.
 class Allocation {
 public:
-    Allocation(const Adapter& adapter, SIZE_T bytes) : callbacks_(adapter.callbacks()), bytes_(bytes) {
+    Allocation(const Adapter& adapter, SIZE_T bytes, PhysicalAddress highest = {~std::uint64_t{0} >> 1})
+        : callbacks_(adapter.callbacks()), bytes_(bytes) {
         DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create{};
         create.hAdapter = adapter.handle();
         create.Size = bytes;
         create.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
         create.CacheType = DXGK_MEMORY_CACHING_TYPE_CACHED;
-        create.Mdl.HighAddress.QuadPart = -1;
+        create.Mdl.HighAddress.QuadPart = static_cast<LONGLONG>(highest.value);
         REQUIRE_EQ(callbacks_.DxgkCbCreatePhysicalMemoryObject(&create), STATUS_SUCCESS);
         object_ = create.hPhysicalMemoryObject;
         adapter_object_ = create.hAdapterMemoryObject;
@@ -174,6 +175,10 @@ TEST(data_goes_to_the_device_and_back_across_scattered_frames) {
     Edu edu;
     const Allocation memory(adapter, 16 * page_size);
     REQUIRE(memory.contiguous());  // the device's transfers are not told of page lists
+    unsigned breaks = 0;
+    for (std::uint64_t i = 1; i < memory.pages(); ++i)
+        breaks += dxgkrnl().frame(memory.object(), i) != dxgkrnl().frame(memory.object(), i - 1) + 1;
+    REQUIRE(breaks != 0);
     const std::uint64_t source = 3 * page_size + 0x123;  // both runs cross a page boundary
     const std::uint64_t target = 9 * page_size + 0xabc;
     for (std::uint64_t i = 0; i < longest_transfer; ++i) memory[source + i] = pattern(i);
@@ -253,6 +258,27 @@ TEST(the_interrupt_at_the_end_of_a_transfer_comes_after_its_data) {
     EXPECT_EQ(edu.acknowledge(), 0x100);
     disable_msi(edu_function());
     unregister_interrupt(*vector);
+}
+
+TEST(without_remapping_an_adapter_that_does_not_reach_all_memory_does_not_start) {
+    const Adapter adapter(edu_function(), {.highest_visible = edu_highest_visible, .remapping = false});
+    EXPECT_EQ(adapter.status(), STATUS_DEVICE_CONFIGURATION_ERROR);
+    EXPECT(!adapter.remaps());
+}
+
+TEST(without_remapping_pages_are_frames_and_transfers_pass_untranslated) {
+    const Adapter adapter(edu_function(), {.remapping = false});
+    REQUIRE_EQ(adapter.status(), STATUS_SUCCESS);
+    EXPECT(!adapter.remaps());
+    Edu edu;
+    const Allocation memory(adapter, 2 * page_size, edu_highest_visible);
+    for (std::uint64_t i = 0; i < 2; ++i)
+        EXPECT_EQ(memory.page(i).number, dxgkrnl().frame(memory.object(), i).number);
+    for (std::uint64_t i = 0; i < 256; ++i) memory[i] = pattern(i);
+    edu.read_memory(memory.address(0), 0, 256);
+    edu.write_memory(0, memory.address(page_size), 256);
+    EXPECT_EQ(first_difference(memory, page_size, 256, pattern), page_size + 256);
+    EXPECT_EQ(drop_faults(), 0);
 }
 
 TEST(what_a_driver_leaves_behind_is_reported_when_its_adapter_stops) {
