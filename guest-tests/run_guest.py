@@ -87,26 +87,44 @@ class Tap:
         return not self.bailed_out and not self.failed and self.planned == self.seen and self.seen > 0
 
 
+def say(line):
+    """One whole line at a time: two threads write."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def forward_as_comments(stream, begun):
+    """Not before the guest has begun: TAP wants its version on the first line."""
+    for line in stream:
+        begun.wait()
+        say("# qemu: " + line.rstrip())
+
+
 def run(command, seconds, tap):
-    """Forwards the output. Returns QEMU's status, or None if it had to be killed."""
-    killed = threading.Event()
+    """Forwards what guest and QEMU say. Returns QEMU's status, or None if it had to be killed."""
+    killed, begun = threading.Event(), threading.Event()
 
     def kill():
         killed.set()
         process.kill()
 
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           encoding="utf-8", errors="replace") as process:
         timer = threading.Timer(seconds, kill)
+        comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun])
         timer.start()
+        comments.start()
         try:
             for line in process.stdout:
                 line = line.rstrip("\r\n")
-                print(line, flush=True)
+                say(line)
+                begun.set()
                 tap.take(line)
             status = process.wait()
         finally:
             timer.cancel()
+            begun.set()
+            comments.join()
     return None if killed.is_set() else status
 
 

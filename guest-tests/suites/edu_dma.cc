@@ -22,7 +22,7 @@ constexpr std::uint64_t command_start = 1;
 constexpr std::uint64_t command_to_memory = 2;
 constexpr std::uint64_t command_interrupt = 4;
 constexpr std::uint64_t edu_buffer = 0x40000;  // in the device's own address space
-constexpr std::uint64_t edu_buffer_bytes = 4096;
+constexpr std::uint64_t longest_transfer = 4095;  // the buffer has 4096; older models abort when its last byte is used
 constexpr std::uint64_t dma_milliseconds = 5000;  // edu takes 100
 
 const pci::Function& edu_function() {
@@ -67,13 +67,14 @@ private:
 // What a driver does for one allocation, in the order every driver does it.
 class Allocation {
 public:
-    Allocation(const Adapter& adapter, SIZE_T bytes) : callbacks_(adapter.callbacks()), bytes_(bytes) {
+    Allocation(const Adapter& adapter, SIZE_T bytes, PhysicalAddress highest = {~std::uint64_t{0} >> 1})
+        : callbacks_(adapter.callbacks()), bytes_(bytes) {
         DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create{};
         create.hAdapter = adapter.handle();
         create.Size = bytes;
         create.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
         create.CacheType = DXGK_MEMORY_CACHING_TYPE_CACHED;
-        create.Mdl.HighAddress.QuadPart = -1;
+        create.Mdl.HighAddress.QuadPart = static_cast<LONGLONG>(highest.value);
         REQUIRE_EQ(callbacks_.DxgkCbCreatePhysicalMemoryObject(&create), STATUS_SUCCESS);
         object_ = create.hPhysicalMemoryObject;
         adapter_object_ = create.hAdapterMemoryObject;
@@ -82,9 +83,8 @@ public:
         allocate.hAdapterMemoryObject = adapter_object_;
         allocate.Size = bytes;
         allocate.Flags.PreferContiguous = 1;
-        allocate.pAdl = &adl_;
         REQUIRE_EQ(callbacks_.DxgkCbAllocateAdl(&allocate), STATUS_SUCCESS);
-        has_adl_ = true;
+        adl_ = allocate.pAdl;
 
         DXGKARGCB_MAP_PHYSICAL_MEMORY map{};
         map.hPhysicalMemoryObject = object_;
@@ -99,7 +99,7 @@ public:
         const DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap{
             .hPhysicalMemoryObject = object_, .pBaseAddress = base_, .Size = mapped_bytes_};
         callbacks_.DxgkCbUnmapPhysicalMemory(&unmap);
-        if (has_adl_) free_adl();
+        if (adl_ != nullptr) free_adl();
         const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT destroy{.hPhysicalMemoryObject = object_,
                                                                .hAdapterMemoryObject = adapter_object_};
         callbacks_.DxgkCbDestroyPhysicalMemoryObject(&destroy);
@@ -108,18 +108,18 @@ public:
     Allocation& operator=(const Allocation&) = delete;
 
     void free_adl() {
-        const DXGKARGCB_FREE_ADL free{.hAdapterMemoryObject = adapter_object_, .pAdl = &adl_};
+        const DXGKARGCB_FREE_ADL free{.hAdapterMemoryObject = adapter_object_, .pAdl = adl_};
         callbacks_.DxgkCbFreeAdl(&free);
-        has_adl_ = false;
+        adl_ = nullptr;
     }
 
     std::uint64_t pages() const { return bytes_ >> page_shift; }
     volatile std::uint8_t& operator[](std::uint64_t index) const { return data_[index]; }
     HANDLE object() const { return object_; }
-    bool contiguous() const { return adl_.Flags.Contiguous; }
+    bool contiguous() const { return adl_->Flags.Contiguous; }
 
     LogicalPage page(std::uint64_t index) const {
-        return {contiguous() ? adl_.BasePageNumber + index : adl_.Pages[index]};
+        return {contiguous() ? adl_->BasePageNumber + index : adl_->Pages[index]};
     }
     LogicalAddress address(std::uint64_t offset) const {
         return page(offset >> page_shift).address() + (offset & (page_size - 1));
@@ -130,8 +130,7 @@ private:
     SIZE_T bytes_;
     HANDLE object_ = nullptr;
     HANDLE adapter_object_ = nullptr;
-    DXGK_ADL adl_{};
-    bool has_adl_ = false;
+    DXGK_ADL* adl_ = nullptr;
     void* base_ = nullptr;
     SIZE_T mapped_bytes_ = 0;
     volatile std::uint8_t* data_ = nullptr;
@@ -176,16 +175,20 @@ TEST(data_goes_to_the_device_and_back_across_scattered_frames) {
     Edu edu;
     const Allocation memory(adapter, 16 * page_size);
     REQUIRE(memory.contiguous());  // the device's transfers are not told of page lists
+    unsigned breaks = 0;
+    for (std::uint64_t i = 1; i < memory.pages(); ++i)
+        breaks += dxgkrnl().frame(memory.object(), i) != dxgkrnl().frame(memory.object(), i - 1) + 1;
+    REQUIRE(breaks != 0);
     const std::uint64_t source = 3 * page_size + 0x123;  // both runs cross a page boundary
     const std::uint64_t target = 9 * page_size + 0xabc;
-    for (std::uint64_t i = 0; i < edu_buffer_bytes; ++i) memory[source + i] = pattern(i);
+    for (std::uint64_t i = 0; i < longest_transfer; ++i) memory[source + i] = pattern(i);
 
-    edu.read_memory(memory.address(source), 0, edu_buffer_bytes);
-    edu.write_memory(0, memory.address(target), edu_buffer_bytes);
-    EXPECT_EQ(first_difference(memory, target, edu_buffer_bytes, pattern), target + edu_buffer_bytes);
+    edu.read_memory(memory.address(source), 0, longest_transfer);
+    edu.write_memory(0, memory.address(target), longest_transfer);
+    EXPECT_EQ(first_difference(memory, target, longest_transfer, pattern), target + longest_transfer);
     const auto zero = [](std::uint64_t) { return 0; };
     EXPECT_EQ(first_difference(memory, 0, source, zero), source);
-    EXPECT_EQ(first_difference(memory, target + edu_buffer_bytes, page_size, zero), target + edu_buffer_bytes + page_size);
+    EXPECT_EQ(first_difference(memory, target + longest_transfer, page_size, zero), target + longest_transfer + page_size);
     EXPECT_EQ(drop_faults(), 0);
 }
 
@@ -255,6 +258,27 @@ TEST(the_interrupt_at_the_end_of_a_transfer_comes_after_its_data) {
     EXPECT_EQ(edu.acknowledge(), 0x100);
     disable_msi(edu_function());
     unregister_interrupt(*vector);
+}
+
+TEST(without_remapping_an_adapter_that_does_not_reach_all_memory_does_not_start) {
+    const Adapter adapter(edu_function(), {.highest_visible = edu_highest_visible, .remapping = false});
+    EXPECT_EQ(adapter.status(), STATUS_DEVICE_CONFIGURATION_ERROR);
+    EXPECT(!adapter.remaps());
+}
+
+TEST(without_remapping_pages_are_frames_and_transfers_pass_untranslated) {
+    const Adapter adapter(edu_function(), {.remapping = false});
+    REQUIRE_EQ(adapter.status(), STATUS_SUCCESS);
+    EXPECT(!adapter.remaps());
+    Edu edu;
+    const Allocation memory(adapter, 2 * page_size, edu_highest_visible);
+    for (std::uint64_t i = 0; i < 2; ++i)
+        EXPECT_EQ(memory.page(i).number, dxgkrnl().frame(memory.object(), i).number);
+    for (std::uint64_t i = 0; i < 256; ++i) memory[i] = pattern(i);
+    edu.read_memory(memory.address(0), 0, 256);
+    edu.write_memory(0, memory.address(page_size), 256);
+    EXPECT_EQ(first_difference(memory, page_size, 256, pattern), page_size + 256);
+    EXPECT_EQ(drop_faults(), 0);
 }
 
 TEST(what_a_driver_leaves_behind_is_reported_when_its_adapter_stops) {

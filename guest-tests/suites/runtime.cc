@@ -159,14 +159,21 @@ TEST(a_view_that_was_unmapped_faults_and_its_address_is_not_used_again_at_once) 
     views().unmap(next, 1);
 }
 
-TEST(the_page_behind_a_view_is_not_mapped) {
-    const Allocation pages({.pages = 3, .highest = any_page});
+TEST(the_pages_around_a_view_are_not_mapped) {
+    const Allocation pages({.pages = 6, .highest = any_page});
     REQUIRE(pages);
-    void* view = views().map({.frames = pages.span()});
-    REQUIRE(view != nullptr);
-    EXPECT(!trap_of_read(address_of(view) + 3 * page_size - 8));
-    EXPECT(trap_of_read(address_of(view) + 3 * page_size));
-    views().unmap(view, 3);
+    void* views_made[2];
+    for (unsigned i = 0; i < 2; ++i) {
+        views_made[i] = views().map({.frames = pages.span().subspan(3 * i, 3)});
+        REQUIRE(views_made[i] != nullptr);
+    }
+    for (void* view : views_made) {
+        EXPECT(!trap_of_read(address_of(view)));
+        EXPECT(!trap_of_read(address_of(view) + 3 * page_size - 8));
+        EXPECT(trap_of_read(address_of(view) - 8));
+        EXPECT(trap_of_read(address_of(view) + 3 * page_size));
+    }
+    for (void* view : views_made) views().unmap(view, 3);
 }
 
 TEST(large_contiguous_views_use_large_leaves) {
