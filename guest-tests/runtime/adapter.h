@@ -14,7 +14,7 @@ namespace remap::guest {
 
 struct AdapterOptions {
     PhysicalAddress highest_visible{~std::uint64_t{0}};  // the last byte that the device can address
-    bool remapping = true;   // the driver supports DMA remapping; without it, or without an IOMMU: physical addresses
+    bool remapping = true;  // the driver supports DMA remapping; without it, or without an IOMMU: physical addresses
     ULONG version = DXGKDDI_INTERFACE_VERSION_WDDM3_0;
 };
 

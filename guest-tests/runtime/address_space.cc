@@ -29,12 +29,12 @@ constexpr std::uint64_t pat_entry(unsigned index, MemoryType type) {
 }
 
 // Entries 4 to 7 are never selected; they keep what they hold after a reset.
-constexpr std::uint64_t pat_value =
-    pat_entry(pat_index(CacheType::WriteBack), MemoryType::WriteBack) |
-    pat_entry(pat_index(CacheType::WriteCombined), MemoryType::WriteCombining) |
-    pat_entry(2, MemoryType::UncachedMinus) | pat_entry(pat_index(CacheType::Uncached), MemoryType::Uncacheable) |
-    pat_entry(4, MemoryType::WriteBack) | pat_entry(5, MemoryType::WriteThrough) |
-    pat_entry(6, MemoryType::UncachedMinus) | pat_entry(7, MemoryType::Uncacheable);
+constexpr std::uint64_t pat_value = pat_entry(pat_index(CacheType::WriteBack), MemoryType::WriteBack) |
+                                    pat_entry(pat_index(CacheType::WriteCombined), MemoryType::WriteCombining) |
+                                    pat_entry(2, MemoryType::UncachedMinus) |
+                                    pat_entry(pat_index(CacheType::Uncached), MemoryType::Uncacheable) |
+                                    pat_entry(4, MemoryType::WriteBack) | pat_entry(5, MemoryType::WriteThrough) |
+                                    pat_entry(6, MemoryType::UncachedMinus) | pat_entry(7, MemoryType::Uncacheable);
 
 void invalidate(CpuVirtualPage first, std::uint64_t pages) {
     if (pages > most_single_invalidations) {
@@ -88,10 +88,11 @@ std::optional<Leaf> find_leaf(CpuVirtualAddress address) {
                                                .address = address.value,
                                                .wanted = {},
                                                .limits = {}};
-    const paging::Walk found = paging::walk<X86Long>(request, [](PhysicalAddress entry) -> std::optional<std::uint64_t> {
-        if (entry < owned_begin() || entry >= owned_end()) return std::nullopt;
-        return *reinterpret_cast<const volatile std::uint64_t*>(entry.value);
-    });
+    const paging::Walk found =
+        paging::walk<X86Long>(request, [](PhysicalAddress entry) -> std::optional<std::uint64_t> {
+            if (entry < owned_begin() || entry >= owned_end()) return std::nullopt;
+            return *reinterpret_cast<const volatile std::uint64_t*>(entry.value);
+        });
     if (!found.found()) return std::nullopt;
     return Leaf{found.translate(request.address), found.attributes, found.shift};
 }

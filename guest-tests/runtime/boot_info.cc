@@ -40,8 +40,8 @@ constexpr unsigned longest_command_line = 4096;
 
 MemoryRange ranges[most_ranges];
 unsigned range_count;
-char command_line_text[longest_command_line];   // as given
-char option_text[longest_command_line];         // the same with a terminator after each word
+char command_line_text[longest_command_line];  // as given
+char option_text[longest_command_line];        // the same with a terminator after each word
 unsigned option_length;
 std::uint64_t rsdp;
 
@@ -64,6 +64,13 @@ const char* value_in(const char* word, const char* name) {
         if (*word != *name) return nullptr;
     if (*word == '=') return word + 1;
     return *word == '\0' ? word : nullptr;
+}
+
+// More than any base for what is no digit.
+unsigned digit_value(char c) {
+    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
+    return 99;
 }
 
 }  // namespace
@@ -102,7 +109,7 @@ std::uint64_t number_option(const char* name, std::uint64_t otherwise) {
     std::uint64_t value = 0;
     do {
         const char c = static_cast<char>(*digit | 0x20);  // lower case; digits stay
-        const unsigned worth = c >= '0' && c <= '9' ? unsigned(c - '0') : c >= 'a' && c <= 'f' ? unsigned(c - 'a') + 10 : 99;
+        const unsigned worth = digit_value(c);
         if (worth >= base) panic("option %s=%s is no number", name, text);
         if (__builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, worth, &value))
             panic("option %s=%s is too large", name, text);

@@ -23,7 +23,8 @@ std::span<const MemoryRange> memory_map();
 const char* command_line();
 PhysicalAddress rsdp_address();  // 0: the loader names none
 
-// The value of `name=value` on the kernel's command line, "" for a bare `name`, null without it. A value ends at a space.
+// The value of `name=value` on the kernel's command line, "" for a bare `name`, null without it. A value ends at a
+// space.
 const char* option(const char* name);
 
 // The same as a number (decimal, or hexadecimal after 0x), `otherwise` without the option. Panics on anything else.

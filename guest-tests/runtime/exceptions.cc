@@ -91,14 +91,39 @@ void print_line(const char* text) { print("# %s\n", text); }
 
 const char* name_of_vector(std::uint64_t number) {
     static constexpr const char* names[exception_vectors] = {
-        "#DE divide error", "#DB debug", "NMI", "#BP breakpoint", "#OF overflow", "#BR bound range exceeded",
-        "#UD invalid opcode", "#NM device not available", "#DF double fault", "coprocessor segment overrun",
-        "#TS invalid TSS", "#NP segment not present", "#SS stack-segment fault", "#GP general protection",
-        "#PF page fault", "reserved vector 15", "#MF x87 floating-point error", "#AC alignment check",
-        "#MC machine check", "#XM SIMD floating-point", "#VE virtualization", "#CP control protection",
-        "reserved vector 22", "reserved vector 23", "reserved vector 24", "reserved vector 25", "reserved vector 26",
-        "reserved vector 27", "#HV hypervisor injection", "#VC VMM communication", "#SX security",
-        "reserved vector 31"};
+        "#DE divide error",
+        "#DB debug",
+        "NMI",
+        "#BP breakpoint",
+        "#OF overflow",
+        "#BR bound range exceeded",
+        "#UD invalid opcode",
+        "#NM device not available",
+        "#DF double fault",
+        "coprocessor segment overrun",
+        "#TS invalid TSS",
+        "#NP segment not present",
+        "#SS stack-segment fault",
+        "#GP general protection",
+        "#PF page fault",
+        "reserved vector 15",
+        "#MF x87 floating-point error",
+        "#AC alignment check",
+        "#MC machine check",
+        "#XM SIMD floating-point",
+        "#VE virtualization",
+        "#CP control protection",
+        "reserved vector 22",
+        "reserved vector 23",
+        "reserved vector 24",
+        "reserved vector 25",
+        "reserved vector 26",
+        "reserved vector 27",
+        "#HV hypervisor injection",
+        "#VC VMM communication",
+        "#SX security",
+        "reserved vector 31",
+    };
     if (number == vector::watchdog) return "watchdog: the case takes too long";
     return number < exception_vectors ? names[number] : "interrupt";
 }
@@ -106,8 +131,13 @@ const char* name_of_vector(std::uint64_t number) {
 void start_exceptions() {
     for (unsigned i = 0; i < vectors; ++i) {
         const std::uint64_t entry = reinterpret_cast<std::uint64_t>(trap_entries) + i * entry_bytes;
-        gates[i] = {static_cast<std::uint16_t>(entry),       code_selector, 0, interrupt_gate,
-                    static_cast<std::uint16_t>(entry >> 16), static_cast<std::uint32_t>(entry >> 32), 0};
+        gates[i] = {static_cast<std::uint16_t>(entry),
+                    code_selector,
+                    0,
+                    interrupt_gate,
+                    static_cast<std::uint16_t>(entry >> 16),
+                    static_cast<std::uint32_t>(entry >> 32),
+                    0};
     }
     gates[vector::double_fault].stack = 1;
     task_state.interrupt_stacks[0] = reinterpret_cast<std::uint64_t>(double_fault_stack) + sizeof double_fault_stack;
@@ -142,8 +172,9 @@ void describe(const Trap& trap, void (*line)(const char* text)) {
     line(text);
     if (f.vector == vector::page_fault) {
         // SDM volume 3, section "Page-Fault Exceptions": P, W/R, U/S, RSVD, I/D in bits 0 to 4.
-        format(text, sizeof text, "%s %016lx (cr2), %s%s", f.error_code & 2 ? "write to" : f.error_code & 16 ? "fetch from" : "read of",
-               trap.cr2, f.error_code & 1 ? "page is mapped, access not permitted" : "page is not mapped",
+        const char* access = f.error_code & 2 ? "write to" : f.error_code & 16 ? "fetch from" : "read of";
+        format(text, sizeof text, "%s %016lx (cr2), %s%s", access, trap.cr2,
+               f.error_code & 1 ? "page is mapped, access not permitted" : "page is not mapped",
                f.error_code & 8 ? ", reserved bit set in a table" : "");
         line(text);
     }

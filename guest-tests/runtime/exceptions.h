@@ -38,8 +38,8 @@ void start_exceptions();
 // How a guarded call ended.
 enum class Ending : std::uint8_t { Returned, Abandoned, Trapped };
 
-// Calls body(context). A trap inside ends it (and is stored), as does abandon_guarded_call. Then destructors of what was
-// alive inside do not run. Guards nest; the innermost one is ended.
+// Calls body(context). A trap inside ends it (and is stored), as does abandon_guarded_call. Then destructors of what
+// was alive inside do not run. Guards nest; the innermost one is ended.
 Ending call_guarded(void (*body)(void*), void* context, Trap* trap);
 [[noreturn]] void abandon_guarded_call();
 

@@ -77,10 +77,8 @@ bool allocate_scattered(const callbacks::FrameRequest& request, std::span<Physic
     std::uint64_t highest = request.highest.number;
     for (std::uint64_t done = 0; done < request.pages;) {
         const std::uint64_t length = std::min(request.pages - done, 1 + random() % longest);
-        const auto first = pool.take({.count = length,
-                                      .lowest = request.lowest.number,
-                                      .highest = highest,
-                                      .from = ExtentPool::From::Top});
+        const auto first = pool.take(
+            {.count = length, .lowest = request.lowest.number, .highest = highest, .from = ExtentPool::From::Top});
         if (first) {
             for (std::uint64_t i = 0; i < length; ++i) frames[done + i] = {*first + i};
             done += length;
@@ -120,7 +118,7 @@ void start_frames() {
         if (pages.count != 0 && !pool.give(pages)) panic("RAM at %lx is listed twice", range.first.value);
     }
     if (!pool.take_exactly({owned_begin().page().number, (owned_end() - owned_begin()) >> page_shift}))
-        panic("no RAM for the kernel's %lu MiB from 2 MiB on", (owned_end() - owned_begin()) >> 20);
+        panic("the kernel's own memory is not in the pool");
     exclude(0, first_usable.page().number - 1);
     for (const MemoryRange& range : memory_map()) {
         const bool sane = range.bytes != 0 && range.first.value + (range.bytes - 1) >= range.first.value;
@@ -145,14 +143,16 @@ PhysicalPage Frames::highest_installed() const {
     PhysicalPage highest;
     for (const MemoryRange& range : memory_map()) {
         const ExtentPool::Range pages = whole_pages(range);
-        if (range.usable && pages.count != 0) highest = std::max(highest, PhysicalPage{pages.first + (pages.count - 1)});
+        if (range.usable && pages.count != 0)
+            highest = std::max(highest, PhysicalPage{pages.first + (pages.count - 1)});
     }
     return highest;
 }
 
 bool Frames::overlaps_memory(PhysicalPage first, std::uint64_t pages) const {
     if (pages == 0) return false;
-    const std::uint64_t last = first.number + (pages - 1) < first.number ? ~std::uint64_t{0} : first.number + (pages - 1);
+    const std::uint64_t last =
+        first.number + (pages - 1) < first.number ? ~std::uint64_t{0} : first.number + (pages - 1);
     return std::ranges::any_of(memory_map(), [&](const MemoryRange& range) {
         const ExtentPool::Range ram = whole_pages(range);
         return range.usable && ram.count != 0 && first.number <= ram.first + (ram.count - 1) && last >= ram.first;

@@ -56,11 +56,11 @@ volatile std::uint32_t& apic_register(std::uint64_t offset) {
 void silence_pics() {
     for (const std::uint16_t pic : {first_pic, second_pic}) {
         const bool first = pic == first_pic;
-        cpu::out8(pic, 0x11);                                                         // ICW1: begin, ICW4 follows
+        cpu::out8(pic, 0x11);                                                          // ICW1: begin, ICW4 follows
         cpu::out8(pic + 1, static_cast<std::uint8_t>(pic_vectors + (first ? 0 : 8)));  // ICW2: vectors
-        cpu::out8(pic + 1, first ? 4 : 2);                                            // ICW3: how they are chained
-        cpu::out8(pic + 1, 1);                                                        // ICW4: 8086 mode
-        cpu::out8(pic + 1, 0xff);                                                     // mask all
+        cpu::out8(pic + 1, first ? 4 : 2);                                             // ICW3: how they are chained
+        cpu::out8(pic + 1, 1);                                                         // ICW4: 8086 mode
+        cpu::out8(pic + 1, 0xff);                                                      // mask all
     }
 }
 

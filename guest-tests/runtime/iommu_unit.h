@@ -7,8 +7,8 @@
 namespace remap::guest {
 
 // The unit that PCI segment 0 is behind; null when the machine has none. Started at the first call: every device is
-// blocked then until it is attached. Options of the command line: iommu_levels=3|4 and iommu_invalidation=registers|queue.
-// Panics when the unit cannot be started.
+// blocked then until it is attached. Options of the command line: iommu_levels=3|4 and
+// iommu_invalidation=registers|queue. Panics when the unit cannot be started.
 vtd_driver::Unit* iommu();
 
 // Takes a fault record, waiting for one up to a bound: a device may still be at work when its register write returns.

@@ -33,8 +33,7 @@ bool enable_msi(const pci::Function& function, InterruptMessage message) {
     function.write32(at, static_cast<std::uint32_t>(message.address));
     if (wide) function.write32(at += 4, static_cast<std::uint32_t>(message.address >> 32));
     function.write16(at + 4, static_cast<std::uint16_t>(message.data));
-    function.write16(*capability + message_control,
-                     (control & static_cast<std::uint16_t>(~msi_several)) | msi_enabled);
+    function.write16(*capability + message_control, (control & static_cast<std::uint16_t>(~msi_several)) | msi_enabled);
     return true;
 }
 
@@ -52,9 +51,9 @@ MsixTable::MsixTable(const pci::Function& function) {
     const std::uint32_t location = function.read32(*capability + table_location);
     const std::uint64_t offset = location & ~TableBar::mask;
     const unsigned entries = static_cast<unsigned>(TableSize::get(control)) + 1;
-    const pci::Bar bar = function.bar(static_cast<unsigned>(TableBar::get(location)));
-    if (bar.bytes < offset + entries * words_per_entry * 4) return;
-    auto* registers = static_cast<volatile std::uint8_t*>(function.map_bar(static_cast<unsigned>(TableBar::get(location))));
+    const unsigned bar = static_cast<unsigned>(TableBar::get(location));
+    if (function.bar(bar).bytes < offset + entries * words_per_entry * 4) return;
+    auto* registers = static_cast<volatile std::uint8_t*>(function.map_bar(bar));
     if (registers == nullptr) return;
     words_ = reinterpret_cast<volatile std::uint32_t*>(registers + offset);
     entries_ = entries;

@@ -2,6 +2,7 @@
 #include "guest-tests/runtime/owned_memory.h"
 
 #include "base/bits.h"
+#include "guest-tests/runtime/boot_info.h"
 #include "guest-tests/runtime/exit.h"
 
 #include <algorithm>
@@ -90,6 +91,10 @@ PhysicalAddress owned_begin() { return {address_of(image_begin)}; }
 PhysicalAddress owned_end() { return {tables_begin() + table_bytes}; }
 
 void start_owned_memory() {
+    const bool there = std::ranges::any_of(memory_map(), [](const MemoryRange& range) {
+        return range.usable && range.first <= owned_begin() && owned_end() <= range.first + range.bytes;
+    });
+    if (!there) panic("no RAM for the kernel: it takes all from 2 MiB to %lu MiB", owned_end().value >> 20);
     free_blocks = reinterpret_cast<Block*>(heap_begin());
     *free_blocks = {heap_bytes, nullptr};
     fresh_page = tables_begin();

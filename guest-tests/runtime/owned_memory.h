@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The memory the kernel owns: its image, the heap, and pages for translation tables and queues, one after the other from
-// 2 MiB on. It is the only memory that is mapped at its own physical address.
+// The memory the kernel owns: its image, the heap, and pages for translation tables and queues, one after the other
+// from 2 MiB on. It is the only memory that is mapped at its own physical address.
 #pragma once
 
 #include "base/address.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// PCI functions of segment group 0, found through memory-mapped configuration space, across bridges as firmware numbered
-// them.
+// PCI functions of segment group 0, found through memory-mapped configuration space, across bridges as firmware
+// numbered them.
 #pragma once
 
 #include "base/address.h"

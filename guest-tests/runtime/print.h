@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Formatted output: the part of printf that a kernel needs. Conversions: %s %c %d %i %u %x %p %%, with the lengths l, ll
-// and z, a width (also *), and the flags 0 and -.
+// Formatted output: the part of printf that a kernel needs. Conversions: %s %c %d %i %u %x %p %%, with the lengths l,
+// ll and z, a width (also *), and the flags 0 and -.
 #pragma once
 
 #include <cstdarg>

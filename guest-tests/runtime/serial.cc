@@ -9,7 +9,7 @@ namespace {
 
 // Registers of a 16550 at COM1.
 constexpr std::uint16_t base = 0x3f8;
-constexpr std::uint16_t data = base + 0;            // divisor's low byte while divisor_access is set
+constexpr std::uint16_t data = base + 0;              // divisor's low byte while divisor_access is set
 constexpr std::uint16_t interrupt_enable = base + 1;  // divisor's high byte while divisor_access is set
 constexpr std::uint16_t fifo_control = base + 2;
 constexpr std::uint16_t line_control = base + 3;

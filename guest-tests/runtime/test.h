@@ -7,8 +7,8 @@
 //         EXPECT_EQ(first_word_of(frame), 0);                                        // goes on when unequal
 //     }
 //
-// A case that traps is reported as failed, with the registers, and the next one runs. Where a case ends early, by a trap
-// or a REQUIRE (in whatever function), destructors do not run.
+// A case that traps is reported as failed, with the registers, and the next one runs. Where a case ends early, by a
+// trap or a REQUIRE (in whatever function), destructors do not run.
 //
 // A program that is not a suite has, in place of cases:   PROGRAM() { print(...); return Verdict::Pass; }
 #pragma once
@@ -68,18 +68,18 @@ bool check(const char* file, int line, const char* text, bool value);
 
 }  // namespace remap::guest
 
-#define TEST(name)                                                                         \
-    static void name();                                                                    \
-    static const ::remap::guest::TestCase name##_case{#name, name};                        \
-    [[gnu::section("test_cases"), gnu::used]] static const ::remap::guest::TestCase* const \
-        name##_entry = &name##_case;                                                       \
+#define TEST(name)                                                                                        \
+    static void name();                                                                                   \
+    static const ::remap::guest::TestCase name##_case{#name, name};                                       \
+    [[gnu::section("test_cases"), gnu::used]] static const ::remap::guest::TestCase* const name##_entry = \
+        &name##_case;                                                                                     \
     static void name()
 
 #define EXPECT(condition) ::remap::guest::check(__FILE__, __LINE__, #condition, static_cast<bool>(condition))
 #define EXPECT_EQ(value, expected) ::remap::guest::check_equal(__FILE__, __LINE__, #value, (value), (expected))
-#define REQUIRE(condition)                                                       \
-    do {                                                                         \
-        if (!EXPECT(condition)) ::remap::guest::abandon_guarded_call();         \
+#define REQUIRE(condition)                                              \
+    do {                                                                \
+        if (!EXPECT(condition)) ::remap::guest::abandon_guarded_call(); \
     } while (false)
 #define REQUIRE_EQ(value, expected)                                              \
     do {                                                                         \

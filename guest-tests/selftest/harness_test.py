@@ -36,8 +36,8 @@ EXPECTED = [
 
 def main():
     qemu, image = sys.argv[1:]
-    run = subprocess.run([sys.executable, RUNNER, "--qemu", qemu, "--option", "case_seconds=1", "stock", image], stdout=subprocess.PIPE, text=True,
-                         check=False)
+    command = [sys.executable, RUNNER, "--qemu", qemu, "--option", "case_seconds=1", "stock", image]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     output = "".join(line for line in run.stdout.splitlines(True) if not line.startswith("# qemu: "))
     matched = re.fullmatch("\n".join(EXPECTED) + "\n", output) is not None
     if matched and run.returncode == 1:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A device that can address 28 bits of memory reaches any of it through the callbacks and the IOMMU, and nothing that it
-// was not given. The device is QEMU's edu: a 4 KiB buffer, and DMA between it and memory.
+// A device that can address 28 bits of memory reaches any of it through the callbacks and the IOMMU, and nothing that
+// it was not given. The device is QEMU's edu: a 4 KiB buffer, and DMA between it and memory.
 #include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/test.h"
 
@@ -21,7 +21,7 @@ constexpr unsigned edu_dma_command = 0x98;
 constexpr std::uint64_t command_start = 1;
 constexpr std::uint64_t command_to_memory = 2;
 constexpr std::uint64_t command_interrupt = 4;
-constexpr std::uint64_t edu_buffer = 0x40000;  // in the device's own address space
+constexpr std::uint64_t edu_buffer = 0x40000;     // in the device's own address space
 constexpr std::uint64_t longest_transfer = 4095;  // the buffer has 4096; older models abort when its last byte is used
 constexpr std::uint64_t dma_milliseconds = 5000;  // edu takes 100
 
@@ -33,7 +33,9 @@ const pci::Function& edu_function() {
 
 class Edu {
 public:
-    Edu() : registers_(static_cast<volatile std::uint8_t*>(edu_function().map_bar(0))) { REQUIRE(registers_ != nullptr); }
+    Edu() : registers_(static_cast<volatile std::uint8_t*>(edu_function().map_bar(0))) {
+        REQUIRE(registers_ != nullptr);
+    }
 
     void read_memory(LogicalAddress from, std::uint64_t buffer_offset, std::uint64_t bytes) {
         run(from.value, edu_buffer + buffer_offset, bytes, command_start);
@@ -58,7 +60,8 @@ private:
         *at<std::uint64_t>(edu_dma_destination) = destination;
         *at<std::uint64_t>(edu_dma_bytes) = bytes;
         *at<std::uint64_t>(edu_dma_command) = command;
-        REQUIRE(wait_until(dma_milliseconds, [&] { return (*at<std::uint64_t>(edu_dma_command) & command_start) == 0; }));
+        REQUIRE(
+            wait_until(dma_milliseconds, [&] { return (*at<std::uint64_t>(edu_dma_command) & command_start) == 0; }));
     }
 
     volatile std::uint8_t* registers_;
@@ -188,7 +191,8 @@ TEST(data_goes_to_the_device_and_back_across_scattered_frames) {
     EXPECT_EQ(first_difference(memory, target, longest_transfer, pattern), target + longest_transfer);
     const auto zero = [](std::uint64_t) { return 0; };
     EXPECT_EQ(first_difference(memory, 0, source, zero), source);
-    EXPECT_EQ(first_difference(memory, target + longest_transfer, page_size, zero), target + longest_transfer + page_size);
+    EXPECT_EQ(first_difference(memory, target + longest_transfer, page_size, zero),
+              target + longest_transfer + page_size);
     EXPECT_EQ(drop_faults(), 0);
 }
 
@@ -272,8 +276,7 @@ TEST(without_remapping_pages_are_frames_and_transfers_pass_untranslated) {
     EXPECT(!adapter.remaps());
     Edu edu;
     const Allocation memory(adapter, 2 * page_size, edu_highest_visible);
-    for (std::uint64_t i = 0; i < 2; ++i)
-        EXPECT_EQ(memory.page(i).number, dxgkrnl().frame(memory.object(), i).number);
+    for (std::uint64_t i = 0; i < 2; ++i) EXPECT_EQ(memory.page(i).number, dxgkrnl().frame(memory.object(), i).number);
     for (std::uint64_t i = 0; i < 256; ++i) memory[i] = pattern(i);
     edu.read_memory(memory.address(0), 0, 256);
     edu.write_memory(0, memory.address(page_size), 256);

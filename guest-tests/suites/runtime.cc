@@ -226,8 +226,7 @@ TEST(frames_that_need_not_be_contiguous_are_scattered_from_the_top) {
 TEST(contiguous_frames_keep_to_their_limits_and_boundary) {
     const PhysicalPage lowest{0x8001}, highest{0x9fff};
     for (unsigned i = 0; i < 8; ++i) {
-        const Allocation pages(
-            {.pages = 48, .lowest = lowest, .highest = highest, .boundary = 64, .contiguous = true});
+        const Allocation pages({.pages = 48, .lowest = lowest, .highest = highest, .boundary = 64, .contiguous = true});
         REQUIRE(pages);
         for (std::uint64_t n = 0; n < 48; ++n) EXPECT_EQ(pages[n], pages[0] + n);
         EXPECT(pages[0] >= lowest && pages[47] <= highest);

@@ -20,19 +20,19 @@ struct Forget {
     vtd::IotlbGranularity translations = vtd::IotlbGranularity::None;
     std::uint16_t domain = 0;
     std::uint16_t source = 0;  // with contexts of one device
-    LogicalPage page;          // with translations of pages
+    LogicalPage page = {};     // with translations of pages
     unsigned address_mask = 0;  // with translations of pages: how many are 2^address_mask
 
-    static Forget all_contexts() { return {.contexts = vtd::ContextGranularity::Global, .page = {}}; }
-    static Forget all_translations() { return {.translations = vtd::IotlbGranularity::Global, .page = {}}; }
+    static Forget all_contexts() { return {.contexts = vtd::ContextGranularity::Global}; }
+    static Forget all_translations() { return {.translations = vtd::IotlbGranularity::Global}; }
     static Forget contexts_of(std::uint16_t domain) {
-        return {.contexts = vtd::ContextGranularity::Domain, .domain = domain, .page = {}};
+        return {.contexts = vtd::ContextGranularity::Domain, .domain = domain};
     }
     static Forget context_of(std::uint16_t domain, std::uint16_t source) {
-        return {.contexts = vtd::ContextGranularity::Device, .domain = domain, .source = source, .page = {}};
+        return {.contexts = vtd::ContextGranularity::Device, .domain = domain, .source = source};
     }
     static Forget translations_of(std::uint16_t domain) {
-        return {.translations = vtd::IotlbGranularity::Domain, .domain = domain, .page = {}};
+        return {.translations = vtd::IotlbGranularity::Domain, .domain = domain};
     }
     // The range in one command when the unit can, else the whole domain.
     static Forget pages_of(const Capabilities& capabilities, std::uint16_t domain, LogicalPage first, LogicalPage last);

@@ -172,13 +172,17 @@ void Unit::destroy_domain(Domain* domain) {
     while (*link != nullptr && *link != domain) link = &(*link)->next;
     if (*link == nullptr) return;
     *link = domain->next;
-    if (runaway_) return;
+    Error error = runaway_ ? Error::Timeout : Error::None;
     if (parts_ != nullptr) {
         const Forget list[] = {Forget::contexts_of(domain->id), Forget::translations_of(domain->id)};
-        if (parts_->invalidator->run(list) != Error::None) return;  // leaked: the unit may still walk it
-        parts_->ids.give(domain->id);
+        error = parts_->invalidator->run(list);
+        if (error == Error::None) parts_->ids.give(domain->id);
     }
-    domain->retired.free_all();
+    if (error == Error::None) {
+        domain->retired.free_all();
+    } else {
+        domain->editor.abandon();  // the unit may still walk the tables: they are lost
+    }
     delete domain;
 }
 

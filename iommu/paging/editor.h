@@ -79,6 +79,9 @@ public:
     // Frees every table. The hardware must not use them any more.
     void destroy();
 
+    // Forgets every table without freeing it: for hardware that does not let go.
+    void abandon() { root_.reset(); }
+
     bool created() const { return root_.has_value(); }
     PhysicalPage root() const { return *root_; }  // only when created
     unsigned levels() const { return levels_; }

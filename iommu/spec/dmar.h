@@ -71,7 +71,7 @@ struct Options {
     bool platform_opt_in = false;      // asks systems to turn remapping on by themselves
     bool include_pci_all = true;
     std::uint16_t segment = 0;
-    std::span<const Scope> scopes;     // after which the unit is named; an IOAPIC's only with interrupt remapping
+    std::span<const Scope> scopes = {};  // after which the unit is named; an IOAPIC's only with interrupt remapping
 };
 
 // Bytes that build_dmar writes for these options.
