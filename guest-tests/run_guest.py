@@ -1,12 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Runs one guest image in one variant of the machine and forwards what it says.
 
   run_guest.py --list                          the pairs "variant suite kind" of variants.json, one a line
-  run_guest.py VARIANT IMAGE [--qemu QEMU] [--option NAME=VALUE ...] [--accel kvm] [-- QEMU ARGUMENTS]
+  run_guest.py VARIANT IMAGE [--qemu QEMU] [--option NAME=VALUE ...] [--picture FILE] [--accel kvm]
+               [-- QEMU ARGUMENTS]
 
 A suite speaks TAP, a program what it likes. Either way the image's verdict is also QEMU's exit status; the two must
-agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use.
+agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use. A line "@picture" is a request to save what
+the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be.
 
 Keys of a variant: about; devices (each a -device); memory_mib (512); cpu (max); machine (more properties of q35);
 options (for the kernel command line); seconds (60, the longest a run may take); suites and programs (what runs in it).
@@ -20,6 +22,8 @@ import shlex
 import subprocess
 import sys
 import threading
+
+from monitor import Monitor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRMWARE = ["/usr/share/qemu", "/usr/share/seabios"]  # where distributions put it; QEMU's own places are tried too
@@ -59,6 +63,7 @@ def command_line(variant, args):
     options = {"memory_mib": memory, **variant.get("options", {})}
     options.update(option.partition("=")[::2] for option in args.option)
     words = [f"{name}={value}" for name, value in options.items()]
+    command += args.monitor.arguments()
     return command + ["-kernel", args.image, "-append", " ".join(words)] + args.more
 
 
@@ -100,7 +105,19 @@ def forward_as_comments(stream, begun):
         say("# qemu: " + line.rstrip())
 
 
-def run(command, seconds, tap):
+def save_picture(args):
+    """The answer to the guest."""
+    path = os.path.abspath(args.picture or os.path.splitext(args.image)[0] + ".png")
+    try:
+        args.monitor.save_picture(path)
+    except (OSError, RuntimeError, ValueError) as error:
+        say(f"# no picture: {error}")
+        return "-"
+    say(f"{'  saved as  ' if args.program else '# picture: '}{os.path.relpath(path)}")
+    return "+"
+
+
+def run(command, seconds, tap, args):
     """Forwards what guest and QEMU say. Returns QEMU's status, or None if it had to be killed."""
     killed, begun = threading.Event(), threading.Event()
 
@@ -108,8 +125,8 @@ def run(command, seconds, tap):
         killed.set()
         process.kill()
 
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          encoding="utf-8", errors="replace") as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1,
+                          encoding="utf-8", errors="replace", pass_fds=[args.monitor.for_qemu.fileno()]) as process:
         timer = threading.Timer(seconds, kill)
         comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun])
         timer.start()
@@ -117,8 +134,12 @@ def run(command, seconds, tap):
         try:
             for line in process.stdout:
                 line = line.rstrip("\r\n")
-                say(line)
                 begun.set()
+                if line == "@picture":
+                    process.stdin.write(save_picture(args))
+                    process.stdin.flush()
+                    continue
+                say(line)
                 tap.take(line)
             status = process.wait()
         finally:
@@ -150,6 +171,7 @@ def parse_arguments():
     parser.add_argument("--accel", help="QEMU's accelerator, for example kvm (default: tcg)")
     parser.add_argument("--program", action="store_true", help="the image is a program: its output is not TAP")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for the guest")
+    parser.add_argument("--picture", metavar="FILE", help="where to save a picture, .png or .ppm (default: IMAGE.png)")
     parser.add_argument("variant", nargs="?")
     parser.add_argument("image", nargs="?")
     parser.add_argument("more", nargs="*", help="further QEMU arguments, after --")
@@ -167,11 +189,12 @@ def main():
     if args.variant not in variants:
         sys.exit(f"no variant {args.variant}; there are: {', '.join(variants)}")
     variant = variants[args.variant]
+    args.monitor = Monitor()
     command = command_line(variant, args)
     tap = Tap()
     seconds = variant.get("seconds", 60)
     try:
-        status = run(command, seconds, tap)
+        status = run(command, seconds, tap, args)
     except OSError as error:
         sys.exit(f"Bail out! {args.qemu}: {error.strerror}")
     problem = verdict(status, seconds, tap, not args.program)

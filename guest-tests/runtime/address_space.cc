@@ -97,4 +97,12 @@ std::optional<Leaf> find_leaf(CpuVirtualAddress address) {
     return Leaf{found.translate(request.address), found.attributes, found.shift};
 }
 
+unsigned pat_index_of(const Leaf& leaf) {
+    using paging::X86Long;
+    return ((leaf.attributes & X86Long::write_through) != 0 ? 1 : 0) |
+           ((leaf.attributes & X86Long::cache_disable) != 0 ? 2 : 0) | ((leaf.attributes & X86Long::pat) != 0 ? 4 : 0);
+}
+
+MemoryType pat_type(unsigned index) { return static_cast<MemoryType>(cpu::read_msr(pat_msr) >> (index * 8) & 7); }
+
 }  // namespace remap::guest

@@ -70,4 +70,8 @@ void unmap_pages(CpuVirtualPage first, std::uint64_t pages);
 using Leaf = paging::Editor<paging::X86Long>::Leaf;
 std::optional<Leaf> find_leaf(CpuVirtualAddress address);
 
+// The PAT entry that a leaf selects, and the type that the PAT MSR has there now.
+unsigned pat_index_of(const Leaf& leaf);
+MemoryType pat_type(unsigned index);
+
 }  // namespace remap::guest

@@ -18,6 +18,7 @@ constexpr std::uint16_t line_status = base + 5;
 constexpr std::uint8_t eight_data_bits = 0x03;
 constexpr std::uint8_t divisor_access = 0x80;
 constexpr std::uint8_t fifo_enable_and_clear = 0x07;
+constexpr std::uint8_t data_ready = 0x01;
 constexpr std::uint8_t transmitter_empty = 0x20;
 
 // A port that is not there reads all ones and is ready at once; one that is stuck must not stop a suite.
@@ -37,6 +38,11 @@ void start() {
 void write(char character) {
     for (unsigned i = 0; i < longest_wait && (cpu::in8(line_status) & transmitter_empty) == 0; ++i) cpu::pause();
     cpu::out8(data, static_cast<std::uint8_t>(character));
+}
+
+std::optional<char> read() {
+    if ((cpu::in8(line_status) & data_ready) == 0) return std::nullopt;
+    return static_cast<char>(cpu::in8(data));
 }
 
 }  // namespace remap::guest::serial

@@ -37,11 +37,11 @@ struct RemapGpu {
 };
 
 RemapGpuIdentity remap_gpu_identity(void) {
-    return {.vendor = gpu::spec::pci::vendor,
-            .device = gpu::spec::pci::device,
-            .pci_class = gpu::spec::pci::device_class,
-            .revision = gpu::spec::pci::revision,
-            .register_window = gpu::spec::pci::register_bar_size,
+    return {.vendor = gpu::spec::pci_function::vendor,
+            .device = gpu::spec::pci_function::device,
+            .pci_class = gpu::spec::pci_function::device_class,
+            .revision = gpu::spec::pci_function::revision,
+            .register_window = gpu::spec::pci_function::register_bar_size,
             .vectors = gpu::spec::vectors};
 }
 

@@ -9,7 +9,7 @@
 
 namespace remap::gpu {
 
-static_assert(Gpu::register_window == spec::pci::register_bar_size);
+static_assert(Gpu::register_window == spec::pci_function::register_bar_size);
 static_assert(Gpu::interrupt_vectors == spec::vectors);
 
 namespace {

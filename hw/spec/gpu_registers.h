@@ -10,7 +10,7 @@
 namespace remap::gpu::spec {
 
 // PCI identity and BARs.
-namespace pci {
+namespace pci_function {
 inline constexpr std::uint16_t vendor = 0x1234;
 inline constexpr std::uint16_t device = 0x11a9;
 inline constexpr std::uint16_t subsystem_vendor = vendor;
@@ -24,7 +24,7 @@ inline constexpr std::uint64_t register_bar_size = 64 * 1024;  // bytes
 inline constexpr std::uint64_t msix_bar_size = 4096;           // bytes
 inline constexpr std::uint64_t msix_table_offset = 0x000;
 inline constexpr std::uint64_t msix_pending_offset = 0x800;
-}  // namespace pci
+}  // namespace pci_function
 
 // MSI-X vectors. A cause of InterruptStatus has the bit, and the vector, of this number.
 enum class Vector : unsigned { Fence = 0, Fault = 1, RingError = 2, Software = 3 };

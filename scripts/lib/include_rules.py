@@ -35,10 +35,13 @@ ROOMS = {
                             "callbacks/ddk", "callbacks/core"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "guest-tests/runtime"],
+    "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
+                             "guest-tests/runtime"],
     "guest-tests/selftest": ["guest-tests/runtime"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
-                "callbacks/core", "callbacks", "callbacks/driver", "guest-tests/runtime", "guest-tests/suites"]
+                "callbacks/core", "callbacks", "callbacks/driver", "guest-tests/runtime", "guest-tests/suites",
+                "guest-tests/main_job"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
     initializer_list limits memory new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""A running QEMU, asked over QMP."""
+
+import json
+import socket
+
+
+class Monitor:
+    """The client's end of a socket pair whose other end is QEMU's monitor."""
+
+    def __init__(self, seconds=10):
+        self.socket, self.for_qemu = socket.socketpair()
+        self.socket.settimeout(seconds)
+        self.lines = self.socket.makefile("r", encoding="utf-8")
+        self.greeted = False
+
+    def arguments(self):
+        return ["-chardev", f"socket,id=monitor,fd={self.for_qemu.fileno()}", "-mon", "chardev=monitor,mode=control"]
+
+    def ask(self, command, **arguments):
+        """The answer's "return"; a RuntimeError with QEMU's words when it refuses, an OSError when it does not answer."""
+        if not self.greeted:
+            self.greeted = True
+            self.lines.readline()
+            self.ask("qmp_capabilities")
+        request = json.dumps({"execute": command, "arguments": arguments})
+        self.socket.sendall(request.encode() + b"\n")
+        for line in self.lines:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise RuntimeError(f"QEMU refused {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+        raise OSError(f"QEMU ended before it answered {command}")
+
+    def save_picture(self, path):
+        """What the first display shows, as PNG or, for a name that ends so, as PPM."""
+        self.ask("screendump", filename=path, format="ppm" if path.endswith(".ppm") else "png")
