@@ -134,12 +134,12 @@ def run(command, seconds, tap, args):
         try:
             for line in process.stdout:
                 line = line.rstrip("\r\n")
-                begun.set()
                 if line == "@picture":
                     process.stdin.write(save_picture(args))
                     process.stdin.flush()
                     continue
                 say(line)
+                begun.set()
                 tap.take(line)
             status = process.wait()
         finally:

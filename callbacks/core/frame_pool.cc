@@ -9,8 +9,11 @@ namespace remap::callbacks {
 
 namespace {
 
-constexpr std::uint64_t longest_run = 16;  // pages
-constexpr std::uint64_t longest_gap = 4;   // pages
+// Runs of 1 to `longest` pages with gaps between them. Large requests get longer runs, so that a request leaves a bounded
+// number of fragments, and a view of it a bounded number of pieces.
+constexpr std::uint64_t shortest_longest_run = 8;
+constexpr std::uint64_t most_fragments = 512;
+constexpr std::uint64_t widest_gap = 4;
 
 void fill_run(std::span<PhysicalPage> frames, std::uint64_t first) {
     for (std::size_t i = 0; i < frames.size(); ++i) frames[i] = PhysicalPage{first + i};
@@ -24,10 +27,22 @@ bool FramePool::add(PhysicalPage first, std::uint64_t pages) {
     return true;
 }
 
-// A linear congruential step with Knuth's MMIX constants; the upper bits are the better ones.
-std::uint64_t FramePool::next_random() {
-    random_ = random_ * 6364136223846793005u + 1442695040888963407u;
-    return random_ >> 33;
+bool FramePool::withhold(PhysicalPage first, std::uint64_t pages) {
+    if (pages == 0) return true;
+    const std::uint64_t last = first.number + (pages - 1);
+    for (;;) {
+        const ExtentPool::Range part = free_.largest(first.number, last, ExtentPool::From::Bottom);
+        if (part.count == 0) return true;
+        if (!free_.take_exactly(part)) return false;
+    }
+}
+
+// 1 to `most`, by xorshift64: enough to scatter.
+std::uint64_t FramePool::random_up_to(std::uint64_t most) {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return 1 + random_ % most;
 }
 
 bool FramePool::allocate(const FrameRequest& request, std::span<PhysicalPage> frames) {
@@ -43,37 +58,27 @@ bool FramePool::allocate(const FrameRequest& request, std::span<PhysicalPage> fr
 }
 
 bool FramePool::allocate_scattered(const FrameRequest& request, std::span<PhysicalPage> frames) {
-    std::size_t done = 0;
-    std::uint64_t ceiling = request.highest.number;
-    bool gaps = true;
-    while (done < frames.size()) {
-        const std::uint64_t wanted = std::min<std::uint64_t>(frames.size() - done, 1 + next_random() % longest_run);
-        std::optional<std::uint64_t> first;
-        for (std::uint64_t count = wanted; count != 0 && !first; count /= 2) {
-            first = free_.take({.count = count,
-                                .lowest = request.lowest.number,
-                                .highest = ceiling,
-                                .from = ExtentPool::From::Top});
-            if (first) {
-                fill_run(frames.subspan(done, count), *first);
-                done += count;
-            }
-        }
-        const std::uint64_t skip = 1 + next_random() % longest_gap;
-        if (first && *first > request.lowest.number + skip) {
-            if (gaps) ceiling = *first - 1 - skip;
-        } else if (gaps) {
-            // The window is used up to its lower end: from now on the gaps are taken too.
-            gaps = false;
-            ceiling = request.highest.number;
-        } else if (!first) {
-            free(std::span<const PhysicalPage>(frames.data(), done));
+    std::uint64_t longest = std::max(shortest_longest_run, 2 * request.pages / most_fragments);
+    std::uint64_t highest = request.highest.number;
+    for (std::uint64_t done = 0; done < request.pages;) {
+        const std::uint64_t length = std::min(request.pages - done, random_up_to(longest));
+        const auto first = free_.take({.count = length,
+                                       .lowest = request.lowest.number,
+                                       .highest = highest,
+                                       .from = ExtentPool::From::Top});
+        if (first) {
+            fill_run(frames.subspan(done, length), *first);
+            done += length;
+            const std::uint64_t gap = random_up_to(widest_gap);
+            highest = *first > request.lowest.number + gap ? *first - 1 - gap : request.highest.number;
+        } else if (highest != request.highest.number) {
+            highest = request.highest.number;  // round again, into the gaps
+        } else if (longest > 1) {
+            longest /= 2;
+        } else {
+            free(frames.first(done));
             return false;
         }
-    }
-    // Neighbours should not follow each other in rising order only.
-    for (std::size_t i = frames.size(); i > 1 && frames.size() <= 64; --i) {
-        std::swap(frames[i - 1], frames[next_random() % i]);
     }
     return true;
 }
@@ -93,8 +98,9 @@ PhysicalPage FramePool::highest_installed() const {
 }
 
 bool FramePool::overlaps_memory(PhysicalPage first, std::uint64_t pages) const {
-    const std::uint64_t last = first.number + (pages - 1);
-    if (pages == 0 || last < first.number) return false;
+    if (pages == 0) return false;
+    const std::uint64_t end = first.number + (pages - 1);
+    const std::uint64_t last = end < first.number ? ~std::uint64_t{0} : end;
     return std::any_of(installed_, installed_ + ranges_, [&](const ExtentPool::Range& range) {
         return first.number < range.first + range.count && range.first <= last;
     });

@@ -34,6 +34,10 @@ public:
     // Adds installed memory. False if it overlaps what is there, or there are too many ranges.
     bool add(PhysicalPage first, std::uint64_t pages);
 
+    // Takes pages out for good: those of the range that are free now. They stay installed memory. False, with some taken,
+    // if there is no memory for the book-keeping.
+    bool withhold(PhysicalPage first, std::uint64_t pages);
+
     // As FramePort::allocate, except that the frames keep what was in them.
     bool allocate(const FrameRequest& request, std::span<PhysicalPage> frames);
 
@@ -46,7 +50,7 @@ public:
 
 private:
     bool allocate_scattered(const FrameRequest& request, std::span<PhysicalPage> frames);
-    std::uint64_t next_random();
+    std::uint64_t random_up_to(std::uint64_t most);
 
     ExtentPool free_;
     ExtentPool::Range installed_[max_ranges];

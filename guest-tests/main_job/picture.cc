@@ -98,7 +98,7 @@ Error draw_picture(driver::Channel& channel, const driver::Allocation& text) {
     brush.box(0, 0, picture_mode.width, picture_mode.height, background);
     draw_bars(brush);
     draw_ramp(brush);
-    brush.put(copy_rect(at(104, 230), {system_memory(text.address().value), text_width * 4},
+    brush.put(copy_rect(at(108, 230), {system_memory(text.address().value), text_width * 4},
                         {static_cast<std::uint32_t>(text_width * 4), static_cast<std::uint32_t>(text_height)}));
     draw_squares(brush);
     return brush.finish();

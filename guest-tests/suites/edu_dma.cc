@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A device that can address 28 bits of memory reaches any of it through the callbacks and the IOMMU, and nothing that
 // it was not given. The device is QEMU's edu: a 4 KiB buffer, and DMA between it and memory.
+#include "callbacks/driver/allocation.h"
 #include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/test.h"
 
@@ -67,76 +68,12 @@ private:
     volatile std::uint8_t* registers_;
 };
 
-// What a driver does for one allocation, in the order every driver does it.
-class Allocation {
+// An allocation that has to succeed.
+class Allocation : public driver::Allocation {
 public:
-    Allocation(const Adapter& adapter, SIZE_T bytes, PhysicalAddress highest = {~std::uint64_t{0} >> 1})
-        : callbacks_(adapter.callbacks()), bytes_(bytes) {
-        DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create{};
-        create.hAdapter = adapter.handle();
-        create.Size = bytes;
-        create.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
-        create.CacheType = DXGK_MEMORY_CACHING_TYPE_CACHED;
-        create.Mdl.HighAddress.QuadPart = static_cast<LONGLONG>(highest.value);
-        REQUIRE_EQ(callbacks_.DxgkCbCreatePhysicalMemoryObject(&create), STATUS_SUCCESS);
-        object_ = create.hPhysicalMemoryObject;
-        adapter_object_ = create.hAdapterMemoryObject;
-
-        DXGKARGCB_ALLOCATE_ADL allocate{};
-        allocate.hAdapterMemoryObject = adapter_object_;
-        allocate.Size = bytes;
-        allocate.Flags.PreferContiguous = 1;
-        REQUIRE_EQ(callbacks_.DxgkCbAllocateAdl(&allocate), STATUS_SUCCESS);
-        adl_ = allocate.pAdl;
-
-        DXGKARGCB_MAP_PHYSICAL_MEMORY map{};
-        map.hPhysicalMemoryObject = object_;
-        map.AccessMode = DXGK_ACCESS_MODE_KERNEL_MODE;
-        map.Size = bytes;
-        REQUIRE_EQ(callbacks_.DxgkCbMapPhysicalMemory(&map), STATUS_SUCCESS);
-        base_ = map.pMappedAddress;
-        mapped_bytes_ = map.Size;
-        data_ = static_cast<volatile std::uint8_t*>(map.pMappedAddress) + map.Offset;
+    Allocation(const Adapter& adapter, SIZE_T bytes, PhysicalAddress highest = {~std::uint64_t{0}}) {
+        REQUIRE_EQ(make(adapter.callbacks(), {.bytes = bytes, .highest = highest}), STATUS_SUCCESS);
     }
-    ~Allocation() {
-        const DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap{
-            .hPhysicalMemoryObject = object_, .pBaseAddress = base_, .Size = mapped_bytes_};
-        callbacks_.DxgkCbUnmapPhysicalMemory(&unmap);
-        if (adl_ != nullptr) free_adl();
-        const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT destroy{.hPhysicalMemoryObject = object_,
-                                                               .hAdapterMemoryObject = adapter_object_};
-        callbacks_.DxgkCbDestroyPhysicalMemoryObject(&destroy);
-    }
-    Allocation(const Allocation&) = delete;
-    Allocation& operator=(const Allocation&) = delete;
-
-    void free_adl() {
-        const DXGKARGCB_FREE_ADL free{.hAdapterMemoryObject = adapter_object_, .pAdl = adl_};
-        callbacks_.DxgkCbFreeAdl(&free);
-        adl_ = nullptr;
-    }
-
-    std::uint64_t pages() const { return bytes_ >> page_shift; }
-    volatile std::uint8_t& operator[](std::uint64_t index) const { return data_[index]; }
-    HANDLE object() const { return object_; }
-    bool contiguous() const { return adl_->Flags.Contiguous; }
-
-    LogicalPage page(std::uint64_t index) const {
-        return {contiguous() ? adl_->BasePageNumber + index : adl_->Pages[index]};
-    }
-    LogicalAddress address(std::uint64_t offset) const {
-        return page(offset >> page_shift).address() + (offset & (page_size - 1));
-    }
-
-private:
-    const DXGKRNL_INTERFACE& callbacks_;
-    SIZE_T bytes_;
-    HANDLE object_ = nullptr;
-    HANDLE adapter_object_ = nullptr;
-    DXGK_ADL* adl_ = nullptr;
-    void* base_ = nullptr;
-    SIZE_T mapped_bytes_ = 0;
-    volatile std::uint8_t* data_ = nullptr;
 };
 
 std::uint8_t pattern(std::uint64_t index) { return static_cast<std::uint8_t>(index * 167 + (index >> 8) + 1); }
