@@ -150,6 +150,31 @@ TYPED_TEST(Paging, UsesTheLargestLeafThatAlignmentAllows) {
     EXPECT_TRUE(retired.empty());
 }
 
+// A hole in a 1 GiB leaf whose ends lie inside different 2 MiB leaves: one table for the GiB, one for each end.
+TYPED_TEST(Paging, SplittingTakesATableForEachLeafThatIsCut) {
+    using Format = typename TypeParam::Format;
+    using Page = typename Format::Page;
+    TableMemory& memory = this->memory;
+    Editor<Format> editor(memory, TypeParam::levels);
+    ASSERT_EQ(editor.create(), EditError::None);
+    ASSERT_EQ(editor.map({Page{TypeParam::base}, {0x40000}, 0x40000, 1 << 1}), EditError::None);
+    ASSERT_EQ(editor.lookup(Page{TypeParam::base})->shift, leaf_1g);
+    const std::uint64_t in_use = memory.in_use();
+    TableList retired(memory);
+    memory.left = 2;
+    EXPECT_EQ(editor.unmap(Page{TypeParam::base + 0x101}, 0x500, retired), EditError::NoMemory);
+    EXPECT_EQ(memory.in_use(), in_use);
+    EXPECT_EQ(editor.lookup(Page{TypeParam::base + 0x101})->shift, leaf_1g) << "nothing was changed";
+    memory.left = 3;
+    EXPECT_EQ(editor.unmap(Page{TypeParam::base + 0x101}, 0x500, retired), EditError::None);
+    EXPECT_EQ(memory.in_use(), in_use + 3);
+    for (const std::uint64_t offset : {0x0ull, 0x100ull, 0x601ull, 0x7ffull, 0x800ull, 0x3ffffull})
+        EXPECT_EQ(editor.lookup(Page{TypeParam::base + offset})->address.page().number, 0x40000 + offset);
+    for (const std::uint64_t offset : {0x101ull, 0x1ffull, 0x200ull, 0x5ffull, 0x600ull})
+        EXPECT_FALSE(editor.lookup(Page{TypeParam::base + offset})) << offset;
+    EXPECT_TRUE(retired.empty());
+}
+
 TYPED_TEST(Paging, RetiredTablesStayHarmlessUntilTheyAreFreed) {
     using Format = typename TypeParam::Format;
     using Page = typename Format::Page;
