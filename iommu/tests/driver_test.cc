@@ -85,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(Forms, Driver,
                                          Setup{Invalidation::Registers, 48, false},
                                          Setup{Invalidation::Registers, 39, true}),
                          [](const auto& info) {
-                             return std::string(info.param.invalidation == Invalidation::Queue ? "Queue" : "Registers") +
+                             return std::string(info.param.invalidation == Invalidation::Queue ? "Queue"
+                                                                                               : "Registers") +
                                     std::to_string(info.param.width) + (info.param.huge ? "Huge" : "");
                          });
 

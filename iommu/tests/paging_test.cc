@@ -102,7 +102,8 @@ TYPED_TEST(Paging, AgreesWithAMapOfPagesOverARandomHistory) {
                 retired.free_all();
             }
             if (step % 10 != 0) continue;
-            for (std::uint64_t page = TypeParam::base + 0x40000 - 2100; page < TypeParam::base + 0x40000 + 3700; ++page) {
+            for (std::uint64_t page = TypeParam::base + 0x40000 - 2100; page < TypeParam::base + 0x40000 + 3700;
+                 ++page) {
                 const auto expected = model.find(page);
                 const auto leaf = editor.lookup(Page{page});
                 ASSERT_EQ(leaf.has_value(), expected != model.end()) << "step " << step << " page " << page;
@@ -220,7 +221,9 @@ TEST(X86Paging, PutsThePatBitWhereEachLeafSizeHasIt) {
     ASSERT_EQ(editor.create(), EditError::None);
     const std::uint64_t attributes = X86Long::memory_type(4) | X86Long::writable;
     ASSERT_EQ(editor.map({CpuVirtualPage{0}, {0x200}, 512 + 1, attributes}), EditError::None);
-    const auto entry = [&](std::uint64_t table, unsigned index) { return memory.words({table >> 12 & 0xffffffffff})[index]; };
+    const auto entry = [&](std::uint64_t table, unsigned index) {
+        return memory.words({table >> 12 & 0xffffffffff})[index];
+    };
     const std::uint64_t level3 = memory.words(editor.root())[0];
     EXPECT_EQ(level3 & 0xfff, 7u);
     const std::uint64_t level2 = entry(level3, 0);
