@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The GPU's engine moves exactly the bytes it was told to, between system memory and VRAM, and reports what it cannot do.
 // Behind any IOMMU, or none: addresses come from ADLs.
-#include "callbacks/driver/channel.h"
-#include "guest-tests/runtime/gpu.h"
+#include "guest-tests/runtime/gpu_bench.h"
 #include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/test.h"
 
@@ -16,26 +15,11 @@ namespace {
 
 std::uint8_t pattern(std::uint64_t i) { return static_cast<std::uint8_t>(i * 31 + (i >> 7) + 5); }
 
-const pci::Function& gpu_function() {
-    const pci::Function* function = find_gpu();
-    REQUIRE(function != nullptr);
-    return *function;
-}
-
-// The GPU with a driver: started, with a command channel and a buffer of system memory.
-struct Bench {
-    explicit Bench(SIZE_T bytes = 16 * page_size)
-        : function(gpu_function()),
-          registers(function),
-          device(registers),
-          adapter(function, {.highest_visible = {device.identify()->highest_address()}}),
-          channel(device),
-          vram_view(vram_of(function).address, 1 << 20, CacheType::WriteCombined) {
-        REQUIRE_EQ(adapter.status(), STATUS_SUCCESS);
-        device.reset();
-        REQUIRE(channel.start(adapter.callbacks()).ok());
-        REQUIRE_EQ(buffer.make(adapter.callbacks(),
-                               {.bytes = bytes, .type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY}),
+// With a buffer of system memory and a view of the VRAM.
+struct Bench : GpuBench {
+    Bench() : vram_view(vram_of(function).address, 1 << 20, CacheType::WriteCombined) {
+        REQUIRE_EQ(buffer.make(callbacks(),
+                               {.bytes = 16 * page_size, .type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY}),
                    STATUS_SUCCESS);
         REQUIRE(buffer.contiguous());
         REQUIRE(vram_view);
@@ -44,11 +28,6 @@ struct Bench {
     Place system(std::uint64_t offset) const { return system_memory(buffer.address(offset).value); }
     volatile std::uint8_t* video() const { return vram_view.as<volatile std::uint8_t>(); }
 
-    const pci::Function& function;
-    GpuMmio registers;
-    gpu_driver::Device device;
-    Adapter adapter;
-    driver::Channel channel;
     Allocation buffer;
     PhysicalView vram_view;
 };
@@ -177,11 +156,10 @@ TEST(packets_that_make_no_sense_are_reported_and_the_next_ones_run) {
 
 TEST(what_lies_above_its_address_bits_is_out_of_the_parts_reach) {
     Bench bench;
-    const auto identity = bench.device.identify();
     // No range may go round the end of the 64-bit space either.
     expect_fault(bench, copy(vram(0), system_memory(~0ull - 1), 4), FaultCause::OutOfReach, ~0ull - 1);
-    if (identity->address_bits == 64) return;
-    const std::uint64_t above = identity->highest_address() + 1;
+    if (bench.identity.address_bits == 64) return;
+    const std::uint64_t above = bench.identity.highest_address() + 1;
     expect_fault(bench, fill(system_memory(above), 4, 0), FaultCause::OutOfReach, above);
     expect_fault(bench, fill(system_memory(above - 2), 4, 0), FaultCause::OutOfReach, above - 2);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Physical memory objects on a real CPU: page tables, cache types, views, and what the GPU reaches of them.
-#include "callbacks/driver/channel.h"
-#include "guest-tests/runtime/gpu.h"
+#include "guest-tests/runtime/gpu_bench.h"
 #include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/test.h"
 #include "iommu/paging/x86_long.h"
@@ -13,35 +12,6 @@ using driver::Allocation;
 using gpu_driver::Error;
 
 namespace {
-
-const pci::Function& gpu_function() {
-    const pci::Function* function = find_gpu();
-    REQUIRE(function != nullptr);
-    return *function;
-}
-
-struct Bench {
-    Bench() : function(gpu_function()), registers(function), device(registers),
-              adapter(function, {.highest_visible = {device.identify()->highest_address()}}), channel(device) {
-        REQUIRE_EQ(adapter.status(), STATUS_SUCCESS);
-        device.reset();
-        reports().clear();
-        REQUIRE(channel.start(callbacks()).ok());
-    }
-    // What a case leaves behind would be found when the adapter stops.
-    ~Bench() {
-        channel.stop();
-        EXPECT_EQ(reports().warnings() + reports().bugchecks(), 0);
-    }
-
-    const DXGKRNL_INTERFACE& callbacks() const { return adapter.callbacks(); }
-
-    const pci::Function& function;
-    GpuMmio registers;
-    gpu_driver::Device device;
-    Adapter adapter;
-    driver::Channel channel;
-};
 
 Leaf leaf_of(const volatile void* address) {
     const auto leaf = find_leaf({reinterpret_cast<std::uint64_t>(address)});
@@ -61,7 +31,7 @@ MemoryType on_the_cpu(DXGK_MEMORY_CACHING_TYPE cache) {
 }  // namespace
 
 TEST(every_page_of_a_mapping_has_the_objects_frame_and_cache_type) {
-    Bench bench;
+    GpuBench bench;
     for (const auto cache : cache_types) {
         Allocation memory;
         REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = 40 * page_size, .cache = cache}), STATUS_SUCCESS);
@@ -75,7 +45,7 @@ TEST(every_page_of_a_mapping_has_the_objects_frame_and_cache_type) {
 }
 
 TEST(user_mappings_have_user_rights_and_the_same_bytes) {
-    Bench bench;
+    GpuBench bench;
     Allocation memory;
     REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = 3 * page_size, .type = DXGK_PHYSICAL_MEMORY_TYPE_SECTION}),
                STATUS_SUCCESS);
@@ -96,7 +66,7 @@ TEST(user_mappings_have_user_rights_and_the_same_bytes) {
 }
 
 TEST(a_part_of_an_object_is_found_behind_the_offset_that_comes_back) {
-    Bench bench;
+    GpuBench bench;
     Allocation memory;
     REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = 8 * page_size}), STATUS_SUCCESS);
     for (std::uint64_t i = 0; i < 8 * page_size; ++i) memory[i] = static_cast<std::uint8_t>(i >> 5);
@@ -115,7 +85,7 @@ TEST(a_part_of_an_object_is_found_behind_the_offset_that_comes_back) {
 }
 
 TEST(a_read_only_section_cannot_be_written_by_the_cpu) {
-    Bench bench;
+    GpuBench bench;
     Allocation memory;
     REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = page_size,
                                                .type = DXGK_PHYSICAL_MEMORY_TYPE_SECTION,
@@ -126,7 +96,7 @@ TEST(a_read_only_section_cannot_be_written_by_the_cpu) {
 }
 
 TEST(contiguous_memory_keeps_to_its_limits) {
-    Bench bench;
+    GpuBench bench;
     Allocation memory;
     constexpr std::uint64_t highest = 0x0fff'ffff;
     REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = 32 * page_size,
@@ -141,7 +111,7 @@ TEST(contiguous_memory_keeps_to_its_limits) {
 }
 
 TEST(memory_that_cannot_be_found_is_no_memory_and_leaves_nothing_behind) {
-    Bench bench;
+    GpuBench bench;
     const std::uint64_t before = frames().free_pages();
     Allocation memory;
     EXPECT_EQ(memory.make(bench.callbacks(), {.bytes = 64 << 20,
@@ -153,7 +123,7 @@ TEST(memory_that_cannot_be_found_is_no_memory_and_leaves_nothing_behind) {
 }
 
 TEST(io_space_shows_the_gpus_own_memory) {
-    Bench bench;
+    GpuBench bench;
     const pci::Bar bar = vram_of(bench.function);
     Allocation window;
     REQUIRE_EQ(window.make(bench.callbacks(), {.bytes = 4 * page_size,
@@ -172,7 +142,7 @@ TEST(io_space_shows_the_gpus_own_memory) {
 }
 
 TEST(two_lists_of_one_page_are_two_addresses_of_the_same_bytes) {
-    Bench bench;
+    GpuBench bench;
     Allocation memory;
     REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = 4 * page_size}), STATUS_SUCCESS);
     DXGKARGCB_ALLOCATE_ADL second{};
@@ -192,49 +162,8 @@ TEST(two_lists_of_one_page_are_two_addresses_of_the_same_bytes) {
     EXPECT_EQ(memory[2 * page_size], 8);
 }
 
-TEST(a_megabyte_of_scattered_frames_is_one_range_for_the_gpu_when_its_dma_is_remapped) {
-    Bench bench;
-    if (!bench.adapter.remaps()) return;
-    Allocation memory;
-    REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = 1 << 20}), STATUS_SUCCESS);
-    EXPECT(memory.contiguous());
-    EXPECT(memory.page(0).number != 0);
-    for (std::uint64_t i = 0; i < (1 << 20); i += 8) memory[i] = static_cast<std::uint8_t>(i >> 9);
-    REQUIRE_EQ(bench.channel.run(copy(vram(0), system_memory(memory.address().value), 1 << 20)), Error::None);
-    const PhysicalView video(vram_of(bench.function).address, 1 << 20, CacheType::WriteCombined);
-    bool right = true;
-    for (std::uint64_t i = 0; i < (1 << 20); i += 8) {
-        right = right && video.as<volatile std::uint8_t>()[i] == static_cast<std::uint8_t>(i >> 9);
-    }
-    EXPECT(right);
-}
-
-TEST(after_free_adl_the_gpu_reaches_none_of_the_pages) {
-    Bench bench;
-    if (!bench.adapter.remaps()) return;
-    drop_faults();
-    Allocation memory;
-    REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = 8 * page_size}), STATUS_SUCCESS);
-    LogicalAddress pages[8];
-    for (std::uint64_t i = 0; i < 8; ++i) pages[i] = memory.address(i * page_size);
-    REQUIRE_EQ(bench.channel.run(copy(vram(0), system_memory(pages[0].value), 8 * page_size)), Error::None);
-    memory.free_adl();
-    for (const LogicalAddress page : pages) {
-        EXPECT_EQ(bench.channel.run(fill(system_memory(page.value), page_size, ~0u)), Error::Halted);
-        EXPECT_EQ(bench.device.read_fault()->address, page.value);
-        EXPECT_EQ(bench.channel.recover(), Error::None);
-    }
-    for (std::uint64_t i = 0; i < 8 * page_size; ++i) REQUIRE(memory[i] == 0);
-    const auto fault = wait_for_fault(1000);
-    REQUIRE(fault.has_value());
-    EXPECT_EQ(fault->source, bench.function.source());
-    EXPECT_EQ(fault->page, pages[0]);
-    EXPECT(fault->write);
-    drop_faults();
-}
-
 TEST(objects_that_are_freed_leave_the_machine_as_it_was) {
-    Bench bench;
+    GpuBench bench;
     const std::uint64_t before = frames().free_pages();
     for (unsigned round = 0; round < 20; ++round) {
         for (const auto cache : cache_types) {

@@ -6,6 +6,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
+#include "exec/address-spaces.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pci_device.h"
 #include "hw/pci/pcie.h"
@@ -36,30 +37,55 @@ struct RemapGpuDevice {
     QemuConsole *console;
     RemapGpuScanout shown;
 
+    /* The IOMMU in front of the device is not made for accesses from a thread without the BQL. */
+    bool needs_main_loop;
+
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
     QEMUBH *interrupt_bh;
     uint32_t raised;
 };
 
-/* .memory: RAM only. A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. */
-static MemTxAttrs remap_gpu_dma_attrs(RemapGpuDevice *s)
+typedef struct RemapGpuAccess {
+    RemapGpuDevice *device;
+    DMADirection direction;
+    uint64_t address;
+    void *data;
+    size_t bytes;
+    bool allowed;
+} RemapGpuAccess;
+
+/*
+ * .memory: RAM only. A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus
+ * mastering off, the address space answers every access with an error.
+ */
+static void remap_gpu_make_access(void *argument)
 {
-    return (MemTxAttrs) { .memory = 1, .requester_id = pci_requester_id(&s->pci) };
+    RemapGpuAccess *access = argument;
+    PCIDevice *pci = &access->device->pci;
+    MemTxAttrs attrs = { .memory = 1, .requester_id = pci_requester_id(pci) };
+
+    access->allowed = dma_memory_rw(pci_get_address_space(pci), access->address, access->data, access->bytes,
+                                    access->direction, attrs) == MEMTX_OK;
 }
 
-/* With bus mastering off, the address space answers every access with an error. */
+static bool remap_gpu_access(RemapGpuAccess access)
+{
+    if (!access.device->needs_main_loop) {
+        remap_gpu_make_access(&access);
+    } else if (!remap_worker_call(&access.device->worker, remap_gpu_make_access, &access)) {
+        return false;
+    }
+    return access.allowed;
+}
+
 static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    RemapGpuDevice *s = opaque;
-
-    return dma_memory_read(pci_get_address_space(&s->pci), from, to, bytes, remap_gpu_dma_attrs(s)) == MEMTX_OK;
+    return remap_gpu_access((RemapGpuAccess) { opaque, DMA_DIRECTION_TO_DEVICE, from, to, bytes });
 }
 
 static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    RemapGpuDevice *s = opaque;
-
-    return dma_memory_write(pci_get_address_space(&s->pci), to, from, bytes, remap_gpu_dma_attrs(s)) == MEMTX_OK;
+    return remap_gpu_access((RemapGpuAccess) { opaque, DMA_DIRECTION_FROM_DEVICE, to, (void *)from, bytes });
 }
 
 static void remap_gpu_work_available(void *opaque)
@@ -209,12 +235,23 @@ static void remap_gpu_exit(PCIDevice *pci)
     remap_gpu_free(s->model);
 }
 
+/*
+ * QEMU's own IOMMU devices send their fault interrupt on the thread that made the access, and assert that it holds the
+ * BQL. Behind them, accesses are made in the main loop. Known only when all devices are there.
+ */
+static bool remap_gpu_is_behind_foreign_iommu(RemapGpuDevice *s)
+{
+    return pci_device_iommu_address_space(&s->pci) != &address_space_memory &&
+           !object_resolve_path_type("", "remap-iommu", NULL);
+}
+
 /* Waits at most for the piece of work in progress, which is bounded and does not need the BQL. */
 static void remap_gpu_reset_hold(Object *object, ResetType type)
 {
     RemapGpuDevice *s = REMAP_GPU(object);
 
     remap_worker_pause(&s->worker);
+    s->needs_main_loop = remap_gpu_is_behind_foreign_iommu(s);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
     remap_worker_resume(&s->worker);

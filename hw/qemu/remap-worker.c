@@ -32,12 +32,47 @@ static void *remap_worker_run(void *opaque)
     return NULL;
 }
 
+static void remap_worker_make_call(void *opaque)
+{
+    RemapWorker *worker = opaque;
+
+    WITH_QEMU_LOCK_GUARD(&worker->lock) {
+        if (worker->call_state != REMAP_CALL_POSTED) {
+            return;
+        }
+        worker->call_state = REMAP_CALL_RUNNING;
+    }
+    worker->call(worker->call_argument);
+    WITH_QEMU_LOCK_GUARD(&worker->lock) {
+        worker->call_state = REMAP_CALL_DONE;
+        qemu_cond_signal(&worker->answered);
+    }
+}
+
+bool remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *argument)
+{
+    QEMU_LOCK_GUARD(&worker->lock);
+    worker->call = call;
+    worker->call_argument = argument;
+    worker->call_state = REMAP_CALL_POSTED;
+    qemu_bh_schedule(worker->call_bh);
+    while (worker->call_state == REMAP_CALL_RUNNING ||
+           (worker->call_state == REMAP_CALL_POSTED && !worker->pausing && !worker->stopping)) {
+        qemu_cond_wait(&worker->answered, &worker->lock);
+    }
+    bool made = worker->call_state == REMAP_CALL_DONE;
+    worker->call_state = REMAP_CALL_NONE;
+    return made;
+}
+
 void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void *opaque), void *opaque)
 {
     *worker = (RemapWorker) { .work = work, .opaque = opaque };
     qemu_mutex_init(&worker->lock);
     qemu_cond_init(&worker->wake);
     qemu_cond_init(&worker->parked);
+    qemu_cond_init(&worker->answered);
+    worker->call_bh = qemu_bh_new(remap_worker_make_call, worker);
     qemu_thread_create(&worker->thread, name, remap_worker_run, worker, QEMU_THREAD_JOINABLE);
 }
 
@@ -52,6 +87,7 @@ void remap_worker_pause(RemapWorker *worker)
 {
     QEMU_LOCK_GUARD(&worker->lock);
     worker->pausing = true;
+    qemu_cond_signal(&worker->answered);
     while (worker->busy) {
         qemu_cond_wait(&worker->parked, &worker->lock);
     }
@@ -68,9 +104,12 @@ void remap_worker_stop(RemapWorker *worker)
 {
     WITH_QEMU_LOCK_GUARD(&worker->lock) {
         worker->stopping = true;
+        qemu_cond_signal(&worker->answered);
         qemu_cond_signal(&worker->wake);
     }
     qemu_thread_join(&worker->thread);
+    qemu_bh_delete(worker->call_bh);
+    qemu_cond_destroy(&worker->answered);
     qemu_cond_destroy(&worker->parked);
     qemu_cond_destroy(&worker->wake);
     qemu_mutex_destroy(&worker->lock);

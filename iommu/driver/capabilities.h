@@ -39,12 +39,15 @@ public:
 
     // Domain ids 0 to this number less one. ND = 7 is reserved: taken as its largest meaning.
     unsigned domains() const {
-        return 1u << (4 + 2 * std::min<unsigned>(6, static_cast<unsigned>(vtd::capability::DomainsSupported::get(cap))));
+        return 1u << (4 +
+                      2 * std::min<unsigned>(6, static_cast<unsigned>(vtd::capability::DomainsSupported::get(cap))));
     }
 
     // The largest address mask of a page-selective invalidation; nothing offered: false.
     bool page_selective() const { return vtd::capability::PageSelectiveInvalidation::get(cap); }
-    unsigned maximum_address_mask() const { return static_cast<unsigned>(vtd::capability::MaximumAddressMask::get(cap)); }
+    unsigned maximum_address_mask() const {
+        return static_cast<unsigned>(vtd::capability::MaximumAddressMask::get(cap));
+    }
     bool drains_reads() const { return vtd::capability::DrainReads::get(cap); }
     bool drains_writes() const { return vtd::capability::DrainWrites::get(cap); }
 

@@ -11,8 +11,8 @@ namespace fsts = vtd::fault_status;
 
 namespace {
 
-constexpr std::uint64_t high_word = 8;        // bytes into a record
-constexpr std::uint64_t last_dword = 12;      // bytes into a record: the one with the fault bit
+constexpr std::uint64_t high_word = 8;    // bytes into a record
+constexpr std::uint64_t last_dword = 12;  // bytes into a record: the one with the fault bit
 constexpr std::uint32_t fault_bit = record::Fault::mask >> 32;
 
 }  // namespace
@@ -37,8 +37,8 @@ std::optional<unsigned> FaultReader::oldest(unsigned first_index) {
 
 std::optional<Fault> FaultReader::take() {
     const std::uint32_t status = registers_.read32(fsts::offset);
-    const auto index = fsts::Pending::get(status) ? oldest(static_cast<unsigned>(fsts::RecordIndex::get(status)))
-                                                  : std::nullopt;
+    const auto index =
+        fsts::Pending::get(status) ? oldest(static_cast<unsigned>(fsts::RecordIndex::get(status))) : std::nullopt;
     if (!index) {
         // All records are free: faults may be recorded again.
         if (fsts::Overflow::get(status)) registers_.write32(fsts::offset, fsts::Overflow::mask);
@@ -49,7 +49,8 @@ std::optional<Fault> FaultReader::take() {
     registers_.write32(offset_of(*index) + last_dword, fault_bit);
     next_ = (*index + 1) % capabilities_.fault_records();
     const std::uint32_t after = registers_.read32(fsts::offset);
-    if (fsts::Overflow::get(after) && !fsts::Pending::get(after)) registers_.write32(fsts::offset, fsts::Overflow::mask);
+    if (fsts::Overflow::get(after) && !fsts::Pending::get(after))
+        registers_.write32(fsts::offset, fsts::Overflow::mask);
     return Fault{.source = static_cast<std::uint16_t>(record::Source::get(high)),
                  .page = {low & record::address},
                  .write = !record::Read::get(high),

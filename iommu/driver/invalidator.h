@@ -19,8 +19,8 @@ struct Forget {
     vtd::ContextGranularity contexts = vtd::ContextGranularity::None;
     vtd::IotlbGranularity translations = vtd::IotlbGranularity::None;
     std::uint16_t domain = 0;
-    std::uint16_t source = 0;  // with contexts of one device
-    LogicalPage page = {};     // with translations of pages
+    std::uint16_t source = 0;   // with contexts of one device
+    LogicalPage page = {};      // with translations of pages
     unsigned address_mask = 0;  // with translations of pages: how many are 2^address_mask
 
     static Forget all_contexts() { return {.contexts = vtd::ContextGranularity::Global}; }

@@ -10,9 +10,9 @@ vtd::Descriptor descriptor_for(const Forget& one, const Capabilities& capabiliti
     namespace iotlb = vtd::descriptor::iotlb;
     if (one.contexts != vtd::ContextGranularity::None)
         return vtd::descriptor::make_context(one.contexts, one.domain, one.source, 0);
-    return vtd::descriptor::make_iotlb(one.translations, one.domain, one.page.address().value, one.address_mask,
-                                       iotlb::DrainReads::of(capabilities.drains_reads()) |
-                                           iotlb::DrainWrites::of(capabilities.drains_writes()));
+    return vtd::descriptor::make_iotlb(
+        one.translations, one.domain, one.page.address().value, one.address_mask,
+        iotlb::DrainReads::of(capabilities.drains_reads()) | iotlb::DrainWrites::of(capabilities.drains_writes()));
 }
 
 }  // namespace
@@ -61,9 +61,7 @@ vtd::Descriptor QueueInvalidator::next_wait() {
     return vtd::descriptor::make_wait_status(status_->address().value, ++sequence_);
 }
 
-bool QueueInvalidator::done() const {
-    return static_cast<std::uint32_t>(tables_.words(*status_)[0]) == sequence_;
-}
+bool QueueInvalidator::done() const { return static_cast<std::uint32_t>(tables_.words(*status_)[0]) == sequence_; }
 
 Error QueueInvalidator::run(std::span<const Forget> list) {
     while (!list.empty()) {  // room for the wait and for the one entry that stays free
@@ -105,8 +103,8 @@ void QueueInvalidator::recover() {
             const bool is_our_wait = head == (tail_ + entries - 1) % entries;
             write_at(head % entries, vtd::descriptor::make_wait_status(is_our_wait ? status_word : scratch, sequence_));
         }
-        registers_.write32(fsts::offset, status & (fsts::QueueError::mask | fsts::CompletionError::mask |
-                                                   fsts::TimeoutError::mask));
+        registers_.write32(fsts::offset,
+                           status & (fsts::QueueError::mask | fsts::CompletionError::mask | fsts::TimeoutError::mask));
         // The unit goes on by itself; QEMU's needs to be told.
         registers_.write64(vtd::queue_tail::offset, std::uint64_t{tail_} * vtd::descriptor_bytes);
     }

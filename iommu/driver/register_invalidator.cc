@@ -45,8 +45,7 @@ Error RegisterInvalidator::forget_translations(const Forget& one) {
                        iotlb::Invalidate::of(true) | iotlb::Requested::of(one.translations) |
                            iotlb::Domain::of(one.domain) | iotlb::DrainReads::of(capabilities_.drains_reads()) |
                            iotlb::DrainWrites::of(capabilities_.drains_writes()));
-    const bool done =
-        poll([&] { return !iotlb::Invalidate::get(registers_.read64(base + iotlb::offset_from_iro)); });
+    const bool done = poll([&] { return !iotlb::Invalidate::get(registers_.read64(base + iotlb::offset_from_iro)); });
     return done ? Error::None : Error::Timeout;
 }
 

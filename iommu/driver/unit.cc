@@ -49,12 +49,18 @@ namespace {
 
 Error error_of(EditError error) {
     switch (error) {
-        case EditError::None: return Error::None;
-        case EditError::AlreadyMapped: return Error::AlreadyMapped;
-        case EditError::NotMapped: return Error::NotMapped;
-        case EditError::OutOfRange: return Error::OutOfRange;
-        case EditError::BadAttributes: return Error::NotOffered;
-        case EditError::NoMemory: return Error::NoMemory;
+        case EditError::None:
+            return Error::None;
+        case EditError::AlreadyMapped:
+            return Error::AlreadyMapped;
+        case EditError::NotMapped:
+            return Error::NotMapped;
+        case EditError::OutOfRange:
+            return Error::OutOfRange;
+        case EditError::BadAttributes:
+            return Error::NotOffered;
+        case EditError::NoMemory:
+            return Error::NoMemory;
     }
     return Error::NoMemory;
 }
@@ -63,15 +69,24 @@ Error error_of(EditError error) {
 
 const char* name_of(Error error) {
     switch (error) {
-        case Error::None: return "no error";
-        case Error::NoUnit: return "no remapping unit there";
-        case Error::NotOffered: return "the unit does not offer this";
-        case Error::NoMemory: return "no memory for a table";
-        case Error::Timeout: return "the unit did not acknowledge in time";
-        case Error::QueueError: return "the unit reported an invalidation queue error";
-        case Error::AlreadyMapped: return "a page of the range is mapped already";
-        case Error::NotMapped: return "a page of the range is not mapped";
-        case Error::OutOfRange: return "an address is out of range";
+        case Error::None:
+            return "no error";
+        case Error::NoUnit:
+            return "no remapping unit there";
+        case Error::NotOffered:
+            return "the unit does not offer this";
+        case Error::NoMemory:
+            return "no memory for a table";
+        case Error::Timeout:
+            return "the unit did not acknowledge in time";
+        case Error::QueueError:
+            return "the unit reported an invalidation queue error";
+        case Error::AlreadyMapped:
+            return "a page of the range is mapped already";
+        case Error::NotMapped:
+            return "a page of the range is not mapped";
+        case Error::OutOfRange:
+            return "an address is out of range";
     }
     return "unknown error";
 }
@@ -230,8 +245,9 @@ Error Unit::detach(std::uint16_t source) {
 
 // Also frees the tables that nothing in the unit can point to any more.
 Error Unit::invalidate_range(Domain& domain, LogicalPage first, std::uint64_t pages) {
-    const Forget list[] = {domain.stale ? Forget::translations_of(domain.id)
-                                        : Forget::pages_of(parts_->capabilities, domain.id, first, first + (pages - 1))};
+    const Forget list[] = {domain.stale
+                               ? Forget::translations_of(domain.id)
+                               : Forget::pages_of(parts_->capabilities, domain.id, first, first + (pages - 1))};
     const Error error = parts_->invalidator->run(list);
     domain.stale = error != Error::None;
     if (!domain.stale) domain.retired.free_all();
@@ -243,12 +259,12 @@ Error Unit::map(Domain& domain, LogicalPage first, PhysicalPage to, std::uint64_
     if (parts_ == nullptr) return Error::NotOffered;
     const std::uint64_t end = std::uint64_t{1} << (address_width() - page_shift);
     if (first.number >= end || pages > end - first.number) return Error::OutOfRange;
-    const EditError error = domain.editor.map(
-        {.first = first,
-         .to = to,
-         .pages = pages,
-         .attributes = (rights.read ? Format::read : 0) | (rights.write ? Format::write : 0),
-         .largest_leaf = parts_->capabilities.largest_leaf()});
+    const EditError error =
+        domain.editor.map({.first = first,
+                           .to = to,
+                           .pages = pages,
+                           .attributes = (rights.read ? Format::read : 0) | (rights.write ? Format::write : 0),
+                           .largest_leaf = parts_->capabilities.largest_leaf()});
     if (error != EditError::None) return error_of(error);
     // What was not present is cached in caching mode only (section 6.1).
     if (parts_->capabilities.caching_mode()) return invalidate_range(domain, first, pages);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Drives one VT-d unit as an operating system does: root and context tables, second-stage domains, invalidation,
-// faults. Freestanding; the guest runs it over MMIO, the hosted machine over the engine's register calls. Works with any
-// unit that offers legacy mode with second-stage tables: ours and QEMU's intel-iommu.
+// faults. Freestanding; the guest runs it over MMIO, the hosted machine over the engine's register calls. Works with
+// any unit that offers legacy mode with second-stage tables: ours and QEMU's intel-iommu.
 #pragma once
 
 #include "base/address.h"
@@ -16,15 +16,15 @@ namespace remap::vtd_driver {
 
 enum class Error : std::uint8_t {
     None,
-    NoUnit,            // the capability registers read all ones or all zeros
-    NotOffered,        // the unit lacks what was asked for (table depth, queued invalidation, pass-through), or it
-                       // was not started
-    NoMemory,          // no page for a table
-    Timeout,           // the unit did not acknowledge a command within the bound
-    QueueError,        // the unit reported an invalidation queue error (FSTS.IQE, ICE or ITE); the queue goes on
-    AlreadyMapped,     // a page of the range is mapped; nothing was changed
-    NotMapped,         // a page of the range is not mapped; nothing was changed
-    OutOfRange,        // an address is beyond the width of the domain or the unit
+    NoUnit,         // the capability registers read all ones or all zeros
+    NotOffered,     // the unit lacks what was asked for (table depth, queued invalidation, pass-through), or it
+                    // was not started
+    NoMemory,       // no page for a table
+    Timeout,        // the unit did not acknowledge a command within the bound
+    QueueError,     // the unit reported an invalidation queue error (FSTS.IQE, ICE or ITE); the queue goes on
+    AlreadyMapped,  // a page of the range is mapped; nothing was changed
+    NotMapped,      // a page of the range is not mapped; nothing was changed
+    OutOfRange,     // an address is beyond the width of the domain or the unit
 };
 
 const char* name_of(Error error);
@@ -39,7 +39,7 @@ struct UnitOptions {
 // One record of the fault recording registers, decoded.
 struct Fault {
     std::uint16_t source = 0;
-    LogicalAddress page;         // page aligned
+    LogicalAddress page;  // page aligned
     bool write = false;
     std::uint8_t reason = 0;
 };
@@ -110,7 +110,7 @@ private:
 
     RegisterPort& registers_;
     paging::TablePort& tables_;
-    Parts* parts_ = nullptr;  // while started
+    Parts* parts_ = nullptr;     // while started
     Domain* domains_ = nullptr;  // a list of all that were not destroyed
     bool runaway_ = false;       // the unit did not stop: it may use its tables for ever, so that nothing is freed
 };

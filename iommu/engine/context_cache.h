@@ -16,8 +16,8 @@ namespace remap::iommu {
 struct Context {
     std::uint16_t domain = 0;
     bool pass_through = false;
-    bool quiet = false;           // fault processing disable
-    unsigned levels = 0;          // of the second-stage tables
+    bool quiet = false;            // fault processing disable
+    unsigned levels = 0;           // of the second-stage tables
     PhysicalAddress second_stage;  // their root
 };
 

@@ -25,8 +25,7 @@ void FaultLog::record(const FaultDetails& fault, Outbox& outbox) {
     const bool event_due = !any_condition();
     // AT is a field of units with device TLBs only.
     place.low = fault.address.value & record::address;
-    place.high = record::Source::of(fault.source.value) |
-                 record::Reason::of(static_cast<std::uint64_t>(fault.reason)) |
+    place.high = record::Source::of(fault.source.value) | record::Reason::of(static_cast<std::uint64_t>(fault.reason)) |
                  record::Read::of(fault.access == Access::Read) | record::Fault::of(true);
     if (first) first_ = next_;
     next_ = (next_ + 1) % fault_records;

@@ -60,17 +60,15 @@ void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
 }
 
 Translation Iommu::translate(SourceId source, LogicalAddress address, Access access, RequestType type) {
+    std::unique_lock guard(parts_->lock);
+    Parts::Unit& unit = *parts_->unit;
+    const Outcome outcome = unit.translator.translate(unit.registers.state(), {source, address, access, type}, true);
+    if (outcome.translation.allowed || outcome.quiet) return outcome.translation;
+
     Outbox outbox;
-    Outcome outcome;
-    {
-        const std::lock_guard guard(parts_->lock);
-        Parts::Unit& unit = *parts_->unit;
-        outcome = unit.translator.translate(unit.registers.state(), {source, address, access, type}, true);
-        if (!outcome.translation.allowed && !outcome.quiet) {
-            const auto reason = static_cast<vtd::FaultReason>(outcome.translation.fault_reason);
-            unit.faults.record({source, address, access, type, reason}, outbox);
-        }
-    }
+    const auto reason = static_cast<vtd::FaultReason>(outcome.translation.fault_reason);
+    unit.faults.record({source, address, access, type, reason}, outbox);
+    guard.unlock();
     parts_->send(outbox);
     return outcome.translation;
 }

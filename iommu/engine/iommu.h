@@ -23,15 +23,16 @@ struct Options {
     unsigned host_address_width = 46;  // bits of physical addresses, 32 to 52; what the DMAR table tells
 };
 
-// The address type (AT) of a PCIe memory request. The unit offers no device TLBs, so that only the first kind is served.
+// The address type (AT) of a PCIe memory request. The unit offers no device TLBs, so that only the first kind is
+// served.
 enum class RequestType : std::uint8_t { Untranslated, Translation, Translated };
 
 // What a device's access meets. `granule` bytes around the address (a power of two, at least a page, naturally aligned
 // on both sides) translate alike and with the same rights, so that a caller may use the answer for all of them once.
 struct Translation {
     bool allowed = false;
-    PhysicalAddress address;       // of the very byte asked for; meaningless when not allowed
-    std::uint64_t granule = 0;     // bytes
+    PhysicalAddress address;    // of the very byte asked for; meaningless when not allowed
+    std::uint64_t granule = 0;  // bytes
     bool readable = false;
     bool writable = false;
     std::uint8_t fault_reason = 0;  // when not allowed: the specification's fault reason (iommu/spec/fault.h), else 0

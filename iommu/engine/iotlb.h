@@ -15,13 +15,13 @@
 namespace remap::iommu {
 
 struct CachedTranslation {
-    std::uint64_t tag = 0;         // device address >> shift
-    PhysicalAddress leaf;          // first byte of the leaf's memory
+    std::uint64_t tag = 0;  // device address >> shift
+    PhysicalAddress leaf;   // first byte of the leaf's memory
     SourceId source;
     std::uint16_t domain = 0;
-    std::uint8_t shift = 0;        // of the leaf: 12, 21 or 30; 0: the place is empty
+    std::uint8_t shift = 0;  // of the leaf: 12, 21 or 30; 0: the place is empty
     paging::Rights rights;
-    bool quiet = false;            // the context entry's fault processing disable
+    bool quiet = false;  // the context entry's fault processing disable
 
     PhysicalAddress translate(LogicalAddress address) const { return leaf + (address.value & low_bits(shift)); }
 };
@@ -52,9 +52,9 @@ private:
     void drop(CachedTranslation& line);
     void drop_pages(std::uint16_t domain, LogicalAddress first, unsigned address_mask);
 
-    std::vector<CachedTranslation> lines_;       // `ways` lines a set
-    std::array<std::uint8_t, sets> next_{};      // way to replace
-    std::array<std::uint64_t, sizes> live_{};    // lines of each leaf size: no probe for sizes nobody uses
+    std::vector<CachedTranslation> lines_;     // `ways` lines a set
+    std::array<std::uint8_t, sets> next_{};    // way to replace
+    std::array<std::uint64_t, sizes> live_{};  // lines of each leaf size: no probe for sizes nobody uses
 };
 
 }  // namespace remap::iommu

@@ -55,11 +55,11 @@ private:
     FaultLog& faults_;
     InvalidationQueue queue_;
     TranslationState state_;
-    bool root_table_set_ = false;          // GSTS_REG.RTPS
-    std::uint64_t root_table_ = 0;         // RTADDR_REG as software last wrote it
-    std::uint64_t context_command_ = 0;    // CCMD_REG
+    bool root_table_set_ = false;           // GSTS_REG.RTPS
+    std::uint64_t root_table_ = 0;          // RTADDR_REG as software last wrote it
+    std::uint64_t context_command_ = 0;     // CCMD_REG
     std::uint64_t invalidate_address_ = 0;  // IVA_REG
-    std::uint64_t iotlb_invalidate_ = 0;   // IOTLB_REG
+    std::uint64_t iotlb_invalidate_ = 0;    // IOTLB_REG
 };
 
 }  // namespace remap::iommu

@@ -41,9 +41,7 @@ Outcome pass(LogicalAddress address, bool readable = true) {
     return outcome;
 }
 
-paging::Rights right_for(Access access) {
-    return access == Access::Write ? paging::right_write : paging::right_read;
-}
+paging::Rights right_for(Access access) { return access == Access::Write ? paging::right_write : paging::right_read; }
 
 FaultReason lack_of(Access access) { return access == Access::Write ? FaultReason::NoWrite : FaultReason::NoRead; }
 
@@ -60,7 +58,8 @@ FaultReason Translator::check_context(std::uint64_t low, std::uint64_t high) con
     if (!pass_through) reserved_low |= ctx::second_stage & vtd::beyond_host_width(configuration_.host_address_width);
     if ((low & reserved_low) != 0 || (high & ctx::reserved_high) != 0) return FaultReason::ContextReserved;
     if (!pass_through && ctx::Type::get(low) != ctx::TranslationType::SecondStage) return FaultReason::ContextInvalid;
-    if (!configuration_.supports_levels(ctx::levels_of(ctx::AddressWidth::get(high)))) return FaultReason::ContextInvalid;
+    if (!configuration_.supports_levels(ctx::levels_of(ctx::AddressWidth::get(high))))
+        return FaultReason::ContextInvalid;
     return FaultReason::None;
 }
 
@@ -68,7 +67,8 @@ Translator::ContextOutcome Translator::read_context(const TranslationState& stat
     const std::uint64_t host_mask = configuration_.host_address_mask();
     std::uint64_t words[2] = {};
     const std::uint64_t table = state.root_table & vtd::root_table::address & host_mask;
-    if (!read_entry(table + std::uint64_t{root::bytes} * (source.value >> 8), words)) return {{}, FaultReason::RootUnreadable};
+    if (!read_entry(table + std::uint64_t{root::bytes} * (source.value >> 8), words))
+        return {{}, FaultReason::RootUnreadable};
     if (!root::Present::get(words[0])) return {{}, FaultReason::RootNotPresent};
     const std::uint64_t reserved = root::reserved_low | (root::context_table & ~host_mask);
     if ((words[0] & reserved) != 0 || (words[1] & root::reserved_high) != 0) return {{}, FaultReason::RootReserved};
@@ -125,12 +125,16 @@ Outcome Translator::walk(const Request& request, const Context& context, bool ke
     });
     switch (found.end) {
         case paging::WalkEnd::NotPresent:
-        case paging::WalkEnd::NoRight: return refuse(lack_of(request.access), context.quiet);
-        case paging::WalkEnd::Reserved: return refuse(FaultReason::PagingReserved, context.quiet);
+        case paging::WalkEnd::NoRight:
+            return refuse(lack_of(request.access), context.quiet);
+        case paging::WalkEnd::Reserved:
+            return refuse(FaultReason::PagingReserved, context.quiet);
         case paging::WalkEnd::Unreadable:  // the top entry is the context entry's fault (LCT.4.3)
-            return refuse(found.level == context.levels ? FaultReason::ContextInvalid : FaultReason::PagingEntryUnreadable,
-                          context.quiet);
-        case paging::WalkEnd::Leaf: break;
+            return refuse(
+                found.level == context.levels ? FaultReason::ContextInvalid : FaultReason::PagingEntryUnreadable,
+                context.quiet);
+        case paging::WalkEnd::Leaf:
+            break;
     }
     const CachedTranslation cached{.tag = request.address.value >> found.shift,
                                    .leaf = found.leaf,
@@ -165,7 +169,8 @@ Outcome Translator::translate(const TranslationState& state, const Request& requ
     if (vtd::root_table::TranslationMode::get(state.root_table) != vtd::root_table::Mode::Legacy)
         return refuse(FaultReason::BadRootTableMode, false);
     if (untranslated) {
-        if (const CachedTranslation* cached = iotlb_.find(request.source, request.address)) return answer(request, *cached);
+        if (const CachedTranslation* cached = iotlb_.find(request.source, request.address))
+            return answer(request, *cached);
     }
 
     const ContextOutcome found = find_context(state, request.source, keep);

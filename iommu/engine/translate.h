@@ -33,7 +33,8 @@ struct Outcome {
 
 class Translator {
 public:
-    Translator(const Configuration& configuration, MemoryPort& memory) : configuration_(configuration), memory_(memory) {}
+    Translator(const Configuration& configuration, MemoryPort& memory)
+        : configuration_(configuration), memory_(memory) {}
 
     // `keep`: fill the caches on the way.
     Outcome translate(const TranslationState& state, const Request& request, bool keep);

@@ -48,7 +48,8 @@ void Editor<Format>::free_below(PhysicalPage table, unsigned level) {
     const volatile std::uint64_t* words = port_.words(table);
     for (unsigned i = 0; level > 1 && i < entries_per_table; ++i) {
         const std::uint64_t entry = words[i];
-        if (Format::present(entry) && !Format::leaf(entry, level)) free_below(table_of<Format>(entry, level), level - 1);
+        if (Format::present(entry) && !Format::leaf(entry, level))
+            free_below(table_of<Format>(entry, level), level - 1);
     }
     port_.free_table(table);
 }
@@ -64,8 +65,9 @@ EditError Editor<Format>::check(Page first, std::uint64_t pages) const {
 template <typename Format>
 bool Editor<Format>::leaf_fits(const Mapping& mapping, Span span, unsigned level) const {
     const std::uint64_t to = mapping.to.number + (span.first - mapping.first.number);
-    return level == 1 || (spans_whole_entry(span, level) && shift_of(level) <= std::min(mapping.largest_leaf, leaf_1g) &&
-                          to % pages_per_entry(level) == 0);
+    return level == 1 ||
+           (spans_whole_entry(span, level) && shift_of(level) <= std::min(mapping.largest_leaf, leaf_1g) &&
+            to % pages_per_entry(level) == 0);
 }
 
 // Checks that nothing of the span is mapped and adds up the tables it still needs. No `table`: it is one of those.
@@ -164,7 +166,8 @@ void Editor<Format>::split(PhysicalPage table, unsigned index, unsigned level, T
     volatile std::uint64_t* lower = port_.words(added);
     for (unsigned i = 0; i < entries_per_table; ++i) {
         const std::uint64_t offset = (std::uint64_t{i} * pages_per_entry(level - 1)) << page_shift;
-        lower[i] = Format::make_leaf(Format::address(entry, level) + offset, Format::attributes(entry, level), level - 1);
+        lower[i] =
+            Format::make_leaf(Format::address(entry, level) + offset, Format::attributes(entry, level), level - 1);
     }
     port_.publish(added, 0, entries_per_table);
     words[index] = Format::make_table(added.address().value);

@@ -18,11 +18,11 @@ namespace remap::paging {
 
 enum class EditError : std::uint8_t {
     None,
-    AlreadyMapped,   // a page of the range is mapped
-    NotMapped,       // a page of the range is not mapped
-    OutOfRange,      // an address is beyond what the tables or their entries hold, or the range is empty
-    BadAttributes,   // attributes that make no present leaf, or bits that are no attributes
-    NoMemory,        // no page for a table
+    AlreadyMapped,  // a page of the range is mapped
+    NotMapped,      // a page of the range is not mapped
+    OutOfRange,     // an address is beyond what the tables or their entries hold, or the range is empty
+    BadAttributes,  // attributes that make no present leaf, or bits that are no attributes
+    NoMemory,       // no page for a table
 };
 
 const char* name_of(EditError error);
@@ -36,7 +36,7 @@ public:
     bool empty() const { return count_ == 0; }
     std::uint64_t count() const { return count_; }
     void push(PhysicalPage page);
-    PhysicalPage pop();  // only when not empty; the page is all zeros again, if it was when pushed
+    PhysicalPage pop();                 // only when not empty; the page is all zeros again, if it was when pushed
     bool reserve(std::uint64_t count);  // allocates; false, and nothing kept, when memory runs out
 
     // Gives all pages back. A list that is destroyed before that leaks them, which is safer than freeing pages that
@@ -58,7 +58,7 @@ public:
         Page first;
         PhysicalPage to;
         std::uint64_t pages = 0;
-        std::uint64_t attributes = 0;      // as in a level 1 leaf
+        std::uint64_t attributes = 0;     // as in a level 1 leaf
         unsigned largest_leaf = leaf_1g;  // shift of the largest leaf to use where alignment allows
     };
 

@@ -40,7 +40,8 @@ struct VtdSecondStage {
     static constexpr std::uint64_t make_table(std::uint64_t address) { return address | read | write; }
 
     static constexpr Rights rights(std::uint64_t entry, unsigned) {
-        return {static_cast<std::uint8_t>((entry & read ? right_read.bits : 0) | (entry & write ? right_write.bits : 0))};
+        return {
+            static_cast<std::uint8_t>((entry & read ? right_read.bits : 0) | (entry & write ? right_write.bits : 0))};
     }
 
     // Snoop control and device TLBs are not modelled, so their bits are reserved.

@@ -20,28 +20,29 @@ enum class WalkEnd : std::uint8_t {
 
 template <typename Format>
 struct WalkRequest {
-    PhysicalAddress root;      // of the table of the highest level
-    unsigned levels = 0;       // 1 to 5
+    PhysicalAddress root;       // of the table of the highest level
+    unsigned levels = 0;        // 1 to 5
     std::uint64_t address = 0;  // bits that the levels do not reach are ignored: the caller checks the width
-    Rights wanted;             // with none wanted, every present leaf will do
+    Rights wanted;              // with none wanted, every present leaf will do
     typename Format::Limits limits;
 };
 
 struct Walk {
     WalkEnd end = WalkEnd::NotPresent;
-    unsigned level = 0;               // of the entry at which the walk ended
-    PhysicalAddress entry_address;    // of that entry
-    std::uint64_t entry = 0;          // its contents; 0 when unreadable
-    Rights rights;                    // effective ones, of all entries on the way including this one
-    PhysicalAddress leaf;             // first byte of the leaf's memory; only with WalkEnd::Leaf, as the next two
-    std::uint64_t attributes = 0;     // of the leaf, in the format's level 1 places
-    unsigned shift = 0;               // the leaf spans 2^shift bytes
+    unsigned level = 0;             // of the entry at which the walk ended
+    PhysicalAddress entry_address;  // of that entry
+    std::uint64_t entry = 0;        // its contents; 0 when unreadable
+    Rights rights;                  // effective ones, of all entries on the way including this one
+    PhysicalAddress leaf;           // first byte of the leaf's memory; only with WalkEnd::Leaf, as the next two
+    std::uint64_t attributes = 0;   // of the leaf, in the format's level 1 places
+    unsigned shift = 0;             // the leaf spans 2^shift bytes
 
     bool found() const { return end == WalkEnd::Leaf; }
     PhysicalAddress translate(std::uint64_t address) const { return leaf + (address & low_bits(shift)); }
 };
 
-// `read` takes a PhysicalAddress and returns the 64-bit entry there as std::optional, empty when memory does not answer.
+// `read` takes a PhysicalAddress and returns the 64-bit entry there as std::optional, empty when memory does not
+// answer.
 template <typename Format, typename Reader>
 Walk walk(const WalkRequest<Format>& request, Reader&& read) {
     Walk result;
@@ -52,7 +53,7 @@ Walk walk(const WalkRequest<Format>& request, Reader&& read) {
         result.entry_address = table + std::uint64_t{8} * index_of(request.address >> page_shift, level);
         const std::optional<std::uint64_t> entry = read(result.entry_address);
         result.entry = entry.value_or(0);
-        const auto ended = [&result](WalkEnd end) { 
+        const auto ended = [&result](WalkEnd end) {
             result.end = end;
             return result;
         };

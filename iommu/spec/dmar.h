@@ -11,18 +11,18 @@ namespace remap::vtd::dmar {
 
 // Offsets of fields in bytes. Table header, 8.1; the first 36 bytes are the ACPI header.
 namespace table {
-inline constexpr std::size_t signature = 0;         // "DMAR"
-inline constexpr std::size_t length = 4;            // 32 bits, of the whole table
+inline constexpr std::size_t signature = 0;  // "DMAR"
+inline constexpr std::size_t length = 4;     // 32 bits, of the whole table
 inline constexpr std::size_t revision = 8;
-inline constexpr std::size_t checksum = 9;          // all bytes of the table add up to 0
-inline constexpr std::size_t oem_id = 10;           // 6 characters
-inline constexpr std::size_t oem_table_id = 16;     // 8 characters
-inline constexpr std::size_t oem_revision = 24;     // 32 bits
-inline constexpr std::size_t creator_id = 28;       // 4 characters
-inline constexpr std::size_t creator_revision = 32;  // 32 bits
+inline constexpr std::size_t checksum = 9;             // all bytes of the table add up to 0
+inline constexpr std::size_t oem_id = 10;              // 6 characters
+inline constexpr std::size_t oem_table_id = 16;        // 8 characters
+inline constexpr std::size_t oem_revision = 24;        // 32 bits
+inline constexpr std::size_t creator_id = 28;          // 4 characters
+inline constexpr std::size_t creator_revision = 32;    // 32 bits
 inline constexpr std::size_t host_address_width = 36;  // bits, less one
-inline constexpr std::size_t flags = 37;            // bit 0: interrupt remapping, bit 2: platform opt-in
-inline constexpr std::size_t structures = 48;       // the first remapping structure
+inline constexpr std::size_t flags = 37;               // bit 0: interrupt remapping, bit 2: platform opt-in
+inline constexpr std::size_t structures = 48;          // the first remapping structure
 }  // namespace table
 
 // Remapping structure header, 8.2: both 16 bits.
@@ -46,10 +46,10 @@ inline constexpr std::uint8_t include_pci_all = 1;
 // Device scope, 8.3.1
 namespace scope {
 inline constexpr std::size_t type = 0;
-inline constexpr std::size_t length = 1;      // bytes, with the path
+inline constexpr std::size_t length = 1;       // bytes, with the path
 inline constexpr std::size_t enumeration = 4;  // id of an IOAPIC, number of an HPET
 inline constexpr std::size_t start_bus = 5;
-inline constexpr std::size_t path = 6;        // pairs of device and function
+inline constexpr std::size_t path = 6;  // pairs of device and function
 inline constexpr std::uint8_t type_endpoint = 1;
 inline constexpr std::uint8_t type_bridge = 2;
 inline constexpr std::uint8_t type_ioapic = 3;

@@ -62,11 +62,12 @@ inline constexpr std::uint64_t address = Field<63, 12>::mask;  // high word: ADD
 
 // inv_wait_dsc, 6.5.2.9
 namespace wait {
-using Interrupt = Flag<4>;                                           // low word: IF, set ICS.IWC
-using StatusWrite = Flag<5>;                                         // low word: SW, write StatusData to the address
-using Fence = Flag<6>;                                               // low word: FN, later descriptors wait
-using StatusData = Field<63, 32>;                                    // low word
-inline constexpr std::uint64_t status_address = Field<63, 2>::mask;  // high word; bits at or above the host width ignored
+using Interrupt = Flag<4>;         // low word: IF, set ICS.IWC
+using StatusWrite = Flag<5>;       // low word: SW, write StatusData to the address
+using Fence = Flag<6>;             // low word: FN, later descriptors wait
+using StatusData = Field<63, 32>;  // low word
+inline constexpr std::uint64_t status_address =
+    Field<63, 2>::mask;  // high word; bits at or above the host width ignored
 inline constexpr std::uint64_t reserved_low = Field<8, 7>::mask | Field<31, 12>::mask;
 inline constexpr std::uint64_t reserved_high = Field<1, 0>::mask;
 }  // namespace wait

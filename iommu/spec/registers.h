@@ -21,52 +21,52 @@ using Major = Field<7, 4>;
 // CAP_REG, 64 bits, RO, 11.4.2
 namespace capability {
 inline constexpr std::uint64_t offset = 0x08;
-using DomainsSupported = Field<2, 0>;          // ND: 2^(4 + 2 * value) domain ids
-using AdvancedFaultLogging = Flag<3>;          // AFL
-using WriteBufferFlushing = Flag<4>;           // RWBF
-using ProtectedLowMemory = Flag<5>;            // PLMR
-using ProtectedHighMemory = Flag<6>;           // PHMR
-using CachingMode = Flag<7>;                   // CM: faulting translations may be cached too
-using AdjustedGuestWidths = Field<12, 8>;      // SAGAW: bit 1 is 39 bits (3 levels), bit 2 is 48 (4), bit 3 is 57 (5)
-using MaximumGuestWidth = Field<21, 16>;       // MGAW: bits of a device's address, less one
-using ZeroLengthRead = Flag<22>;               // ZLR
-using FaultRecordOffset = Field<33, 24>;       // FRO: of the first fault recording register, in 16 bytes
-using LargePages = Field<37, 34>;              // SLLPS, SSLPS: bit 0 is 2 MiB leaves, bit 1 is 1 GiB
-using PageSelectiveInvalidation = Flag<39>;    // PSI
-using FaultRecords = Field<47, 40>;            // NFR: number of fault recording registers, less one
-using MaximumAddressMask = Field<53, 48>;      // MAMV: largest address mask of a page-selective invalidation
-using DrainWrites = Flag<54>;                  // DWD
-using DrainReads = Flag<55>;                   // DRD
-using EnhancedInterruptTable = Flag<62>;       // ESIRTPS
-using EnhancedRootTable = Flag<63>;            // ESRTPS: setting the root table pointer empties the caches
+using DomainsSupported = Field<2, 0>;        // ND: 2^(4 + 2 * value) domain ids
+using AdvancedFaultLogging = Flag<3>;        // AFL
+using WriteBufferFlushing = Flag<4>;         // RWBF
+using ProtectedLowMemory = Flag<5>;          // PLMR
+using ProtectedHighMemory = Flag<6>;         // PHMR
+using CachingMode = Flag<7>;                 // CM: faulting translations may be cached too
+using AdjustedGuestWidths = Field<12, 8>;    // SAGAW: bit 1 is 39 bits (3 levels), bit 2 is 48 (4), bit 3 is 57 (5)
+using MaximumGuestWidth = Field<21, 16>;     // MGAW: bits of a device's address, less one
+using ZeroLengthRead = Flag<22>;             // ZLR
+using FaultRecordOffset = Field<33, 24>;     // FRO: of the first fault recording register, in 16 bytes
+using LargePages = Field<37, 34>;            // SLLPS, SSLPS: bit 0 is 2 MiB leaves, bit 1 is 1 GiB
+using PageSelectiveInvalidation = Flag<39>;  // PSI
+using FaultRecords = Field<47, 40>;          // NFR: number of fault recording registers, less one
+using MaximumAddressMask = Field<53, 48>;    // MAMV: largest address mask of a page-selective invalidation
+using DrainWrites = Flag<54>;                // DWD
+using DrainReads = Flag<55>;                 // DRD
+using EnhancedInterruptTable = Flag<62>;     // ESIRTPS
+using EnhancedRootTable = Flag<63>;          // ESRTPS: setting the root table pointer empties the caches
 }  // namespace capability
 
 // ECAP_REG, 64 bits, RO, 11.4.3
 namespace extended_capability {
 inline constexpr std::uint64_t offset = 0x10;
-using Coherent = Flag<0>;               // C: walks snoop the CPU's caches
-using QueuedInvalidation = Flag<1>;     // QI
-using DeviceTlb = Flag<2>;              // DT
-using InterruptRemapping = Flag<3>;     // IR
-using PassThrough = Flag<6>;            // PT
-using SnoopControl = Flag<7>;           // SC
+using Coherent = Flag<0>;                  // C: walks snoop the CPU's caches
+using QueuedInvalidation = Flag<1>;        // QI
+using DeviceTlb = Flag<2>;                 // DT
+using InterruptRemapping = Flag<3>;        // IR
+using PassThrough = Flag<6>;               // PT
+using SnoopControl = Flag<7>;              // SC
 using IotlbRegisterOffset = Field<17, 8>;  // IRO: of IVA_REG, in 16 bytes
-using ScalableMode = Flag<43>;          // SMTS
+using ScalableMode = Flag<43>;             // SMTS
 }  // namespace extended_capability
 
 // GCMD_REG, 32 bits, WO, 11.4.4.1; and GSTS_REG, 32 bits, RO, 11.4.4.2, which has the state at the same bits
 namespace global_command {
 inline constexpr std::uint64_t offset = 0x18;
 inline constexpr std::uint64_t status_offset = 0x1c;
-using CompatibilityInterrupt = Flag<23>;    // CFI
-using SetInterruptTable = Flag<24>;         // SIRTP, one-shot
-using InterruptRemapping = Flag<25>;        // IRE
-using QueuedInvalidation = Flag<26>;        // QIE
-using WriteBufferFlush = Flag<27>;          // WBF, one-shot
-using AdvancedFaultLogging = Flag<28>;      // EAFL
-using SetFaultLog = Flag<29>;               // SFL, one-shot
-using SetRootTable = Flag<30>;              // SRTP, one-shot; its status RTPS stays
-using Translation = Flag<31>;               // TE
+using CompatibilityInterrupt = Flag<23>;  // CFI
+using SetInterruptTable = Flag<24>;       // SIRTP, one-shot
+using InterruptRemapping = Flag<25>;      // IRE
+using QueuedInvalidation = Flag<26>;      // QIE
+using WriteBufferFlush = Flag<27>;        // WBF, one-shot
+using AdvancedFaultLogging = Flag<28>;    // EAFL
+using SetFaultLog = Flag<29>;             // SFL, one-shot
+using SetRootTable = Flag<30>;            // SRTP, one-shot; its status RTPS stays
+using Translation = Flag<31>;             // TE
 // The status bits that a write of the command register must repeat to keep (11.4.4.1).
 inline constexpr std::uint32_t persistent = CompatibilityInterrupt::mask | InterruptRemapping::mask |
                                             QueuedInvalidation::mask | AdvancedFaultLogging::mask | Translation::mask;
@@ -76,8 +76,8 @@ inline constexpr std::uint32_t persistent = CompatibilityInterrupt::mask | Inter
 namespace root_table {
 inline constexpr std::uint64_t offset = 0x20;
 enum class Mode : std::uint8_t { Legacy = 0, Scalable = 1, Reserved = 2, Abort = 3 };
-using TranslationMode = Field<11, 10, Mode>;                     // TTM
-inline constexpr std::uint64_t address = Field<63, 12>::mask;    // RTA
+using TranslationMode = Field<11, 10, Mode>;                   // TTM
+inline constexpr std::uint64_t address = Field<63, 12>::mask;  // RTA
 }  // namespace root_table
 
 // What an invalidation asks for; also the value for what was done (0: request refused).
@@ -87,23 +87,23 @@ enum class IotlbGranularity : std::uint8_t { None = 0, Global = 1, Domain = 2, P
 // CCMD_REG, 64 bits, RW, 11.4.6.1. Writing the half with Invalidate submits.
 namespace context_command {
 inline constexpr std::uint64_t offset = 0x28;
-using Domain = Field<15, 0>;                              // DID
-using Source = Field<31, 16>;                             // SID
-using FunctionMask = Field<33, 32>;                       // FM: low source id bits to ignore
-using Actual = Field<60, 59, ContextGranularity>;         // CAIG, RO
-using Requested = Field<62, 61, ContextGranularity>;      // CIRG
-using Invalidate = Flag<63>;                              // ICC, cleared by the unit when done
+using Domain = Field<15, 0>;                          // DID
+using Source = Field<31, 16>;                         // SID
+using FunctionMask = Field<33, 32>;                   // FM: low source id bits to ignore
+using Actual = Field<60, 59, ContextGranularity>;     // CAIG, RO
+using Requested = Field<62, 61, ContextGranularity>;  // CIRG
+using Invalidate = Flag<63>;                          // ICC, cleared by the unit when done
 }  // namespace context_command
 
 // FSTS_REG, 32 bits, 11.4.7.1
 namespace fault_status {
 inline constexpr std::uint64_t offset = 0x34;
-using Overflow = Flag<0>;               // PFO, W1C
-using Pending = Flag<1>;                // PPF, RO: the logical OR of the F bits of all records
-using QueueError = Flag<4>;             // IQE, W1C
-using CompletionError = Flag<5>;        // ICE, W1C; only with device TLBs
-using TimeoutError = Flag<6>;           // ITE, W1C; only with device TLBs
-using RecordIndex = Field<15, 8>;       // FRI, RO: the record that set Pending
+using Overflow = Flag<0>;          // PFO, W1C
+using Pending = Flag<1>;           // PPF, RO: the logical OR of the F bits of all records
+using QueueError = Flag<4>;        // IQE, W1C
+using CompletionError = Flag<5>;   // ICE, W1C; only with device TLBs
+using TimeoutError = Flag<6>;      // ITE, W1C; only with device TLBs
+using RecordIndex = Field<15, 8>;  // FRI, RO: the record that set Pending
 }  // namespace fault_status
 
 // FECTL_REG, 32 bits, 11.4.7.2; IECTL_REG, 32 bits, 11.4.9.5
@@ -161,12 +161,12 @@ namespace queue_error {
 inline constexpr std::uint64_t offset = 0xb0;
 enum class Info : std::uint8_t {
     None = 0,
-    BadTail = 1,           // the tail is beyond the queue
-    Unreadable = 2,        // a descriptor could not be fetched
-    BadType = 3,           // no descriptor type, or not one of this mode
-    ReservedField = 4,     // a reserved field is not zero
-    BadWidth = 5,          // a descriptor width that the mode does not have
-    UnalignedTail = 6,     // the tail is not a multiple of the descriptor width
+    BadTail = 1,             // the tail is beyond the queue
+    Unreadable = 2,          // a descriptor could not be fetched
+    BadType = 3,             // no descriptor type, or not one of this mode
+    ReservedField = 4,       // a reserved field is not zero
+    BadWidth = 5,            // a descriptor width that the mode does not have
+    UnalignedTail = 6,       // the tail is not a multiple of the descriptor width
     BadTranslationMode = 7,  // RTADDR_REG.TTM
 };
 using Error = Field<3, 0, Info>;  // IQEI
@@ -183,12 +183,12 @@ inline constexpr std::uint64_t address = Field<63, 12>::mask;  // ADDR
 // IOTLB_REG, 64 bits, RW, 11.4.6; at ECAP.IRO * 16 + 8. Writing the half with Invalidate submits.
 namespace iotlb_invalidate {
 inline constexpr std::uint64_t offset_from_iro = 8;
-using Domain = Field<47, 32>;                          // DID
-using DrainWrites = Flag<48>;                          // DW
-using DrainReads = Flag<49>;                           // DR
-using Actual = Field<58, 57, IotlbGranularity>;        // IAIG, RO
-using Requested = Field<61, 60, IotlbGranularity>;     // IIRG
-using Invalidate = Flag<63>;                           // IVT, cleared by the unit when done
+using Domain = Field<47, 32>;                       // DID
+using DrainWrites = Flag<48>;                       // DW
+using DrainReads = Flag<49>;                        // DR
+using Actual = Field<58, 57, IotlbGranularity>;     // IAIG, RO
+using Requested = Field<61, 60, IotlbGranularity>;  // IIRG
+using Invalidate = Flag<63>;                        // IVT, cleared by the unit when done
 }  // namespace iotlb_invalidate
 
 }  // namespace remap::vtd

@@ -18,7 +18,7 @@ constexpr std::uint64_t beyond_host_width(unsigned host_address_width) { return 
 // Root entry, 128 bits, one for each bus (section 9.1).
 namespace root_entry {
 inline constexpr unsigned bytes = 16;
-using Present = Flag<0>;                                              // low word
+using Present = Flag<0>;                                             // low word
 inline constexpr std::uint64_t context_table = Field<63, 12>::mask;  // low word: address of the bus's context table
 inline constexpr std::uint64_t reserved_low = Field<11, 1>::mask;
 inline constexpr std::uint64_t reserved_high = ~std::uint64_t{0};
@@ -34,12 +34,12 @@ enum class TranslationType : std::uint8_t {
 };
 
 inline constexpr unsigned bytes = 16;
-using Present = Flag<0>;                                             // low word
-using FaultProcessingDisable = Flag<1>;                              // low word: faults of this device are not recorded
-using Type = Field<3, 2, TranslationType>;                           // low word
+using Present = Flag<0>;                                            // low word
+using FaultProcessingDisable = Flag<1>;                             // low word: faults of this device are not recorded
+using Type = Field<3, 2, TranslationType>;                          // low word
 inline constexpr std::uint64_t second_stage = Field<63, 12>::mask;  // low word: address of the second-stage root
-using AddressWidth = Field<2, 0>;                                    // high word: 1 = 39 bits, 2 = 48, 3 = 57
-using Domain = Field<23, 8>;                                         // high word: domain id, tag of cached translations
+using AddressWidth = Field<2, 0>;                                   // high word: 1 = 39 bits, 2 = 48, 3 = 57
+using Domain = Field<23, 8>;                                        // high word: domain id, tag of cached translations
 inline constexpr std::uint64_t reserved_low = Field<11, 4>::mask;
 inline constexpr std::uint64_t reserved_high = Field<7, 7>::mask | Field<63, 24>::mask;
 
@@ -53,12 +53,12 @@ constexpr std::uint64_t width_of(unsigned levels) { return levels - 2; }
 namespace second_stage {
 using Read = Flag<0>;
 using Write = Flag<1>;
-using PageSize = Flag<7>;                                                // level 2 or 3: the entry is a leaf
-inline constexpr std::uint64_t snoop = Flag<11>::mask;                  // reserved when ECAP.SC is 0
-inline constexpr std::uint64_t transient_mapping = Flag<62>::mask;      // reserved when ECAP.DT is 0
-inline constexpr std::uint64_t address = Field<51, 12>::mask;           // bits at or above the host width are reserved
-inline constexpr std::uint64_t below_2m = Field<20, 12>::mask;          // reserved in a leaf of level 2
-inline constexpr std::uint64_t below_1g = Field<29, 12>::mask;          // reserved in a leaf of level 3
+using PageSize = Flag<7>;                                           // level 2 or 3: the entry is a leaf
+inline constexpr std::uint64_t snoop = Flag<11>::mask;              // reserved when ECAP.SC is 0
+inline constexpr std::uint64_t transient_mapping = Flag<62>::mask;  // reserved when ECAP.DT is 0
+inline constexpr std::uint64_t address = Field<51, 12>::mask;       // bits at or above the host width are reserved
+inline constexpr std::uint64_t below_2m = Field<20, 12>::mask;      // reserved in a leaf of level 2
+inline constexpr std::uint64_t below_1g = Field<29, 12>::mask;      // reserved in a leaf of level 3
 }  // namespace second_stage
 
 }  // namespace remap::vtd

@@ -17,7 +17,9 @@ std::vector<std::byte> built(const Options& options) {
     return bytes;
 }
 
-unsigned at(const std::vector<std::byte>& bytes, std::size_t offset) { return std::to_integer<unsigned>(bytes[offset]); }
+unsigned at(const std::vector<std::byte>& bytes, std::size_t offset) {
+    return std::to_integer<unsigned>(bytes[offset]);
+}
 
 TEST(Dmar, BytesAreWhereTheManualDrawsThem) {
     const auto bytes = built({.register_base = 0xfed90000, .host_address_width = 46});
@@ -33,7 +35,8 @@ TEST(Dmar, BytesAreWhereTheManualDrawsThem) {
 }
 
 TEST(Dmar, ScopesNameDevicesOfAUnit) {
-    const std::array<Scope, 2> scopes{{{.type = 1, .bus = 3, .device = 4, .function = 5}, {.type = 3, .enumeration = 9}}};
+    const std::array<Scope, 2> scopes{
+        {{.type = 1, .bus = 3, .device = 4, .function = 5}, {.type = 3, .enumeration = 9}}};
     const auto bytes = built({.register_base = 0x1000, .include_pci_all = false, .segment = 2, .scopes = scopes});
     ASSERT_EQ(bytes.size(), 80u);
     const unsigned char first[8] = {1, 8, 0, 0, 0, 3, 4, 5};
@@ -100,7 +103,8 @@ TEST(Dmar, SurvivesRandomTables) {
     const auto good = built({.register_base = 0x1000, .scopes = scopes});
     for (int round = 0; round < 20000; ++round) {
         auto bytes = good;
-        for (unsigned i = 0; i < 1 + random() % 6; ++i) bytes[random() % bytes.size()] = static_cast<std::byte>(random());
+        for (unsigned i = 0; i < 1 + random() % 6; ++i)
+            bytes[random() % bytes.size()] = static_cast<std::byte>(random());
         bytes[9] = std::byte{0};
         unsigned sum = 0;
         for (const std::byte one : bytes) sum += std::to_integer<unsigned>(one);

@@ -67,6 +67,12 @@ protected:
         return *made;
     }
 
+    // The domain id in a context entry, by the tables in memory (VT-d sections 9.1 and 9.3).
+    std::uint64_t domain_id_of(std::uint16_t source) {
+        const std::uint64_t contexts = machine.ram.get(machine.read64(0x20) + (source >> 8) * 16u) & ~0xfffull;
+        return machine.ram.get(contexts + (source & 0xff) * 16u + 8) >> 8 & 0xffff;
+    }
+
     static constexpr std::uint16_t device = 0x0310;
 
     Machine machine;
@@ -79,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(Forms, Driver,
                                          Setup{Invalidation::Registers, 48, false},
                                          Setup{Invalidation::Registers, 39, true}),
                          [](const auto& info) {
-                             return std::string(info.param.invalidation == Invalidation::Queue ? "Queue" : "Registers") +
+                             return std::string(info.param.invalidation == Invalidation::Queue ? "Queue"
+                                                                                               : "Registers") +
                                     std::to_string(info.param.width) + (info.param.huge ? "Huge" : "");
                          });
 
@@ -243,6 +250,11 @@ TEST_P(Driver, StopsAndStartsAgainWithItsDomains) {
     ASSERT_EQ(unit.map(two, {5}, {9}, 1, {}), Error::None);
     EXPECT_EQ(machine.access(device, 0x5000).address.value, 0x6000u);
     EXPECT_EQ(machine.access(device + 1, 0x5000).address.value, 0x9000u);
+    ASSERT_EQ(unit.attach_pass_through(device + 2), Error::None);
+    EXPECT_NE(domain_id_of(device), domain_id_of(device + 1)) << "ids of domains that are older than the start";
+    EXPECT_NE(domain_id_of(device), domain_id_of(device + 2));
+    EXPECT_NE(domain_id_of(device + 1), domain_id_of(device + 2));
+    EXPECT_NE(domain_id_of(device) * domain_id_of(device + 1) * domain_id_of(device + 2), 0u) << "0 is reserved";
     ASSERT_EQ(unit.unmap(two, {5}, 1), Error::None);
     EXPECT_EQ(machine.access(device, 0x5000).address.value, 0x6000u);
 }
@@ -323,6 +335,23 @@ TEST(DriverInvalidation, PageSelectiveIsUsedUpToTheMaximumMask) {
     EXPECT_EQ(window.last[0xf0], 0x100004u);
     ASSERT_EQ(unit.unmap(one, {0x110}, 17), Error::None);
     EXPECT_EQ(window.last[0xf8] >> 60 & 3, 2u) << "domain selective";
+}
+
+// Section 6.5.2.3: software must give the mask of the leaf's size, 9 for 2 MiB and 18 for 1 GiB.
+TEST(DriverInvalidation, ASplitLeafIsInvalidatedWhole) {
+    Machine machine;
+    Tampering window(machine.unit);
+    Unit unit(window, machine.ram);
+    ASSERT_EQ(unit.start({.invalidation = Invalidation::Registers}), Error::None);
+    Error error = Error::None;
+    Domain& one = *unit.create_domain(error);
+    ASSERT_EQ(unit.map(one, {0x40000}, {0x40000}, 0x40200, {}), Error::None);
+    ASSERT_EQ(unit.unmap(one, {0x80003}, 1), Error::None);
+    EXPECT_EQ(window.last[0xf0], 0x80000009u);
+    ASSERT_EQ(unit.unmap(one, {0x51234}, 1), Error::None);
+    EXPECT_EQ(window.last[0xf0], 0x40000012u);
+    ASSERT_EQ(unit.unmap(one, {0x51238}, 4), Error::None);
+    EXPECT_EQ(window.last[0xf0], 0x51238002u);
 }
 
 TEST(DriverInvalidation, CachingModeInvalidatesAfterMap) {

@@ -108,14 +108,14 @@ struct Machine {
     // address 0 is page 0x55000 (read and write), 0x1000 is 0x56000 (read only), 0x2000 is 0x57000 (write only),
     // 2 MiB is the 2 MiB leaf at 0x600000, 1 GiB is the 1 GiB leaf at 0x40000000.
     void write_tables() {
-        ram.set(0x10000, 0x11001);         // root entry of bus 0: context table 0x11000, present
-        ram.set(0x11100, 0x12001);         // context entry of devfn 0x10, low: table 0x12000, type 0, present
-        ram.set(0x11108, 0x701);           // high: domain 7, width 1 (39 bits)
-        ram.set(0x12000, 0x13003);         // level 3, entry 0: table 0x13000
-        ram.set(0x12008, 0x40000083);      // level 3, entry 1: 1 GiB leaf
-        ram.set(0x13000, 0x14003);         // level 2, entry 0: table 0x14000
-        ram.set(0x13008, 0x600083);        // level 2, entry 1: 2 MiB leaf
-        ram.set(0x14000, 0x55003);         // level 1
+        ram.set(0x10000, 0x11001);     // root entry of bus 0: context table 0x11000, present
+        ram.set(0x11100, 0x12001);     // context entry of devfn 0x10, low: table 0x12000, type 0, present
+        ram.set(0x11108, 0x701);       // high: domain 7, width 1 (39 bits)
+        ram.set(0x12000, 0x13003);     // level 3, entry 0: table 0x13000
+        ram.set(0x12008, 0x40000083);  // level 3, entry 1: 1 GiB leaf
+        ram.set(0x13000, 0x14003);     // level 2, entry 0: table 0x14000
+        ram.set(0x13008, 0x600083);    // level 2, entry 1: 2 MiB leaf
+        ram.set(0x14000, 0x55003);     // level 1
         ram.set(0x14008, 0x56001);
         ram.set(0x14010, 0x57002);
     }

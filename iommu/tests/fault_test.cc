@@ -149,7 +149,8 @@ TEST_F(FaultReasons, Reason30TranslationModeNotThere) {
 
 TEST(FaultReason, EveryLegacyReasonHasATextOfItsOwn) {
     std::set<std::string> texts;
-    for (unsigned reason = 0; reason <= 0xe; ++reason) texts.insert(vtd::text_of(static_cast<vtd::FaultReason>(reason)));
+    for (unsigned reason = 0; reason <= 0xe; ++reason)
+        texts.insert(vtd::text_of(static_cast<vtd::FaultReason>(reason)));
     EXPECT_EQ(texts.size(), 15u);
     EXPECT_EQ(texts.count(vtd::text_of(static_cast<vtd::FaultReason>(0xff))), 0u);
 }

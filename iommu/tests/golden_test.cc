@@ -13,8 +13,8 @@ TEST(Golden, CapabilityRegistersSayWhatIsThere) {
     Machine wide;
     EXPECT_EQ(wide.read32(0x00), 0x10u);
     // MAMV 18, NFR 7, PSI, SLLPS 2M and 1G, FRO 0x22, MGAW 47, SAGAW 39 and 48, ND 6
-    EXPECT_EQ(wide.read64(0x08), 18ull << 48 | 7ull << 40 | 1ull << 39 | 3ull << 34 | 0x22ull << 24 | 47ull << 16 |
-                                     6ull << 8 | 6ull);
+    EXPECT_EQ(wide.read64(0x08),
+              18ull << 48 | 7ull << 40 | 1ull << 39 | 3ull << 34 | 0x22ull << 24 | 47ull << 16 | 6ull << 8 | 6ull);
     // IRO 0x0f, PT, QI, C
     EXPECT_EQ(wide.read64(0x10), 0xf43u);
 
@@ -56,9 +56,9 @@ TEST(Golden, ThreeLevelTablesTranslate) {
 TEST(Golden, FourLevelTablesTranslate) {
     Machine machine;
     machine.start();
-    machine.ram.set(0x11108, 0x702);     // width 2: 48 bits
-    machine.ram.set(0x11100, 0x15001);   // a table of level 4 at 0x15000
-    machine.ram.set(0x15ff8, 0x12003);   // its entry 511
+    machine.ram.set(0x11108, 0x702);    // width 2: 48 bits
+    machine.ram.set(0x11100, 0x15001);  // a table of level 4 at 0x15000
+    machine.ram.set(0x15ff8, 0x12003);  // its entry 511
     machine.invalidate_all();
     EXPECT_EQ(machine.access(0x10, 0xff8000000abc).address.value, 0x55abcu);
     EXPECT_EQ(machine.reason(0x10, 0xabc), 6u);
@@ -101,12 +101,12 @@ TEST(Golden, QueueDescriptorsAsHex) {
     EXPECT_EQ(machine.read32(0x1c), 0xc4000000u);
     machine.access(0x10, 0);
     machine.ram.set(0x14000, 0x66003);
-    machine.ram.set(0x20000, 0x1000070031);          // context cache, domain 7, device selective: 0x10
+    machine.ram.set(0x20000, 0x1000070031);  // context cache, domain 7, device selective: 0x10
     machine.ram.set(0x20008, 0);
-    machine.ram.set(0x20010, 0x70032);               // IOTLB, page selective in domain 7
-    machine.ram.set(0x20018, 0x0);                   // address 0, mask 0
-    machine.ram.set(0x20020, 0xcafe123400000025);    // wait: write 0xcafe1234
-    machine.ram.set(0x20028, 0x30004);               // to 0x30004
+    machine.ram.set(0x20010, 0x70032);             // IOTLB, page selective in domain 7
+    machine.ram.set(0x20018, 0x0);                 // address 0, mask 0
+    machine.ram.set(0x20020, 0xcafe123400000025);  // wait: write 0xcafe1234
+    machine.ram.set(0x20028, 0x30004);             // to 0x30004
     machine.write64(0x88, 0x30);
     EXPECT_EQ(machine.read64(0x80), 0x30u);
     EXPECT_EQ(machine.ram.get(0x30000), 0xcafe123400000000u);

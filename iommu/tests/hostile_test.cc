@@ -16,12 +16,18 @@ using test::Machine;
 // A word that is often nearly right.
 std::uint64_t nasty_word(std::mt19937_64& random) {
     switch (random() % 6) {
-        case 0: return random();
-        case 1: return 0;
-        case 2: return ~0ull;
-        case 3: return (random() % 0x400) << 12 | (random() & 0xfff);
-        case 4: return 1ull << random() % 64;
-        default: return (random() % 0x400) << 12 | 3 | (random() % 2) << 7;
+        case 0:
+            return random();
+        case 1:
+            return 0;
+        case 2:
+            return ~0ull;
+        case 3:
+            return (random() % 0x400) << 12 | (random() & 0xfff);
+        case 4:
+            return 1ull << random() % 64;
+        default:
+            return (random() % 0x400) << 12 | 3 | (random() % 2) << 7;
     }
 }
 
@@ -30,9 +36,11 @@ TEST(Hostile, RandomRegisterWritesAndMemory) {
     for (int machine_number = 0; machine_number < 20; ++machine_number) {
         Machine machine({.address_width = random() % 2 ? 39u : 48u, .huge_pages = random() % 2 != 0});
         machine.start();
-        for (std::uint64_t word = 0; word < 0x400000; word += 8 * (1 + random() % 64)) machine.ram.set(word, nasty_word(random));
+        for (std::uint64_t word = 0; word < 0x400000; word += 8 * (1 + random() % 64))
+            machine.ram.set(word, nasty_word(random));
         machine.write_tables();
-        const std::uint64_t known[] = {0x18, 0x20, 0x28, 0x34, 0x38, 0x3c, 0x80, 0x88, 0x90, 0x9c, 0xa0, 0xf0, 0xf8, 0x228};
+        const std::uint64_t known[] = {0x18, 0x20, 0x28, 0x34, 0x38, 0x3c, 0x80,
+                                       0x88, 0x90, 0x9c, 0xa0, 0xf0, 0xf8, 0x228};
         for (int step = 0; step < 4000; ++step) {
             const unsigned bytes = random() % 2 ? 4 : 8;
             const std::uint64_t offset = random() % 4 ? known[random() % std::size(known)] : random() % 0x1010;

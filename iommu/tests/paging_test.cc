@@ -102,7 +102,8 @@ TYPED_TEST(Paging, AgreesWithAMapOfPagesOverARandomHistory) {
                 retired.free_all();
             }
             if (step % 10 != 0) continue;
-            for (std::uint64_t page = TypeParam::base + 0x40000 - 2100; page < TypeParam::base + 0x40000 + 3700; ++page) {
+            for (std::uint64_t page = TypeParam::base + 0x40000 - 2100; page < TypeParam::base + 0x40000 + 3700;
+                 ++page) {
                 const auto expected = model.find(page);
                 const auto leaf = editor.lookup(Page{page});
                 ASSERT_EQ(leaf.has_value(), expected != model.end()) << "step " << step << " page " << page;
@@ -147,6 +148,31 @@ TYPED_TEST(Paging, UsesTheLargestLeafThatAlignmentAllows) {
     EXPECT_EQ(editor.lookup(Page{first + 513 + 0x12346})->shift, leaf_4k);
     EXPECT_EQ(editor.lookup(Page{first + 513 + 0x12600})->shift, leaf_2m);
     EXPECT_EQ(editor.lookup(Page{first + 513 + 0x12346})->address.page().number, 0x80000u + 0x12346u);
+    EXPECT_TRUE(retired.empty());
+}
+
+// A hole in a 1 GiB leaf whose ends lie inside different 2 MiB leaves: one table for the GiB, one for each end.
+TYPED_TEST(Paging, SplittingTakesATableForEachLeafThatIsCut) {
+    using Format = typename TypeParam::Format;
+    using Page = typename Format::Page;
+    TableMemory& memory = this->memory;
+    Editor<Format> editor(memory, TypeParam::levels);
+    ASSERT_EQ(editor.create(), EditError::None);
+    ASSERT_EQ(editor.map({Page{TypeParam::base}, {0x40000}, 0x40000, 1 << 1}), EditError::None);
+    ASSERT_EQ(editor.lookup(Page{TypeParam::base})->shift, leaf_1g);
+    const std::uint64_t in_use = memory.in_use();
+    TableList retired(memory);
+    memory.left = 2;
+    EXPECT_EQ(editor.unmap(Page{TypeParam::base + 0x101}, 0x500, retired), EditError::NoMemory);
+    EXPECT_EQ(memory.in_use(), in_use);
+    EXPECT_EQ(editor.lookup(Page{TypeParam::base + 0x101})->shift, leaf_1g) << "nothing was changed";
+    memory.left = 3;
+    EXPECT_EQ(editor.unmap(Page{TypeParam::base + 0x101}, 0x500, retired), EditError::None);
+    EXPECT_EQ(memory.in_use(), in_use + 3);
+    for (const std::uint64_t offset : {0x0ull, 0x100ull, 0x601ull, 0x7ffull, 0x800ull, 0x3ffffull})
+        EXPECT_EQ(editor.lookup(Page{TypeParam::base + offset})->address.page().number, 0x40000 + offset);
+    for (const std::uint64_t offset : {0x101ull, 0x1ffull, 0x200ull, 0x5ffull, 0x600ull})
+        EXPECT_FALSE(editor.lookup(Page{TypeParam::base + offset})) << offset;
     EXPECT_TRUE(retired.empty());
 }
 
@@ -195,7 +221,9 @@ TEST(X86Paging, PutsThePatBitWhereEachLeafSizeHasIt) {
     ASSERT_EQ(editor.create(), EditError::None);
     const std::uint64_t attributes = X86Long::memory_type(4) | X86Long::writable;
     ASSERT_EQ(editor.map({CpuVirtualPage{0}, {0x200}, 512 + 1, attributes}), EditError::None);
-    const auto entry = [&](std::uint64_t table, unsigned index) { return memory.words({table >> 12 & 0xffffffffff})[index]; };
+    const auto entry = [&](std::uint64_t table, unsigned index) {
+        return memory.words({table >> 12 & 0xffffffffff})[index];
+    };
     const std::uint64_t level3 = memory.words(editor.root())[0];
     EXPECT_EQ(level3 & 0xfff, 7u);
     const std::uint64_t level2 = entry(level3, 0);
