@@ -21,10 +21,10 @@ compile() {
     ninja -C "$@" | ninja_progress
 }
 
-# Builds what is out of date; says nothing when nothing is.
-build_all() {
-    ninja -C "$1" -n | grep -q 'no work to do' && return
-    STEP_ADVICE="The compiler's message is above." step "Building ${1#"$ROOT"/}" compile "$1"
+# build DIR TARGET...: what is out of date (of everything, without a target); says nothing when nothing is.
+build() {
+    ninja -C "$1" -n "${@:2}" | grep -q 'no work to do' && return
+    STEP_ADVICE="The compiler's message is above." step "Building ${1#"$ROOT"/}" compile "$@"
 }
 
 # The option tells a configured build where the QEMU tree is; a build that knows needs no set-up.
@@ -39,6 +39,7 @@ add_qemu() {
     echo "$QEMU_BUILD" >"$BUILD/qemu-tree"
 }
 
+# set_up TARGET...: and builds these, or everything.
 set_up() {
     require_debian
     # shellcheck disable=SC2086
@@ -46,5 +47,5 @@ set_up() {
     [ -f "$BUILD/build.ninja" ] || install_meson
     configure "$BUILD" --buildtype=debugoptimized
     qemu_is_known || add_qemu
-    build_all "$BUILD"
+    build "$BUILD" "$@"
 }
