@@ -12,13 +12,21 @@
 namespace remap::callbacks::tests {
 namespace {
 
-// What the driver calls is compiled against this type here, not the member's own.
-using Raw = NTSTATUS(__attribute__((ms_abi)) *)(void*);
-
-Raw member_at(const DXGKRNL_INTERFACE& table, unsigned offset) {
-    Raw function = nullptr;
+// A member by its offset, with a function type that is written out here and not taken from the header.
+template <typename Return, typename Args>
+auto member_at(const DXGKRNL_INTERFACE& table, unsigned offset) {
+    Return(__attribute__((ms_abi)) * function)(Args*) = nullptr;
     std::memcpy(&function, reinterpret_cast<const char*>(&table) + offset, sizeof function);
     return function;
+}
+
+template <typename Return, typename Args>
+Return call(const DXGKRNL_INTERFACE& table, unsigned offset, Args* args) {
+    return member_at<Return, Args>(table, offset)(args);
+}
+
+bool is_null(const DXGKRNL_INTERFACE& table, unsigned offset) {
+    return member_at<void, void>(table, offset) == nullptr;
 }
 
 struct Bound : World {
@@ -45,7 +53,7 @@ TEST(Bind, SizeIsThatOfTheDeclaredVersion) {
 TEST(Bind, FillsTheEightAndNothingElse) {
     const Bound bound;
     for (unsigned offset = 0x10; offset < 0x240; offset += 8)
-        EXPECT_EQ(member_at(bound.table, offset) != nullptr, offset >= 0x1f0 && offset <= 0x228) << offset;
+        EXPECT_NE(is_null(bound.table, offset), offset >= 0x1f0 && offset <= 0x228) << offset;
 }
 
 TEST(Bind, RefusesVersionsWithoutPhysicalMemoryObjects) {
@@ -124,23 +132,23 @@ TEST(CDriver, SeesTheFlagsAtTheirBits) {
 TEST(Binding, UsesTheMicrosoftCallingConvention) {
     Bound bound;
     auto create = mdl_of(4096, bound.device);
-    ASSERT_EQ(member_at(bound.table, 0x1f0)(&create), STATUS_SUCCESS);
+    ASSERT_EQ(call<int>(bound.table, 0x1f0, &create), STATUS_SUCCESS);
     DXGKARGCB_ALLOCATE_ADL adl{};
     adl.hAdapterMemoryObject = create.hAdapterMemoryObject;
     adl.Size = 4096;
-    ASSERT_EQ(member_at(bound.table, 0x210)(&adl), STATUS_SUCCESS);
+    ASSERT_EQ(call<int>(bound.table, 0x210, &adl), STATUS_SUCCESS);
     DXGKARGCB_MAP_PHYSICAL_MEMORY map{create.hPhysicalMemoryObject, DXGK_ACCESS_MODE_USER_MODE, 0, 4096, nullptr};
-    ASSERT_EQ(member_at(bound.table, 0x200)(&map), STATUS_SUCCESS);
-    DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap{create.hPhysicalMemoryObject, map.pMappedAddress, map.Size};
-    member_at(bound.table, 0x208)(&unmap);
-    DXGKARGCB_FREE_ADL free{create.hAdapterMemoryObject, adl.pAdl};
-    member_at(bound.table, 0x218)(&free);
-    DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT close{create.hAdapterMemoryObject};
-    member_at(bound.table, 0x228)(&close);
+    ASSERT_EQ(call<int>(bound.table, 0x200, &map), STATUS_SUCCESS);
+    const DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap{create.hPhysicalMemoryObject, map.pMappedAddress, map.Size};
+    call<void>(bound.table, 0x208, &unmap);
+    const DXGKARGCB_FREE_ADL free{create.hAdapterMemoryObject, adl.pAdl};
+    call<void>(bound.table, 0x218, &free);
+    const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT close{create.hAdapterMemoryObject};
+    call<void>(bound.table, 0x228, &close);
     DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT open{create.hPhysicalMemoryObject, bound.device, nullptr};
-    ASSERT_EQ(member_at(bound.table, 0x220)(&open), STATUS_SUCCESS);
-    DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT destroy{create.hPhysicalMemoryObject, open.hAdapterMemoryObject};
-    member_at(bound.table, 0x1f8)(&destroy);
+    ASSERT_EQ(call<int>(bound.table, 0x220, &open), STATUS_SUCCESS);
+    const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT destroy{create.hPhysicalMemoryObject, open.hAdapterMemoryObject};
+    call<void>(bound.table, 0x1f8, &destroy);
     EXPECT_TRUE(bound.nothing_taken());
 }
 

@@ -249,6 +249,7 @@ TEST(CreateMdl, IsOneChunkWhenSkipBytesIsZero) {
 
 TEST(CreateMdl, MayHave4GiBMinusAPage) {
     World world({{0, 0x200000}});
+    world.frames.scatters = false;
     Args args = mdl_of(4 * GiB - 4096);
     ASSERT_EQ(create(world, args), STATUS_SUCCESS);
     EXPECT_EQ(world.dxgkrnl->page_count(args.hPhysicalMemoryObject), 0xfffffu);

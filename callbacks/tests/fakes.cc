@@ -22,7 +22,7 @@ bool FakeFrames::allocate(const FrameRequest& request, std::span<PhysicalPage> f
                                .boundary = request.boundary,
                                .from = ExtentPool::From::Top};
     for (std::uint64_t i = 0; i < frames.size(); i += wanted.count) {
-        wanted.alignment = request.contiguous ? 1 : 2;
+        wanted.alignment = request.contiguous || !scatters ? 1 : 2;
         auto first = pool.take(wanted);
         if (!first && !request.contiguous) {
             wanted.alignment = 1;

@@ -32,6 +32,7 @@ public:
     PhysicalPage highest_installed() const override;
     bool overlaps_memory(PhysicalPage first, std::uint64_t pages) const override;
 
+    bool scatters = true;  // false: frames come one after the other, which is fast for millions
     std::set<std::uint64_t> owned;
     std::vector<FrameRequest> requests;
     ExtentPool pool;
@@ -116,7 +117,7 @@ struct World {
     void close(HANDLE adapter_object);
 
     // Whether exactly one report was made since the last look, and it was this one.
-    bool reported(Fatal parameter) { return reported(Severity::Bugcheck, 0x1E4, static_cast<std::uint64_t>(parameter)); }
+    bool reported(Fatal fatal) { return reported(Severity::Bugcheck, 0x1E4, static_cast<std::uint64_t>(fatal)); }
     bool reported(Check check) { return reported(Severity::Warning, 0, static_cast<std::uint64_t>(check)); }
     bool reported(Severity severity, std::uint32_t code, std::uint64_t parameter);
 

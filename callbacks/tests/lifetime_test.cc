@@ -102,7 +102,7 @@ TEST(Open, ASecondLogicalAdapterIsRefused) {
     HANDLE opened = nullptr;
     EXPECT_EQ(world.open(args.hPhysicalMemoryObject, world.handles[0], &opened), STATUS_NOT_SUPPORTED);
     world.close(args.hAdapterMemoryObject);
-    EXPECT_EQ(world.open(args.hPhysicalMemoryObject, world.handles[0], &opened), STATUS_SUCCESS) << "after Close it may";
+    EXPECT_EQ(world.open(args.hPhysicalMemoryObject, world.handles[0], &opened), STATUS_SUCCESS) << "it is closed";
     world.destroy(args.hPhysicalMemoryObject, opened);
 }
 

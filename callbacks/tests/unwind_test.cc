@@ -108,6 +108,7 @@ TEST_P(Unwind, AnyRequestToAPortMayFail) {
 
 TEST_P(Unwind, AnyAllocationOfBookKeepingMayFail) {
     bool succeeded = false;
+    int failures = 0;
     for (std::int64_t at = 0; !succeeded && at < 1000; ++at) {
         World world;
         const HANDLE adapter = start(world);
@@ -116,13 +117,16 @@ TEST_P(Unwind, AnyAllocationOfBookKeepingMayFail) {
         const NTSTATUS status = take(world, GetParam().args(adapter), GetParam().flags, driver);
         succeeded = allocations_until_failure >= 0;
         allocations_until_failure = -1;
-        EXPECT_EQ(succeeded, NT_SUCCESS(status)) << "allocation " << at;
-        EXPECT_TRUE(succeeded || is_resource_failure(status)) << "allocation " << at;
+        // One of the fake memory's own allocations is among them, and that one asks again.
+        EXPECT_TRUE(NT_SUCCESS(status) || is_resource_failure(status)) << "allocation " << at;
+        EXPECT_TRUE(!succeeded || NT_SUCCESS(status)) << "allocation " << at;
+        failures += !NT_SUCCESS(status);
         give_back(world, driver);
         EXPECT_TRUE(world.nothing_taken()) << "allocation " << at;
         EXPECT_TRUE(world.reports.kept.empty()) << "allocation " << at;
     }
     EXPECT_TRUE(succeeded);
+    EXPECT_GE(failures, 5) << "object, frames, opening, list, view each need memory";
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -174,9 +178,11 @@ TEST(UnwindStart, AnAdapterThatCannotStartLeavesNothing) {
     World world;
     for (std::int64_t at = 0;; ++at) {
         allocations_until_failure = at;
-        const NTSTATUS status = world.dxgkrnl->start_adapter(
-            {.highest_visible = {~0ull}, .dma_remapping_supported = true, .domain = &world.domain, .physical_adapters = 8},
-            world.handles);
+        const AdapterDescription description{.highest_visible = {~0ull},
+                                             .dma_remapping_supported = true,
+                                             .domain = &world.domain,
+                                             .physical_adapters = 8};
+        const NTSTATUS status = world.dxgkrnl->start_adapter(description, world.handles);
         const bool blew = allocations_until_failure < 0;
         allocations_until_failure = -1;
         EXPECT_EQ(status, blew ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
