@@ -197,7 +197,7 @@ TEST_F(AnyAdl, RefusesUnalignedEmptyAndOverlongRanges) {
     make(world, contiguous_of(16 * KiB, world.start_remapping()));
     const struct {
         std::uint64_t offset, size;
-    } ranges[] = {{0, 0},      {0, 1},      {1, 0x1000},      {0x800, 0x800},          {0, 0x5000},
+    } ranges[] = {{0, 0},           {0, 1},           {1, 0x1000},         {0x800, 0x800},      {0, 0x5000},
                   {0x4000, 0x1000}, {0x3000, 0x2000}, {0x1000, ~0xfffull}, {~0xfffull, 0x2000}, {~0xfffull, ~0xfffull}};
     for (const auto& range : ranges)
         EXPECT_EQ(world.allocate_adl(opened, range.offset, range.size, 0, &adl), STATUS_INVALID_PARAMETER)

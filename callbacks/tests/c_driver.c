@@ -3,7 +3,7 @@
 
 #include "callbacks/tests/layout.h"
 
-NTSTATUS CDriverAllocate(C_DRIVER_BUFFER *Buffer, const DXGKRNL_INTERFACE *Interface, SIZE_T Bytes) {
+NTSTATUS CDriverAllocate(C_DRIVER_BUFFER* Buffer, const DXGKRNL_INTERFACE* Interface, SIZE_T Bytes) {
     DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create;
     DXGKARGCB_ALLOCATE_ADL allocate;
     DXGKARGCB_MAP_PHYSICAL_MEMORY map;
@@ -48,7 +48,7 @@ Fail:
     return status;
 }
 
-void CDriverFree(C_DRIVER_BUFFER *Buffer) {
+void CDriverFree(C_DRIVER_BUFFER* Buffer) {
     if (Buffer->MappedBase != NULL) {
         DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap;
         unmap.hPhysicalMemoryObject = Buffer->PhysicalMemoryObject;

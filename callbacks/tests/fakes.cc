@@ -89,7 +89,8 @@ void FakeReports::report(const Report& report) {
 }
 
 World::World(std::vector<ExtentPool::Range> memory, unsigned width)
-    : frames(fuse, std::move(memory)), domain(fuse, width),
+    : frames(fuse, std::move(memory)),
+      domain(fuse, width),
       dxgkrnl(std::make_unique<Dxgkrnl>(Ports{frames, views, reports})) {}
 
 World::~World() {
@@ -158,8 +159,8 @@ void World::close(HANDLE adapter_object) {
 }
 
 bool World::reported(Severity severity, std::uint32_t code, std::uint64_t parameter) {
-    const bool one = reports.kept.size() == 1 && reports.kept[0].severity == severity &&
-                     reports.kept[0].code == code && reports.kept[0].parameter == parameter;
+    const bool one = reports.kept.size() == 1 && reports.kept[0].severity == severity && reports.kept[0].code == code &&
+                     reports.kept[0].parameter == parameter;
     if (!one)
         for (const auto& report : reports.kept)
             ADD_FAILURE() << "report " << report.code << " " << report.parameter << ": " << report.message;

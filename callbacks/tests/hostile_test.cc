@@ -21,13 +21,21 @@ public:
 
     void step() {
         switch (random_() % 8) {
-        case 0: case 1: return create();
-        case 2: return map();
-        case 3: return adl();
-        case 4: return open();
-        case 5: return unmap();
-        case 6: return free_adl();
-        default: return random_() % 4 == 0 ? close() : destroy();
+            case 0:
+            case 1:
+                return create();
+            case 2:
+                return map();
+            case 3:
+                return adl();
+            case 4:
+                return open();
+            case 5:
+                return unmap();
+            case 6:
+                return free_adl();
+            default:
+                return random_() % 4 == 0 ? close() : destroy();
         }
     }
 
@@ -36,12 +44,13 @@ public:
 
 private:
     template <typename T>
-    T one_of(std::initializer_list<T> values) { return values.begin()[random_() % values.size()]; }
+    T one_of(std::initializer_list<T> values) {
+        return values.begin()[random_() % values.size()];
+    }
 
     std::uint64_t number() {
-        const std::uint64_t edge =
-            one_of<std::uint64_t>({0, 1, 0xfff, 0x1000, 0x2000, 0x3000, 0x10000, 1 * MiB, 64 * MiB, 1 * GiB, 4 * GiB,
-                                   ~0ull, ~0xfffull, 1ull << 63});
+        const std::uint64_t edge = one_of<std::uint64_t>({0, 1, 0xfff, 0x1000, 0x2000, 0x3000, 0x10000, 1 * MiB,
+                                                          64 * MiB, 1 * GiB, 4 * GiB, ~0ull, ~0xfffull, 1ull << 63});
         return random_() % 8 == 0 ? random_() : edge;
     }
     std::uint64_t small() { return (1 + random_() % 8) * 4096; }
@@ -59,10 +68,18 @@ private:
         DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args;
         const HANDLE adapter = one_of<HANDLE>({nullptr, handle(), handles_[0], handles_[2]});
         switch (random_() % 4) {
-        case 0: args = mdl_of(small(), adapter); break;
-        case 1: args = contiguous_of(small(), adapter); break;
-        case 2: args = section_of(small(), adapter); break;
-        default: args = io_space_of(0xe0000000 + small(), small(), adapter); break;
+            case 0:
+                args = mdl_of(small(), adapter);
+                break;
+            case 1:
+                args = contiguous_of(small(), adapter);
+                break;
+            case 2:
+                args = section_of(small(), adapter);
+                break;
+            default:
+                args = io_space_of(0xe0000000 + small(), small(), adapter);
+                break;
         }
         if (random_() % 2 == 0) args.Size = number();
         if (random_() % 4 == 0) args.Type = static_cast<DXGK_PHYSICAL_MEMORY_TYPE>(random_() % 6);

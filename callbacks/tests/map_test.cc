@@ -58,7 +58,7 @@ TEST_F(Map, RefusesWhatIsNotInsideTheObject) {
     object = make(mdl_of(16 * KiB));
     const struct {
         std::uint64_t offset, size;
-    } ranges[] = {{0, 0},     {0, 0x4001}, {0x4000, 1},      {0x3fff, 2},
+    } ranges[] = {{0, 0},     {0, 0x4001}, {0x4000, 1},    {0x3fff, 2},
                   {~0ull, 1}, {1, ~0ull},  {~0ull, ~0ull}, {0x1000, ~0ull - 0xfff}};
     for (const auto& range : ranges) {
         EXPECT_EQ(world.map(object, range.offset, range.size, &mapped), STATUS_INVALID_PARAMETER);

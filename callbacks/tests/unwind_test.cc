@@ -129,17 +129,17 @@ TEST_P(Unwind, AnyAllocationOfBookKeepingMayFail) {
     EXPECT_GE(failures, 5) << "object, frames, opening, list, view each need memory";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Sequences, Unwind,
-    testing::Values(Sequence{"ScatteredRemapped", scattered, prefer_contiguous, true},
-                    Sequence{"ScatteredRemappedAsArray", scattered, 0, true},
-                    Sequence{"ScatteredPhysical", scattered, 0, false},
-                    Sequence{"WindowsRemapped", windows, 0, true}, Sequence{"ChunksPhysical", chunks, 0, false},
-                    Sequence{"ContiguousRemapped", contiguous, require_contiguous, true},
-                    Sequence{"ContiguousPhysical", contiguous, require_contiguous, false},
-                    Sequence{"SectionRemapped", section, prefer_contiguous, true},
-                    Sequence{"IoSpaceRemapped", io_space, require_contiguous, true}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Sequences, Unwind,
+                         testing::Values(Sequence{"ScatteredRemapped", scattered, prefer_contiguous, true},
+                                         Sequence{"ScatteredRemappedAsArray", scattered, 0, true},
+                                         Sequence{"ScatteredPhysical", scattered, 0, false},
+                                         Sequence{"WindowsRemapped", windows, 0, true},
+                                         Sequence{"ChunksPhysical", chunks, 0, false},
+                                         Sequence{"ContiguousRemapped", contiguous, require_contiguous, true},
+                                         Sequence{"ContiguousPhysical", contiguous, require_contiguous, false},
+                                         Sequence{"SectionRemapped", section, prefer_contiguous, true},
+                                         Sequence{"IoSpaceRemapped", io_space, require_contiguous, true}),
+                         [](const auto& info) { return info.param.name; });
 
 // The logical space is full of holes, so that a list has several runs, and any request of the domain may fail.
 TEST(UnwindAdl, AListOfSeveralRunsIsUndone) {
