@@ -98,7 +98,7 @@ TEST(overlapping_copies_move_what_was_there_before) {
 
 TEST(the_engine_works_while_the_cpu_goes_on) {
     Bench bench;
-    for (unsigned i = 0; i < 32; ++i) {
+    for (unsigned i = 0; i < 8; ++i) {
         REQUIRE_EQ(bench.channel.submit(fill(vram(0), vram_of(bench.function).bytes, i)), Error::None);
     }
     bench.channel.ring().ring_doorbell();
@@ -226,7 +226,7 @@ TEST(registers_survive_any_value) {
 
 TEST(a_reset_in_the_middle_of_work_leaves_a_part_that_works) {
     Bench bench;
-    for (unsigned i = 0; i < 32; ++i) bench.channel.submit(fill(vram(0), vram_of(bench.function).bytes, i));
+    for (unsigned i = 0; i < 8; ++i) bench.channel.submit(fill(vram(0), vram_of(bench.function).bytes, i));
     bench.channel.ring().ring_doorbell();
     bench.device.reset();
     bench.channel.stop();
