@@ -28,8 +28,12 @@ build() {
 }
 
 # The option tells a configured build where the QEMU tree is; a build that knows needs no set-up.
+# One that was given a user's tree goes back to Debian's when none is given.
 qemu_is_known() {
-    [ -z "${QEMU_SOURCE:-}" ] && [ -f "$BUILD/qemu-tree" ] && [ -f "$(cat "$BUILD/qemu-tree")/configured" ]
+    local tree
+    [ -z "${QEMU_SOURCE:-}" ] && [ -f "$BUILD/qemu-tree" ] || return
+    tree=$(cat "$BUILD/qemu-tree")
+    [[ $tree != */tree-user-* ]] && [ -f "$tree/configured" ]
 }
 
 add_qemu() {
