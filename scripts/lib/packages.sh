@@ -10,14 +10,13 @@ TEST_PACKAGES="clang git"
 MESON_WANTED=1.5
 
 as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        echo "installing Debian packages needs root or sudo" >&2
-        return 1
-    fi
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# require_root PACKAGE...: ends the script when packages are missing and nobody here may install them.
+require_root() {
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+        fail "installing Debian packages needs root or sudo" "Run the script as root, or have these packages installed: $*"
 }
 
 # Sets RELEASE to the codename, or ends the script on anything but Debian 12 and 13.
@@ -54,6 +53,7 @@ install_packages() {
     local missing
     missing=$(missing_packages "$@")
     [ -z "${missing// /}" ] && return
+    require_root "$missing"
     apt_update_once
     # shellcheck disable=SC2086
     STEP_ADVICE="Check the network and the machine's apt sources; a package name above that apt does not know means its component is not configured." \
@@ -104,6 +104,7 @@ install_meson() {
         install_packages meson
         return
     fi
+    require_root "meson (version $MESON_WANTED or later, from bookworm-backports)"
     apt_update_once
     local dir
     dir=$(mktemp -d)
