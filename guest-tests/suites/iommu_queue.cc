@@ -53,12 +53,12 @@ void expect_error(const Descriptor& bad, Info info) {
     EXPECT_EQ(queue.head(), place);
     EXPECT_EQ(queue.status_value(), 1);  // what is before it was done, what is behind it was not
     EXPECT(!bench.has_forgotten());
+    queue.replace(place, make_wait_status(queue.status().value, 3));
     queue.put(forget_all);
     queue.submit();
-    EXPECT(!bench.has_forgotten());  // a new tail does not wake it
-
-    queue.replace(place, make_wait_status(queue.status().value, 3));
+    EXPECT(!bench.has_forgotten());  // neither a good descriptor nor a new tail wakes it
     bench.clear_error();
+    EXPECT(wait_until(1000, [&] { return queue.status_value() == 2; }));
     EXPECT(queue.finish());
     EXPECT(!bench.stopped());
     EXPECT_EQ(bench.error(), Info::None);
