@@ -44,8 +44,7 @@ bool take_over_windows(FramePort& port, const CreateRequest& request, Frames fra
         low += request.skip;
         // Windows that touch or overlap are one.
         const std::uint64_t high = request.skip <= width || end - low < width ? end : low + (width - 1);
-        if (port.overlaps_memory({low}, high - low + 1))
-            taken += take_some(port, {low}, {high}, frames.subspan(taken));
+        if (port.overlaps_memory({low}, high - low + 1)) taken += take_some(port, {low}, {high}, frames.subspan(taken));
         if (high == end) break;
     }
     if (taken == frames.size()) return true;

@@ -13,8 +13,11 @@ namespace remap::callbacks {
 namespace {
 
 Text bad_handle(const char* callback, HANDLE handle) {
-    return Text{}.add(callback).add(": handle ").add_hex(reinterpret_cast<std::uintptr_t>(handle)).add(
-        " is stale or was never handed out for this");
+    return Text{}
+        .add(callback)
+        .add(": handle ")
+        .add_hex(reinterpret_cast<std::uintptr_t>(handle))
+        .add(" is stale or was never handed out for this");
 }
 
 void warn_of_null_argument(Findings& findings, const char* callback) {
@@ -141,17 +144,15 @@ void Dxgkrnl::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args) {
     const std::uint64_t process = parts_->ports.views.current_process();
     CpuMapping* mapping = object->find_mapping(args->pBaseAddress, process);
     if (mapping == nullptr)
-        return findings.warn(Check::UnknownView,
-                             about(*object)
-                                 .add("no view of it begins at ")
-                                 .add_hex(reinterpret_cast<std::uintptr_t>(args->pBaseAddress)));
+        return findings.warn(Check::UnknownView, about(*object)
+                                                     .add("no view of it begins at ")
+                                                     .add_hex(reinterpret_cast<std::uintptr_t>(args->pBaseAddress)));
     if (args->Size != mapping->pages << page_shift)
-        return findings.warn(Check::WrongViewSize,
-                             about(*object)
-                                 .add("unmapped with size ")
-                                 .add_hex(args->Size)
-                                 .add(", but Map returned ")
-                                 .add_hex(mapping->pages << page_shift));
+        return findings.warn(Check::WrongViewSize, about(*object)
+                                                       .add("unmapped with size ")
+                                                       .add_hex(args->Size)
+                                                       .add(", but Map returned ")
+                                                       .add_hex(mapping->pages << page_shift));
     if (!mapping->belongs_to(process))
         return findings.warn(Check::WrongProcess, about(*object).add("a user view is unmapped by another process"));
     object->mappings.remove(*mapping);

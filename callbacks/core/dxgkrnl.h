@@ -14,7 +14,7 @@ namespace remap::callbacks {
 
 // What the driver reports about an adapter before it starts, and how the machine can serve it.
 struct AdapterDescription {
-    PhysicalAddress highest_visible;       // DXGK_PHYSICAL_MEMORY_CAPS.HighestVisibleAddress: the last byte it can address
+    PhysicalAddress highest_visible;  // DXGK_PHYSICAL_MEMORY_CAPS.HighestVisibleAddress: the last byte it can address
     bool dma_remapping_supported = false;  // DXGK_IOMMU_CAPS.DmaRemappingSupported
     DmaDomainPort* domain = nullptr;       // the DMA domain of the logical adapter; null: no IOMMU in front of it
     unsigned physical_adapters = 1;        // length of the linked chain, 1 to 8
@@ -44,8 +44,8 @@ public:
     NTSTATUS start_adapter(const AdapterDescription& description, HANDLE* handles);
 
     // Stops it. Objects that are still open on it and their ADLs are reported as leaks (bugcheck 0x1E4, parameter 1 = 6
-    // and 7, each once with the count), CPU views of them as a warning; then ADLs, views and the objects are taken back.
-    // Objects that are not open stay. The handle of any adapter of the chain stops all of it.
+    // and 7, each once with the count), CPU views of them as a warning; then ADLs, views and the objects are taken
+    // back. Objects that are not open stay. The handle of any adapter of the chain stops all of it.
     void stop_adapter(HANDLE adapter);
 
     // Whether ADLs of this adapter hold logical page numbers.

@@ -19,17 +19,17 @@ enum class Fatal : std::uint64_t {
 
 // Reports of Severity::Warning carry one of these as their parameter; their code is 0.
 enum class Check : std::uint64_t {
-    NullArgument = 1,        // a callback without a status got no argument structure
-    BadHandle = 2,           // a handle that is stale, of another kind, of another machine, or never was one
+    NullArgument = 1,          // a callback without a status got no argument structure
+    BadHandle = 2,             // a handle that is stale, of another kind, of another machine, or never was one
     ForeignAdapterObject = 3,  // Destroy: the adapter memory object belongs to another object
-    ViewsLeft = 4,           // Destroy or stop with CPU views of the object left
-    UnknownView = 5,         // Unmap: the object has no view at this base
-    WrongViewSize = 6,       // Unmap: not the size that Map returned
-    WrongProcess = 7,        // Unmap: a user view of another process
-    UnknownAdl = 8,          // FreeAdl: not a list of this adapter memory object
-    ChangedAdl = 9,          // FreeAdl: the driver wrote to the list
-    MixedCacheTypes = 10,    // Create: an IO range with two cache types
-    ObjectsLeaked = 11,      // the machine ends with physical memory objects left
+    ViewsLeft = 4,             // Destroy or stop with CPU views of the object left
+    UnknownView = 5,           // Unmap: the object has no view at this base
+    WrongViewSize = 6,         // Unmap: not the size that Map returned
+    WrongProcess = 7,          // Unmap: a user view of another process
+    UnknownAdl = 8,            // FreeAdl: not a list of this adapter memory object
+    ChangedAdl = 9,            // FreeAdl: the driver wrote to the list
+    MixedCacheTypes = 10,      // Create: an IO range with two cache types
+    ObjectsLeaked = 11,        // the machine ends with physical memory objects left
 };
 
 // A line of text of bounded length; what does not fit is cut off.

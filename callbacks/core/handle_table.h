@@ -44,7 +44,7 @@ private:
 
     std::uint64_t tag_;
     Slot* slots_ = nullptr;
-    std::uint32_t size_ = 0;        // slots that were ever used; slot 0 never is
+    std::uint32_t size_ = 0;  // slots that were ever used; slot 0 never is
     std::uint32_t capacity_ = 0;
     std::uint32_t first_free_ = 0;  // 0: none
     std::uint32_t last_free_ = 0;

@@ -102,7 +102,7 @@ typedef struct _DXGK_ADL {
     DXGK_ADL_FLAGS Flags;
     union {
         DXGK_PAGE_NUMBER BasePageNumber;  // Flags.Contiguous is set: the first of PageCount pages side by side
-        const DXGK_PAGE_NUMBER *Pages;    // it is clear: PageCount numbers
+        const DXGK_PAGE_NUMBER* Pages;    // it is clear: PageCount numbers
     };
 } DXGK_ADL;
 
@@ -140,7 +140,7 @@ typedef struct _DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT {
     HANDLE hAdapterMemoryObject;
 } DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT;
 
-typedef DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT *IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT;
+typedef DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT;
 
 // Allocates physical memory, or wraps a range of the device's own (IO_SPACE), and returns a handle of it.
 //
@@ -179,8 +179,7 @@ typedef DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT *IN_OUT_PDXGKARGCB_CREATE_PHYSIC
 // STATUS_INVALID_HANDLE           (ours) hAdapter is neither null nor a started adapter of this machine
 // STATUS_NO_MEMORY                no memory that satisfies the request
 // STATUS_INSUFFICIENT_RESOURCES   (ours) no memory for the book-keeping
-typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_CREATEPHYSICALMEMORYOBJECT)(
-    IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_CREATEPHYSICALMEMORYOBJECT)(IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT);
 
 // ---- Destroy -------------------------------------------------------------------------------------------------------
 
@@ -189,7 +188,7 @@ typedef struct _DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT {
     HANDLE hAdapterMemoryObject;
 } DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT;
 
-typedef const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT;
+typedef const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT;
 
 // Frees the memory. hAdapterMemoryObject is optional: when given it is closed in the same call, and must not be closed
 // by the driver any more.
@@ -203,8 +202,7 @@ typedef const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_DEST
 //   warning             (ours) CPU views are left: they are taken down, and the object is destroyed
 //   warning             (ours) null argument, a handle that is not a live object, or an hAdapterMemoryObject that does
 //                       not belong to the object: nothing is done
-typedef VOID(APIENTRY CALLBACK *DXGKCB_DESTROYPHYSICALMEMORYOBJECT)(
-    IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_DESTROYPHYSICALMEMORYOBJECT)(IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT);
 
 // ---- Map and Unmap -------------------------------------------------------------------------------------------------
 
@@ -213,10 +211,10 @@ typedef struct _DXGKARGCB_MAP_PHYSICAL_MEMORY {
     DXGK_ACCESS_MODE AccessMode;
     SIZE_T Offset;
     SIZE_T Size;
-    void *pMappedAddress;
+    void* pMappedAddress;
 } DXGKARGCB_MAP_PHYSICAL_MEMORY;
 
-typedef DXGKARGCB_MAP_PHYSICAL_MEMORY *IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
+typedef DXGKARGCB_MAP_PHYSICAL_MEMORY* IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
 
 // Maps [Offset, Offset + Size) of the object for the CPU, with the cache type chosen at Create, into kernel space or
 // the current process. Any byte range inside the object's pages may be asked for.
@@ -231,22 +229,22 @@ typedef DXGKARGCB_MAP_PHYSICAL_MEMORY *IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
 // STATUS_INVALID_HANDLE          (ours) not a live physical memory object
 // STATUS_NO_MEMORY               (ours) no address space, or no memory for tables
 // STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
-typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_MAPPHYSICALMEMORY)(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_MAPPHYSICALMEMORY)(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY);
 
 typedef struct _DXGKARGCB_UNMAP_PHYSICAL_MEMORY {
     HANDLE hPhysicalMemoryObject;
-    void *pBaseAddress;
+    void* pBaseAddress;
     SIZE_T Size;
 } DXGKARGCB_UNMAP_PHYSICAL_MEMORY;
 
-typedef const DXGKARGCB_UNMAP_PHYSICAL_MEMORY *IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY;
+typedef const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY;
 
 // Ends a view. pBaseAddress and Size are what Map returned in pMappedAddress and Size; a user view is ended in the
 // process that made it.
 //
 // Reports (ours), and does nothing: a warning for a null argument, a handle that is not a live object, a base at which
 // the object has no view, another size than the view's, or a user view of another process.
-typedef VOID(APIENTRY CALLBACK *DXGKCB_UNMAPPHYSICALMEMORY)(IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_UNMAPPHYSICALMEMORY)(IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY);
 
 // ---- AllocateAdl and FreeAdl ---------------------------------------------------------------------------------------
 
@@ -262,10 +260,10 @@ typedef struct _DXGKARGCB_ALLOCATE_ADL {
         };
         UINT32 Value;
     } Flags;
-    DXGK_ADL *pAdl;
+    DXGK_ADL* pAdl;
 } DXGKARGCB_ALLOCATE_ADL;
 
-typedef DXGKARGCB_ALLOCATE_ADL *IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
+typedef DXGKARGCB_ALLOCATE_ADL* IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
 
 // Makes a list of the pages of [Offset, Offset + Size) as the adapter addresses them. Offset and Size are multiples of
 // PAGE_SIZE; PageCount is Size / PAGE_SIZE. The pages stay resident while the list lives, and so does the list itself:
@@ -289,14 +287,14 @@ typedef DXGKARGCB_ALLOCATE_ADL *IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
 //                                memory for translation tables
 // STATUS_INVALID_ADDRESS         (ours) without remapping: a frame lies beyond HighestVisibleAddress, or is frame 0
 // STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
-typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_ALLOCATEADL)(IN_OUT_PDXGKARGCB_ALLOCATE_ADL);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_ALLOCATEADL)(IN_OUT_PDXGKARGCB_ALLOCATE_ADL);
 
 typedef struct _DXGKARGCB_FREE_ADL {
     HANDLE hAdapterMemoryObject;
-    DXGK_ADL *pAdl;
+    DXGK_ADL* pAdl;
 } DXGKARGCB_FREE_ADL;
 
-typedef const DXGKARGCB_FREE_ADL *IN_CONST_PDXGKARGCB_FREE_ADL;
+typedef const DXGKARGCB_FREE_ADL* IN_CONST_PDXGKARGCB_FREE_ADL;
 
 // Frees a list with the adapter memory object that made it. On return an access of the adapter to the list's pages
 // faults where DMA is remapped.
@@ -305,7 +303,7 @@ typedef const DXGKARGCB_FREE_ADL *IN_CONST_PDXGKARGCB_FREE_ADL;
 //   warning  null argument, a handle that is not a live adapter memory object, or a pAdl that is not a live list of
 //            this adapter memory object: nothing is done
 //   warning  the driver has changed the list: it is freed as it was handed out
-typedef VOID(APIENTRY CALLBACK *DXGKCB_FREEADL)(IN_CONST_PDXGKARGCB_FREE_ADL);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_FREEADL)(IN_CONST_PDXGKARGCB_FREE_ADL);
 
 // ---- Open and Close ------------------------------------------------------------------------------------------------
 
@@ -315,7 +313,7 @@ typedef struct _DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT {
     HANDLE hAdapterMemoryObject;
 } DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT;
 
-typedef DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT *IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT;
+typedef DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT;
 
 // Associates an object with a logical adapter. Any physical adapter of a linked chain may be named; all of them see the
 // object's lists. On failure hAdapterMemoryObject is null (ours).
@@ -326,13 +324,13 @@ typedef DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT *IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_M
 // STATUS_INVALID_DEVICE_STATE    (ours) the object is open against this logical adapter already, by Open or by Create
 // STATUS_NOT_SUPPORTED           (ours) the object is open against another logical adapter
 // STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
-typedef NTSTATUS(APIENTRY CALLBACK *DXGKCB_OPENPHYSICALMEMORYOBJECT)(IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_OPENPHYSICALMEMORYOBJECT)(IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT);
 
 typedef struct _DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT {
     HANDLE hAdapterMemoryObject;
 } DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT;
 
-typedef const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT;
+typedef const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT;
 
 // Ends the association. The physical memory object stays, with its CPU views, and may be opened again.
 //
@@ -340,7 +338,7 @@ typedef const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT *IN_CONST_PDXGKARGCB_CLOSE_
 //   bugcheck 0x1E4, 7   ADLs of the object live ("ADLs leaked"). When the system survives the report they are freed,
 //                       and the object is closed.
 //   warning             (ours) null argument, or a handle that is not a live adapter memory object: nothing is done
-typedef VOID(APIENTRY CALLBACK *DXGKCB_CLOSEPHYSICALMEMORYOBJECT)(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_CLOSEPHYSICALMEMORYOBJECT)(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT);
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 // A function that this project does not provide. Its member is null.
-typedef VOID(APIENTRY CALLBACK *DXGKCB_NOT_PROVIDED)(VOID);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_NOT_PROVIDED)(VOID);
 
 typedef struct _DXGKRNL_INTERFACE {
     ULONG Size;

@@ -47,12 +47,12 @@ typedef uint8_t UINT8;
 typedef uint16_t UINT16;
 typedef int64_t LONG_PTR, SSIZE_T;
 typedef uint64_t ULONG_PTR, SIZE_T, UINT_PTR;
-typedef ULONG_PTR *PULONG_PTR;
-typedef SIZE_T *PSIZE_T;
-typedef ULONG *PULONG;
-typedef void *PVOID;
-typedef void *HANDLE;
-typedef HANDLE *PHANDLE;
+typedef ULONG_PTR* PULONG_PTR;
+typedef SIZE_T* PSIZE_T;
+typedef ULONG* PULONG;
+typedef void* PVOID;
+typedef void* HANDLE;
+typedef HANDLE* PHANDLE;
 typedef UCHAR BOOLEAN, *PBOOLEAN;
 typedef LONG NTSTATUS;
 typedef ULONG ACCESS_MASK;
@@ -88,7 +88,7 @@ typedef LARGE_INTEGER PHYSICAL_ADDRESS, *PPHYSICAL_ADDRESS;
 typedef struct _UNICODE_STRING {
     USHORT Length;         // bytes
     USHORT MaximumLength;  // bytes
-    WCHAR *Buffer;
+    WCHAR* Buffer;
 } UNICODE_STRING, *PUNICODE_STRING;
 
 typedef struct _OBJECT_ATTRIBUTES {
@@ -107,8 +107,7 @@ typedef struct _OBJECT_ATTRIBUTES {
 #define BYTE_OFFSET(address) ((ULONG)((ULONG_PTR)(address) & (PAGE_SIZE - 1)))
 #define PAGE_ALIGN(address) ((PVOID)((ULONG_PTR)(address) & ~(ULONG_PTR)(PAGE_SIZE - 1)))
 #define ROUND_TO_PAGES(bytes) (((ULONG_PTR)(bytes) + PAGE_SIZE - 1) & ~(ULONG_PTR)(PAGE_SIZE - 1))
-#define BYTES_TO_PAGES(bytes) \
-    (((ULONG_PTR)(bytes) >> PAGE_SHIFT) + (((ULONG_PTR)(bytes) & (PAGE_SIZE - 1)) != 0))
+#define BYTES_TO_PAGES(bytes) (((ULONG_PTR)(bytes) >> PAGE_SHIFT) + (((ULONG_PTR)(bytes) & (PAGE_SIZE - 1)) != 0))
 
 #define RtlZeroMemory(destination, bytes) ((void)__builtin_memset((destination), 0, (bytes)))
 #define RtlCopyMemory(destination, source, bytes) ((void)__builtin_memcpy((destination), (source), (bytes)))

@@ -103,11 +103,21 @@ void show_object(const DXGKRNL_INTERFACE& callbacks, Channel& channel, volatile 
     }
     const std::uint64_t physical = frame_of(memory, 0).address().value;
     const std::uint64_t runs = count_runs(memory);
-    figure("", "graphics kernel's books", "physical 0x%012lx, %lu pages in %lu run%s", physical, memory.pages(), runs,
-           runs == 1 ? "" : "s");
-    figure("", "the driver's ADL", "logical  0x%012lx%s", memory.address().value, memory.contiguous() ? ", one range" : "");
-    report::silently(memory.address(memory.bytes() - 1).value < tebibyte, "the logical address is below 1 TiB");
-    if (example.request.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) return;
+    figure("", "graphics kernel's books", "physical 0x%012lx%s, %lu pages in %lu run%s", physical,
+           physical >= tebibyte ? " (above 1 TiB)" : "", memory.pages(), runs, runs == 1 ? "" : "s");
+    const bool below = memory.address(memory.bytes() - 1).value < tebibyte;
+    figure("", "the driver's ADL", "logical  0x%012lx%s%s", memory.address().value, below ? " (below 1 TiB)" : "",
+           memory.contiguous() ? ", one range" : "");
+    report::silently(below, "the logical address is below 1 TiB");
+    if (example.request.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) {
+        const bool done = channel.run(fill(system_memory(memory.address().value), memory.bytes(), 0x5aa5c33c)) == Error::None;
+        bool right = done;
+        for (std::uint64_t i = 0; right && i < memory.bytes(); ++i) {
+            right = memory[i] == (0x5aa5c33cu >> (i % 4 * 8) & 0xff);
+        }
+        check(right, "the GPU filled %lu KiB of it through the IOMMU; every byte is right", memory.bytes() / kib);
+        return;
+    }
     check(copy_and_compare(channel, memory, vram_bytes), "the GPU copied %lu KiB to VRAM and back; every byte is right",
           memory.bytes() / kib);
 }
@@ -234,9 +244,10 @@ void run(const pci::Function& function, vtd_driver::Unit& unit) {
 
     Channel channel(device);
     const auto started = channel.start(callbacks);
-    if (!check(started.ok(), "the GPU's command ring runs in memory from the callbacks (status 0x%08x, %s)",
-               static_cast<unsigned>(started.status), gpu_driver::name_of(started.error)))
+    if (!check(started.ok(), "the GPU's command ring runs in memory that came through the callbacks")) {
+        report::text("       status 0x%08x, %s", static_cast<unsigned>(started.status), gpu_driver::name_of(started.error));
         return;
+    }
     show_objects(callbacks, channel, function);
     show_mappings(callbacks);
     show_refusal(callbacks, channel, device, function);

@@ -32,7 +32,7 @@ void figure(const char* label, const char* source, const char* format, ...) {
     va_start(arguments, format);
     vformat(value, sizeof value, format, arguments);
     va_end(arguments);
-    print("  %-10s %-58s [%s]\n", label, value, source);
+    print("  %-14s %-66s [%s]\n", label, value, source);
 }
 
 bool check(bool holds, const char* format, ...) {

@@ -103,6 +103,8 @@ unsigned pat_index_of(const Leaf& leaf) {
            ((leaf.attributes & X86Long::cache_disable) != 0 ? 2 : 0) | ((leaf.attributes & X86Long::pat) != 0 ? 4 : 0);
 }
 
+bool has_user_rights(const Leaf& leaf) { return (leaf.attributes & paging::X86Long::user) != 0; }
+
 MemoryType pat_type(unsigned index) { return static_cast<MemoryType>(cpu::read_msr(pat_msr) >> (index * 8) & 7); }
 
 }  // namespace remap::guest

@@ -74,4 +74,6 @@ std::optional<Leaf> find_leaf(CpuVirtualAddress address);
 unsigned pat_index_of(const Leaf& leaf);
 MemoryType pat_type(unsigned index);
 
+bool has_user_rights(const Leaf& leaf);
+
 }  // namespace remap::guest

@@ -3,7 +3,6 @@
 #include "guest-tests/runtime/gpu_bench.h"
 #include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/test.h"
-#include "iommu/paging/x86_long.h"
 
 using namespace remap;
 using namespace remap::guest;
@@ -39,7 +38,7 @@ TEST(every_page_of_a_mapping_has_the_objects_frame_and_cache_type) {
             const Leaf leaf = leaf_of(memory.data() + i * page_size);
             EXPECT_EQ(leaf.address.page(), dxgkrnl().frame(memory.object(), i));
             EXPECT_EQ(pat_type(pat_index_of(leaf)), on_the_cpu(cache));
-            EXPECT_EQ(leaf.attributes & paging::X86Long::user, 0);
+            EXPECT(!has_user_rights(leaf));
         }
     }
 }
@@ -55,7 +54,7 @@ TEST(user_mappings_have_user_rights_and_the_same_bytes) {
     map.Size = 3 * page_size;
     REQUIRE_EQ(bench.callbacks().DxgkCbMapPhysicalMemory(&map), STATUS_SUCCESS);
     auto* user = static_cast<volatile std::uint8_t*>(map.pMappedAddress) + map.Offset;
-    EXPECT((leaf_of(user).attributes & paging::X86Long::user) != 0);
+    EXPECT(has_user_rights(leaf_of(user)));
     memory[2 * page_size + 7] = 0x5a;
     EXPECT_EQ(user[2 * page_size + 7], 0x5a);
     const DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap{

@@ -155,17 +155,49 @@ bool for_each_part(const Memory& memory, PhysicalAddress start, std::size_t byte
     return true;
 }
 
+// Entries of tables, descriptors, fences: what a device and a CPU may access at the same time is one access a word on
+// hardware, so it is one here. Data in bulk is copied as the library likes.
+constexpr std::size_t word = sizeof(std::uint64_t);
+constexpr std::size_t longest_in_words = 64;
+
+bool is_words(PhysicalAddress address, std::size_t bytes) {
+    return address.value % word == 0 && bytes % word == 0 && bytes <= longest_in_words;
+}
+
+std::atomic_ref<std::uint64_t> word_at(std::byte* at) {
+    return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at));
+}
+
 }  // namespace
 
 bool Memory::read(PhysicalAddress from, void* to, std::size_t bytes) const {
-    return for_each_part(*this, from, bytes, [to](const std::byte* at, std::size_t position, std::size_t count) {
-        std::memcpy(static_cast<std::byte*>(to) + position, at, count);
+    const bool words = is_words(from, bytes);
+    return for_each_part(*this, from, bytes, [=](std::byte* at, std::size_t position, std::size_t count) {
+        std::byte* target = static_cast<std::byte*>(to) + position;
+        if (!words) {
+            std::memcpy(target, at, count);
+            return;
+        }
+        for (std::size_t i = 0; i < count; i += word) {
+            const std::uint64_t value = word_at(at + i).load(std::memory_order_acquire);
+            std::memcpy(target + i, &value, word);
+        }
     });
 }
 
 bool Memory::write(PhysicalAddress to, const void* from, std::size_t bytes) {
-    return for_each_part(*this, to, bytes, [from](std::byte* at, std::size_t position, std::size_t count) {
-        std::memcpy(at, static_cast<const std::byte*>(from) + position, count);
+    const bool words = is_words(to, bytes);
+    return for_each_part(*this, to, bytes, [=](std::byte* at, std::size_t position, std::size_t count) {
+        const std::byte* source = static_cast<const std::byte*>(from) + position;
+        if (!words) {
+            std::memcpy(at, source, count);
+            return;
+        }
+        for (std::size_t i = 0; i < count; i += word) {
+            std::uint64_t value;
+            std::memcpy(&value, source + i, word);
+            word_at(at + i).store(value, std::memory_order_release);
+        }
     });
 }
 

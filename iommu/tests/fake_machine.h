@@ -21,7 +21,15 @@ public:
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override {
         if (!holds(from, bytes)) return false;
-        std::memcpy(to, at(from), bytes);
+        if (!is_words(from, bytes)) {
+            std::memcpy(to, at(from), bytes);
+            return true;
+        }
+        // The unit reads entries while software changes them: whole words, as on hardware.
+        for (std::size_t i = 0; i < bytes; i += 8) {
+            const std::uint64_t word = std::atomic_ref(words_[(from.value + i) / 8]).load(std::memory_order_acquire);
+            std::memcpy(static_cast<char*>(to) + i, &word, 8);
+        }
         return true;
     }
 
@@ -64,6 +72,7 @@ private:
         const std::uint64_t size = words_.size() * 8;
         return from.value < size && bytes <= size - from.value;
     }
+    static bool is_words(PhysicalAddress address, std::size_t bytes) { return address.value % 8 == 0 && bytes % 8 == 0; }
     char* at(PhysicalAddress address) { return reinterpret_cast<char*>(words_.data()) + address.value; }
 
     std::vector<std::uint64_t> words_;

@@ -21,15 +21,19 @@ compile() {
     ninja -C "$@" | ninja_progress
 }
 
-# Builds what is out of date; says nothing when nothing is.
-build_all() {
-    ninja -C "$1" -n | grep -q 'no work to do' && return
-    STEP_ADVICE="The compiler's message is above." step "Building ${1#"$ROOT"/}" compile "$1"
+# build DIR TARGET...: what is out of date (of everything, without a target); says nothing when nothing is.
+build() {
+    ninja -C "$1" -n "${@:2}" | grep -q 'no work to do' && return
+    STEP_ADVICE="The compiler's message is above." step "Building ${1#"$ROOT"/}" compile "$@"
 }
 
 # The option tells a configured build where the QEMU tree is; a build that knows needs no set-up.
+# One that was given a user's tree goes back to Debian's when none is given.
 qemu_is_known() {
-    [ -z "${QEMU_SOURCE:-}" ] && [ -f "$BUILD/qemu-tree" ] && [ -f "$(cat "$BUILD/qemu-tree")/configured" ]
+    local tree
+    [ -z "${QEMU_SOURCE:-}" ] && [ -f "$BUILD/qemu-tree" ] || return
+    tree=$(cat "$BUILD/qemu-tree")
+    [[ $tree != */tree-user-* ]] && [ -f "$tree/configured" ]
 }
 
 add_qemu() {
@@ -39,6 +43,7 @@ add_qemu() {
     echo "$QEMU_BUILD" >"$BUILD/qemu-tree"
 }
 
+# set_up TARGET...: and builds these, or everything.
 set_up() {
     require_debian
     # shellcheck disable=SC2086
@@ -46,5 +51,5 @@ set_up() {
     [ -f "$BUILD/build.ninja" ] || install_meson
     configure "$BUILD" --buildtype=debugoptimized
     qemu_is_known || add_qemu
-    build_all "$BUILD"
+    build "$BUILD" "$@"
 }

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// A machine for tests: frames, views and a domain that only keep book, refuse on demand, and complain about misuse.
+#pragma once
+
+#include "base/extents.h"
+#include "callbacks/core/dxgkrnl.h"
+#include "callbacks/core/findings.h"
+#include "callbacks/core/ports.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace remap::callbacks::tests {
+
+// Makes the n-th request of a machine fail, counted from 0 over all its ports.
+struct Fuse {
+    bool blows() { return calls++ == at; }
+    std::int64_t calls = 0;
+    std::int64_t at = -1;
+};
+
+// Memory in ranges. Single frames come from the top, every second one first, so that neighbours are the exception.
+class FakeFrames : public FramePort {
+public:
+    FakeFrames(Fuse& fuse, std::vector<ExtentPool::Range> memory);
+    bool allocate(const FrameRequest& request, std::span<PhysicalPage> frames) override;
+    void free(std::span<const PhysicalPage> frames) override;
+    PhysicalPage highest_installed() const override;
+    bool overlaps_memory(PhysicalPage first, std::uint64_t pages) const override;
+
+    bool scatters = true;  // false: frames come one after the other, which is fast for millions
+    std::set<std::uint64_t> owned;
+    std::vector<FrameRequest> requests;
+    ExtentPool pool;
+
+private:
+    Fuse& fuse_;
+    std::vector<ExtentPool::Range> memory_;
+};
+
+class FakeViews : public CpuViewPort {
+public:
+    struct View {
+        std::vector<PhysicalPage> frames;
+        CacheType cache;
+        AccessMode mode;
+        bool writable;
+    };
+
+    explicit FakeViews(Fuse& fuse) : fuse_(fuse) {}
+    void* map(const ViewRequest& request) override;
+    void unmap(void* base, std::uint64_t pages) override;
+    std::uint64_t current_process() const override { return process; }
+
+    std::map<void*, View> live;
+    std::uint64_t process = 1;
+
+private:
+    Fuse& fuse_;
+    std::uint64_t next_ = 0x7000'0000'0000;
+};
+
+class FakeDomain : public DmaDomainPort {
+public:
+    FakeDomain(Fuse& fuse, unsigned width) : fuse_(fuse), width_(width) {}
+    bool map(LogicalPage first, PhysicalPage to, std::uint64_t pages) override;
+    void unmap(LogicalPage first, std::uint64_t pages) override;
+    unsigned address_width() const override { return width_; }
+
+    std::map<std::uint64_t, std::uint64_t> table;  // logical page number to frame number
+
+private:
+    Fuse& fuse_;
+    unsigned width_;
+};
+
+class FakeReports : public ReportPort {
+public:
+    struct Kept {
+        Severity severity;
+        std::uint32_t code;
+        std::uint64_t parameter;
+        std::string message;
+    };
+
+    void report(const Report& report) override;
+
+    std::vector<Kept> kept;
+};
+
+inline constexpr std::uint64_t KiB = 1024;
+inline constexpr std::uint64_t MiB = 1024 * KiB;
+inline constexpr std::uint64_t GiB = 1024 * MiB;
+inline constexpr std::uint64_t TiB = 1024 * GiB;
+
+// A machine with ports and a Dxgkrnl, and the callbacks in a form that is short to write.
+struct World {
+    explicit World(std::vector<ExtentPool::Range> memory = {{0, 64 * MiB / 4096}}, unsigned width = 48);
+    ~World();  // complains about anything that is left
+
+    HANDLE start(std::uint64_t highest_visible, bool remapping, unsigned physical_adapters = 1);
+    HANDLE start_remapping() { return start((std::uint64_t{1} << 40) - 1, true); }
+    HANDLE start_physical() { return start(~std::uint64_t{0}, false); }
+
+    NTSTATUS allocate_adl(HANDLE adapter_object, std::uint64_t offset, std::uint64_t size, UINT32 flags,
+                          DXGK_ADL** adl);
+    NTSTATUS map(HANDLE object, std::uint64_t offset, std::uint64_t size, DXGKARGCB_MAP_PHYSICAL_MEMORY* mapped,
+                 DXGK_ACCESS_MODE mode = DXGK_ACCESS_MODE_KERNEL_MODE);
+    void unmap(HANDLE object, void* base, std::uint64_t size);
+    void free_adl(HANDLE adapter_object, DXGK_ADL* adl);
+    void destroy(HANDLE object, HANDLE adapter_object);
+    NTSTATUS open(HANDLE object, HANDLE adapter, HANDLE* adapter_object);
+    void close(HANDLE adapter_object);
+
+    // Whether exactly one report was made since the last look, and it was this one.
+    bool reported(Fatal fatal) { return reported(Severity::Bugcheck, 0x1E4, static_cast<std::uint64_t>(fatal)); }
+    bool reported(Check check) { return reported(Severity::Warning, 0, static_cast<std::uint64_t>(check)); }
+    bool reported(Severity severity, std::uint32_t code, std::uint64_t parameter);
+
+    bool nothing_taken() const { return frames.owned.empty() && views.live.empty() && domain.table.empty(); }
+
+    Fuse fuse;
+    FakeFrames frames;
+    FakeViews views{fuse};
+    FakeDomain domain;
+    FakeReports reports;
+    std::unique_ptr<Dxgkrnl> dxgkrnl;
+    HANDLE handles[8] = {};
+};
+
+// Arguments of Create that succeed.
+DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT mdl_of(std::uint64_t bytes, HANDLE adapter = nullptr);
+DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT contiguous_of(std::uint64_t bytes, HANDLE adapter = nullptr);
+DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT section_of(std::uint64_t bytes, HANDLE adapter = nullptr);
+DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT io_space_of(std::uint64_t base, std::uint64_t bytes, HANDLE adapter = nullptr);
+
+// The page numbers of a list, whichever form it has.
+std::vector<std::uint64_t> pages_in(const DXGK_ADL& adl);
+
+// ADL flags by their bits, as the WDK numbers them.
+inline constexpr UINT32 require_contiguous = 1;
+inline constexpr UINT32 prefer_contiguous = 2;
+
+}  // namespace remap::callbacks::tests
