@@ -4,30 +4,38 @@
 
   run_guest.py --list                          the pairs "variant suite kind" of variants.json, one a line
   run_guest.py VARIANT IMAGE [--qemu QEMU] [--option NAME=VALUE ...] [--picture FILE] [--accel kvm]
-               [-- QEMU ARGUMENTS]
+               [--seconds-to-verdict SECONDS] [-- QEMU ARGUMENTS]
 
 A suite speaks TAP, a program what it likes. Either way the image's verdict is also QEMU's exit status; the two must
 agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use. A line "@picture" is a request to save what
 the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be.
 
 Keys of a variant: about; devices (each a -device); memory_mib (512); cpu (max); machine (more properties of q35);
-options (for the kernel command line); seconds (60, the longest a run may take); suites and programs (what runs in it).
+options (for the kernel command line); seconds (60, the longest a run may take); seconds_to_verdict (1.0); suites and
+programs (what runs in it).
+
+A suite that passes fails all the same when QEMU needed more than seconds_to_verdict from its start to the verdict. What
+counts is processor time of all of QEMU's threads, so that a machine with other work to do does not fail it; a guest that
+waits by polling uses it up as the time passes. A comment at the end of a suite tells both times.
 """
 
 import argparse
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
 import threading
+import time
 
 from monitor import Monitor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRMWARE = ["/usr/share/qemu", "/usr/share/seabios"]  # where distributions put it; QEMU's own places are tried too
 LARGE_MIB = 65536  # from here on the host reserves no memory in advance
+SECONDS_TO_VERDICT = 1.0  # where the variant does not say
 STATUS_PASS, STATUS_FAIL = 1, 3  # of QEMU: isa-debug-exit makes 2 * value + 1 of the verdict
 RESULT = re.compile(r"(not )?ok (\d+)\b(.*)")
 SKIPPED = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
@@ -90,6 +98,23 @@ class Tap:
 
     def passed(self):
         return not self.bailed_out and not self.failed and self.planned == self.seen and self.seen > 0
+
+
+class Duration:
+    """Of QEMU, from its start to its end: by the clock, and of processors. There is no other child process."""
+
+    def __init__(self):
+        self.begin = time.monotonic()
+        self.wall = 0.0
+        self.processor = 0.0
+
+    def end(self):
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.wall = time.monotonic() - self.begin
+        self.processor = used.ru_utime + used.ru_stime
+
+    def __str__(self):
+        return f"QEMU ran for {self.wall:.2f} s and used {self.processor:.2f} s of processor time"
 
 
 def say(line):
@@ -164,6 +189,16 @@ def verdict(status, seconds, tap, suite):
     return None
 
 
+def too_slow(duration, variant, args):
+    """The sentence that says so, or None."""
+    budget = args.seconds_to_verdict
+    if budget is None:
+        budget = variant.get("seconds_to_verdict", SECONDS_TO_VERDICT)
+    if duration.processor <= budget:
+        return None
+    return f"{duration}, seconds_to_verdict are {budget}"
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="list what runs where, and end")
@@ -172,6 +207,8 @@ def parse_arguments():
     parser.add_argument("--program", action="store_true", help="the image is a program: its output is not TAP")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for the guest")
     parser.add_argument("--picture", metavar="FILE", help="where to save a picture, .png or .ppm (default: IMAGE.png)")
+    parser.add_argument("--seconds-to-verdict", type=float, metavar="SECONDS",
+                        help="processor time that a suite may use; default: the variant's")
     parser.add_argument("variant", nargs="?")
     parser.add_argument("image", nargs="?")
     parser.add_argument("more", nargs="*", help="further QEMU arguments, after --")
@@ -193,11 +230,17 @@ def main():
     command = command_line(variant, args)
     tap = Tap()
     seconds = variant.get("seconds", 60)
+    duration = Duration()
     try:
         status = run(command, seconds, tap, args)
     except OSError as error:
         sys.exit(f"Bail out! {args.qemu}: {error.strerror}")
+    duration.end()
     problem = verdict(status, seconds, tap, not args.program)
+    if not args.program:
+        print(f"# {duration}")
+        if not problem and status == STATUS_PASS:  # the time of a run that failed is no news
+            problem = too_slow(duration, variant, args)
     if problem:
         print(f"Bail out! {problem}")
     passed = not problem and status == STATUS_PASS

@@ -62,28 +62,41 @@ vtd_driver::UnitOptions options() {
             .levels = static_cast<unsigned>(number_option("iommu_levels", 0))};
 }
 
-Unit* start(const vtd::dmar::Unit& description) {
-    volatile void* window = map_device({description.register_base}, description.window_bytes);
-    auto* registers = new (std::nothrow) MappedRegisters(window);
-    auto* tables = new (std::nothrow) DeviceTables;
-    if (window == nullptr || registers == nullptr || tables == nullptr) panic("no memory for the IOMMU");
-    auto* unit = new (std::nothrow) Unit(*registers, *tables);
-    if (unit == nullptr) panic("no memory for the IOMMU");
-    if (const vtd_driver::Error error = unit->start(options()); error != vtd_driver::Error::None)
-        panic("starting the IOMMU at %lx: %s", description.register_base, vtd_driver::name_of(error));
-    return unit;
-}
-
 bool looked_for;
 Unit* machine_unit;
+MappedRegisters* machine_registers;
+
+Unit* create(const vtd::dmar::Unit& description) {
+    volatile void* window = map_device({description.register_base}, description.window_bytes);
+    machine_registers = new (std::nothrow) MappedRegisters(window);
+    auto* tables = new (std::nothrow) DeviceTables;
+    if (window == nullptr || machine_registers == nullptr || tables == nullptr) panic("no memory for the IOMMU");
+    auto* unit = new (std::nothrow) Unit(*machine_registers, *tables);
+    if (unit == nullptr) panic("no memory for the IOMMU");
+    return unit;
+}
 
 }  // namespace
 
 Unit* iommu() {
     if (looked_for) return machine_unit;
     looked_for = true;
-    if (const auto description = find_unit()) machine_unit = start(*description);
+    const auto description = find_unit();
+    if (!description) return nullptr;
+    machine_unit = create(*description);
+    restart_iommu();
     return machine_unit;
+}
+
+vtd_driver::RegisterPort& iommu_registers() {
+    if (iommu() == nullptr) panic("the machine has no IOMMU");
+    return *machine_registers;
+}
+
+void restart_iommu() {
+    if (iommu() == nullptr) panic("the machine has no IOMMU");
+    if (const vtd_driver::Error error = machine_unit->start(options()); error != vtd_driver::Error::None)
+        panic("starting the IOMMU: %s", vtd_driver::name_of(error));
 }
 
 std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds) {

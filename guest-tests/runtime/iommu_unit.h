@@ -11,6 +11,13 @@ namespace remap::guest {
 // iommu_invalidation=registers|queue. Panics when the unit cannot be started.
 vtd_driver::Unit* iommu();
 
+// The registers of that unit, for suites about the unit itself. Only with a unit.
+vtd_driver::RegisterPort& iommu_registers();
+
+// Starts the unit anew, as its driver does after somebody else has used it: the caches are empty, nothing is attached,
+// no fault is pending. Only with a unit.
+void restart_iommu();
+
 // Takes a fault record, waiting for one up to a bound: a device may still be at work when its register write returns.
 std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds);
 

@@ -5,6 +5,7 @@
 //   register_interrupt, message_for, enable_msi, MsixTable
 //   iommu()                     the VT-d unit, started at the first call; null without one
 //   wait_for_fault, drop_faults its fault records
+//   IommuBench                  the unit without its driver, and the GPU behind it (iommu_bench.h, not included here)
 //   Adapter                     a function started as a graphics adapter: its domain, its DXGKRNL_INTERFACE
 //   dxgkrnl(), reports()        the graphics kernel of the machine, and what it has found out about the driver
 //   frames(), views()           physical memory and how to map it; PhysicalView for a view with a scope

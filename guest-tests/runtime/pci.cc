@@ -56,8 +56,11 @@ bool scan_function(volatile std::uint8_t* bus_view, std::uint16_t source) {
     if (function.vendor() == no_vendor) return false;
     if (count == most_functions) panic("more than %u PCI functions", most_functions);
     found[count++] = function;
-    if (HeaderLayout::get(function.read8(config::header_type)) == bridge_layout)
+    if (HeaderLayout::get(function.read8(config::header_type)) == bridge_layout) {
+        // Requests from behind it pass upstream only then (PCI Express base specification, "Command Register").
+        function.set_bus_master(true);
         scan_bus(function.read8(config::secondary_bus));
+    }
     return true;
 }
 

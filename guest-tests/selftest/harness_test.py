@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks that failures in a guest are seen as such: runs the image `broken` through run_guest.py."""
+"""Checks that failures in a guest are seen as such: runs the image `broken` through run_guest.py, whole, and then the
+case of it that passes, with time enough and with too little."""
 
 import os
 import re
@@ -30,20 +31,39 @@ EXPECTED = [
     r"# watchdog: the case takes too long, .* at rip 0{10}2.*",
     r"(# r.*\n){5}ok 7 - runs_after_all_that",
     r"# 2 of 7 cases passed in \d+ ms",
+    r"# QEMU ran for \d+\.\d\d s and used \d+\.\d\d s of processor time",
     r"# by hand: .*",
 ]
 
+IN_TIME = [
+    r"TAP version 13",
+    r"1\.\.1",
+    r"ok 1 - passes",
+    r"# a note of a case that passes",
+    r"# 1 of 1 cases passed in \d+ ms",
+    r"# QEMU ran for .*",
+]
 
-def main():
+TOO_LATE = IN_TIME + [r"Bail out! QEMU ran for .*, seconds_to_verdict are 0\.001", r"# by hand: .*"]
+
+
+def ends_as(expected, status, arguments):
     qemu, image = sys.argv[1:]
-    command = [sys.executable, RUNNER, "--qemu", qemu, "--option", "case_seconds=1", "stock", image]
+    command = [sys.executable, RUNNER, "--qemu", qemu, *arguments, "stock", image]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     output = "".join(line for line in run.stdout.splitlines(True) if not line.startswith("# qemu: "))
-    matched = re.fullmatch("\n".join(EXPECTED) + "\n", output) is not None
-    if matched and run.returncode == 1:
-        return 0
+    matched = re.fullmatch("\n".join(expected) + "\n", output) is not None
+    if matched and run.returncode == status:
+        return True
     print(f"status {run.returncode}, output {'as' if matched else 'not as'} expected:\n{run.stdout}")
-    return 1
+    return False
+
+
+def main():
+    only = ["--option", "only=passes", "--seconds-to-verdict"]
+    good = [ends_as(EXPECTED, 1, ["--option", "case_seconds=1"]), ends_as(IN_TIME, 0, only + ["60"]),
+            ends_as(TOO_LATE, 1, only + ["0.001"])]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

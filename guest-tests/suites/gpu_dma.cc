@@ -43,6 +43,14 @@ void expect_fault(Bench& bench, const Packet& packet, FaultCause cause, std::uin
     EXPECT_EQ(bench.channel.run(nop()), Error::None);
 }
 
+// Gives the engine work for some milliseconds: it writes so many bytes of VRAM.
+void submit_long_work(Bench& bench) {
+    constexpr std::uint64_t work_bytes = std::uint64_t{192} << 20;
+    const std::uint64_t vram_bytes = vram_of(bench.function).bytes;
+    for (std::uint64_t done = 0; done < work_bytes; done += vram_bytes)
+        REQUIRE_EQ(bench.channel.submit(fill(vram(0), vram_bytes, static_cast<std::uint32_t>(done))), Error::None);
+}
+
 void count_interrupt(void* context) {
     auto* count = static_cast<volatile unsigned*>(context);
     *count = *count + 1;
@@ -98,9 +106,7 @@ TEST(overlapping_copies_move_what_was_there_before) {
 
 TEST(the_engine_works_while_the_cpu_goes_on) {
     Bench bench;
-    for (unsigned i = 0; i < 8; ++i) {
-        REQUIRE_EQ(bench.channel.submit(fill(vram(0), vram_of(bench.function).bytes, i)), Error::None);
-    }
+    submit_long_work(bench);
     bench.channel.ring().ring_doorbell();
     EXPECT_EQ(bench.device.state(), Status::State::Busy);
     EXPECT_EQ(bench.channel.finish(), Error::None);
@@ -227,7 +233,7 @@ TEST(registers_survive_any_value) {
 
 TEST(a_reset_in_the_middle_of_work_leaves_a_part_that_works) {
     Bench bench;
-    for (unsigned i = 0; i < 8; ++i) bench.channel.submit(fill(vram(0), vram_of(bench.function).bytes, i));
+    submit_long_work(bench);
     bench.channel.ring().ring_doorbell();
     bench.device.reset();
     bench.channel.stop();

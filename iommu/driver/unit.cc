@@ -15,6 +15,7 @@
 namespace remap::vtd_driver {
 
 namespace gcmd = vtd::global_command;
+namespace fsts = vtd::fault_status;
 namespace ctx = vtd::context_entry;
 using paging::EditError;
 
@@ -112,6 +113,8 @@ Error Unit::Parts::start(RegisterPort& registers, const UnitOptions& options) {
         if ((commands.status() & bit) == 0) continue;
         if (const Error error = commands.clear(bit); error != Error::None) return error;
     }
+    // A queue error left pending would hold up the queue that is started next (section 6.5.2.11).
+    registers.write32(fsts::offset, fsts::QueueError::mask | fsts::CompletionError::mask | fsts::TimeoutError::mask);
     const auto id = ids.take();
     if (!id || !contexts.create()) return Error::NoMemory;
     pass_through_id = *id;

@@ -101,6 +101,21 @@ TEST_P(Driver, AfterStartNobodyMayDoDma) {
     EXPECT_FALSE(unit.take_fault());
 }
 
+TEST_P(Driver, StartsAfterSoftwareThatLeftAQueueErrorBehind) {
+    ASSERT_EQ(unit.stop(), Error::None);
+    machine.ram.set(0x20000, 0xf);  // no descriptor type
+    machine.write64(0x88, 0);
+    machine.write64(0x90, 0x20000);
+    machine.write32(0x18, 0x04000000);
+    machine.write64(0x88, 0x10);
+    ASSERT_EQ(machine.read32(0x34), 0x10u) << "IQE";
+    ASSERT_EQ(unit.start({.invalidation = GetParam().invalidation}), Error::None);
+    EXPECT_EQ(machine.read32(0x34), 0u);
+    Domain& one = domain();
+    ASSERT_EQ(unit.map(one, {5}, {6}, 1, {}), Error::None);
+    EXPECT_EQ(unit.unmap(one, {5}, 1), Error::None);
+}
+
 TEST_P(Driver, MapTranslateUnmapFault) {
     Domain& one = domain();
     ASSERT_EQ(unit.attach(device, one), Error::None);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// The unit's commands as a suite gives them itself: past the driver, one at a time, each when the suite says so.
+//
+// Whoever uses this starts the unit anew (restart_iommu) before the driver gives it a command again: the driver does
+// not know of a queue that took the place of its own.
+#pragma once
+
+#include "base/address.h"
+#include "iommu/spec/invalidation.h"
+#include "iommu/spec/registers.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace remap::guest {
+
+// Sets the root table pointer again, as it stands in RTADDR_REG: nothing is invalidated.
+void set_root_table_again();
+
+void switch_translation(bool on);
+void switch_queue(bool on);
+
+// An invalidation queue of one page, in place of the driver's. Off again when the object dies.
+class RawQueue {
+public:
+    static constexpr unsigned entries = page_size / vtd::descriptor_bytes;
+
+    RawQueue();
+    ~RawQueue();
+    RawQueue(const RawQueue&) = delete;
+    RawQueue& operator=(const RawQueue&) = delete;
+
+    // Writes the next descriptor; the unit learns of it by `submit`. The index says where it stands.
+    unsigned put(const vtd::Descriptor& descriptor);
+    void replace(unsigned index, const vtd::Descriptor& descriptor);
+    void submit();
+
+    // Adds a wait, submits, and waits for what it writes: false when it does not come.
+    bool finish();
+
+    unsigned head() const;                                        // index of the next descriptor that the unit executes
+    PhysicalAddress status() const { return status_.address(); }  // a word for waits; `finish` uses the one behind it
+    std::uint32_t status_value() const;
+
+private:
+    PhysicalPage descriptors_;
+    PhysicalPage status_;
+    unsigned tail_ = 0;
+    std::uint32_t finished_ = 0;
+};
+
+// Makes the unit forget: by registers when its driver uses registers, else by a queue. A case fails when the unit does
+// not acknowledge what was asked for.
+class Invalidations {
+public:
+    void contexts(vtd::ContextGranularity granularity, std::uint16_t domain = 0, std::uint16_t source = 0);
+    void translations(vtd::IotlbGranularity granularity, std::uint16_t domain = 0, LogicalAddress first = {},
+                      unsigned address_mask = 0);
+    void everything();
+
+    // Before the unit is started anew.
+    void end() { queue_.reset(); }
+
+private:
+    bool by_queue();
+    void queue(const vtd::Descriptor& descriptor);
+
+    std::optional<RawQueue> queue_;
+};
+
+}  // namespace remap::guest
