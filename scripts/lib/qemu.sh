@@ -89,7 +89,7 @@ refresh_user_tree() {
 
 compile_qemu() {
     set -o pipefail
-    ninja -C "$1/build" qemu-system-x86_64 | ninja_progress
+    stdbuf -oL ninja -C "$1/build" qemu-system-x86_64 | ninja_progress
 }
 
 # with_qemu_lock COMMAND...: one checkout at a time works in the cache.

@@ -29,7 +29,8 @@ step() {
     awk -v a="$started" -v b="$(date +%s.%N)" 'BEGIN { printf "    %.1f s\n", b - a }'
 }
 
-# ninja_progress: reads ninja's output, repeats it for the log, and reports every tenth of the way on descriptor 3.
+# ninja_progress: reads the output of a ninja that writes it line by line (stdbuf -oL), repeats it for the log, and reports
+# every tenth of the way on descriptor 3.
 ninja_progress() {
     awk '{ print; fflush() }
          match($0, /^\[[0-9]+\/[0-9]+\]/) {

@@ -18,7 +18,7 @@ configure() {
 
 compile() {
     set -o pipefail
-    ninja -C "$@" | ninja_progress
+    stdbuf -oL ninja -C "$@" | ninja_progress
 }
 
 # build DIR TARGET...: what is out of date (of everything, without a target); says nothing when nothing is.
