@@ -42,10 +42,11 @@ missing_packages() {
     done
 }
 
+# Tolerant as apt is: a source of the user's that does not answer need not concern us; a package that is missing then will.
 apt_update_once() {
     [ -n "${APT_UPDATED:-}" ] && return
     STEP_ADVICE="Check the network and the machine's apt sources (apt-get update must work)." \
-        step "Reading the package lists" as_root apt-get -q -o APT::Update::Error-Mode=any update
+        step "Reading the package lists" as_root apt-get -q update
     APT_UPDATED=1
 }
 
