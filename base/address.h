@@ -11,7 +11,9 @@ inline constexpr unsigned page_shift = 12;
 inline constexpr std::uint64_t page_size = std::uint64_t{1} << page_shift;  // bytes
 
 // Bytes to pages, rounded up. Never overflows.
-constexpr std::uint64_t pages_of(std::uint64_t bytes) { return (bytes >> page_shift) + ((bytes & (page_size - 1)) != 0); }
+constexpr std::uint64_t pages_of(std::uint64_t bytes) {
+    return (bytes >> page_shift) + ((bytes & (page_size - 1)) != 0);
+}
 
 template <typename Kind>
 struct Page;

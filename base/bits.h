@@ -38,10 +38,14 @@ struct Flag {
 constexpr bool is_power_of_two(std::uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 
 // A mask of the `count` lowest bits, 0 to 64.
-constexpr std::uint64_t low_bits(unsigned count) { return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1; }
+constexpr std::uint64_t low_bits(unsigned count) {
+    return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+}
 
 // `alignment` is a power of two. round_up wraps to 0 past the end of the 64-bit range.
 constexpr std::uint64_t round_down(std::uint64_t value, std::uint64_t alignment) { return value & ~(alignment - 1); }
-constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t alignment) { return round_down(value + alignment - 1, alignment); }
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t alignment) {
+    return round_down(value + alignment - 1, alignment);
+}
 
 }  // namespace remap

@@ -127,7 +127,8 @@ std::optional<std::uint64_t> ExtentPool::take(const Request& request) {
         const std::uint64_t low = std::max(ranges_[index].first, request.lowest);
         const std::uint64_t last = std::min(last_of(ranges_[index]), request.highest);
         if (low > last) return std::nullopt;
-        const auto first = request.from == From::Bottom ? lowest_fit(low, last, request) : highest_fit(low, last, request);
+        const auto first =
+            request.from == From::Bottom ? lowest_fit(low, last, request) : highest_fit(low, last, request);
         if (first) carve(index, {*first, request.count});
         return first;
     };

@@ -18,12 +18,12 @@ public:
     };
 
     struct Request {
-        std::uint64_t count = 0;                  // pages, side by side; 0 is never granted
-        std::uint64_t lowest = 0;                 // lowest page number that may be used
+        std::uint64_t count = 0;                    // pages, side by side; 0 is never granted
+        std::uint64_t lowest = 0;                   // lowest page number that may be used
         std::uint64_t highest = ~std::uint64_t{0};  // highest page number that may be used
-        std::uint64_t alignment = 1;              // pages, a power of two: the first page is a multiple of it
-        std::uint64_t boundary = 0;               // pages, 0 or a power of two: no multiple of it is crossed
-        From from = From::Bottom;                 // which end of the window is used first
+        std::uint64_t alignment = 1;                // pages, a power of two: the first page is a multiple of it
+        std::uint64_t boundary = 0;                 // pages, 0 or a power of two: no multiple of it is crossed
+        From from = From::Bottom;                   // which end of the window is used first
     };
 
     ExtentPool() = default;

@@ -62,13 +62,10 @@ void fill(DXGKRNL_INTERFACE& table, unsigned slot, std::integer_sequence<unsigne
 ULONG interface_size(ULONG version) {
     switch (version) {
         case DXGKDDI_INTERFACE_VERSION_WDDM2_9:
-        case DXGKDDI_INTERFACE_VERSION_WDDM3_0:
-            return FIELD_OFFSET(DXGKRNL_INTERFACE, DxgkCbDisconnectDoorbell);
+        case DXGKDDI_INTERFACE_VERSION_WDDM3_0: return FIELD_OFFSET(DXGKRNL_INTERFACE, DxgkCbDisconnectDoorbell);
         case DXGKDDI_INTERFACE_VERSION_WDDM3_1:
-        case DXGKDDI_INTERFACE_VERSION_WDDM3_2:
-            return sizeof(DXGKRNL_INTERFACE);
-        default:
-            return 0;
+        case DXGKDDI_INTERFACE_VERSION_WDDM3_2: return sizeof(DXGKRNL_INTERFACE);
+        default: return 0;
     }
 }
 

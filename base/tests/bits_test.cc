@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "base/address.h"
 #include "base/bits.h"
+#include "base/address.h"
 
 #include <gtest/gtest.h>
 

@@ -100,9 +100,10 @@ TEST(ExtentPool, AgreesWithASetOfPagesOverARandomHistory) {
                                     .from = random() % 2 ? From::Bottom : From::Top};
         std::optional<std::uint64_t> expected;
         for (std::uint64_t first = 1000; first < 1512; ++first) {
-            bool fits = first % request.alignment == 0 && first >= request.lowest &&
-                        first + request.count - 1 <= request.highest &&
-                        (request.boundary == 0 || first / request.boundary == (first + request.count - 1) / request.boundary);
+            bool fits =
+                first % request.alignment == 0 && first >= request.lowest &&
+                first + request.count - 1 <= request.highest &&
+                (request.boundary == 0 || first / request.boundary == (first + request.count - 1) / request.boundary);
             for (std::uint64_t i = 0; fits && i < request.count; ++i) fits = free.count(first + i) != 0;
             if (fits && (!expected || request.from == From::Top)) expected = first;
         }

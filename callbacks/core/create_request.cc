@@ -33,12 +33,9 @@ bool set_window(CreateRequest& request, PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS h
 
 std::optional<CacheType> cache_type_of(DXGK_MEMORY_CACHING_TYPE type) {
     switch (type) {
-        case DXGK_MEMORY_CACHING_TYPE_NON_CACHED:
-            return CacheType::Uncached;
-        case DXGK_MEMORY_CACHING_TYPE_CACHED:
-            return CacheType::WriteBack;
-        case DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED:
-            return CacheType::WriteCombined;
+        case DXGK_MEMORY_CACHING_TYPE_NON_CACHED: return CacheType::Uncached;
+        case DXGK_MEMORY_CACHING_TYPE_CACHED: return CacheType::WriteBack;
+        case DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED: return CacheType::WriteCombined;
     }
     return std::nullopt;
 }
@@ -76,16 +73,11 @@ NTSTATUS read_section(CreateRequest& request, const Args& args) {
     if (request.cache == CacheType::Uncached || (section.AllocationAttributes & ~SEC_COMMIT) != 0)
         return STATUS_INVALID_PARAMETER;
     switch (section.PageProtection) {
-        case PAGE_READWRITE:
-            request.writable = true;
-            break;
+        case PAGE_READWRITE: request.writable = true; break;
         case PAGE_READONLY:
         case PAGE_EXECUTE:
-        case PAGE_WRITECOPY:
-            request.writable = false;
-            break;
-        default:
-            return STATUS_INVALID_PAGE_PROTECTION;
+        case PAGE_WRITECOPY: request.writable = false; break;
+        default: return STATUS_INVALID_PAGE_PROTECTION;
     }
     request.lowest.number = 1;
     request.highest.number = ~std::uint64_t{0} >> page_shift;
@@ -102,14 +94,10 @@ NTSTATUS read_io_space(CreateRequest& request, const Args& args) {
 
 NTSTATUS read_type(CreateRequest& request, const Args& args) {
     switch (args.Type) {
-        case DXGK_PHYSICAL_MEMORY_TYPE_MDL:
-            return read_mdl(request, args);
-        case DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY:
-            return read_contiguous(request, args);
-        case DXGK_PHYSICAL_MEMORY_TYPE_SECTION:
-            return read_section(request, args);
-        case DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE:
-            return read_io_space(request, args);
+        case DXGK_PHYSICAL_MEMORY_TYPE_MDL: return read_mdl(request, args);
+        case DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY: return read_contiguous(request, args);
+        case DXGK_PHYSICAL_MEMORY_TYPE_SECTION: return read_section(request, args);
+        case DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE: return read_io_space(request, args);
     }
     return STATUS_INVALID_PARAMETER;
 }

@@ -9,8 +9,8 @@ namespace remap::callbacks {
 
 namespace {
 
-// Runs of 1 to `longest` pages with gaps between them. Large requests get longer runs, so that a request leaves a bounded
-// number of fragments, and a view of it a bounded number of pieces.
+// Runs of 1 to `longest` pages with gaps between them. Large requests get longer runs, so that a request leaves a
+// bounded number of fragments, and a view of it a bounded number of pieces.
 constexpr std::uint64_t shortest_longest_run = 8;
 constexpr std::uint64_t most_fragments = 512;
 constexpr std::uint64_t widest_gap = 4;
@@ -62,10 +62,8 @@ bool FramePool::allocate_scattered(const FrameRequest& request, std::span<Physic
     std::uint64_t highest = request.highest.number;
     for (std::uint64_t done = 0; done < request.pages;) {
         const std::uint64_t length = std::min(request.pages - done, random_up_to(longest));
-        const auto first = free_.take({.count = length,
-                                       .lowest = request.lowest.number,
-                                       .highest = highest,
-                                       .from = ExtentPool::From::Top});
+        const auto first = free_.take(
+            {.count = length, .lowest = request.lowest.number, .highest = highest, .from = ExtentPool::From::Top});
         if (first) {
             fill_run(frames.subspan(done, length), *first);
             done += length;

@@ -24,9 +24,9 @@ bool for_each_run(std::span<const PhysicalPage> frames, Run run) {
     return true;
 }
 
-// Not contiguous requests are answered with short runs at scattered places, the highest memory first, so that code which
-// takes physical neighbours for granted fails here and not on a system that has run for a week. The places are the same
-// in every run of a program.
+// Not contiguous requests are answered with short runs at scattered places, the highest memory first, so that code
+// which takes physical neighbours for granted fails here and not on a system that has run for a week. The places are
+// the same in every run of a program.
 class FramePool {
 public:
     static constexpr std::size_t max_ranges = 64;
@@ -34,8 +34,8 @@ public:
     // Adds installed memory. False if it overlaps what is there, or there are too many ranges.
     bool add(PhysicalPage first, std::uint64_t pages);
 
-    // Takes pages out for good: those of the range that are free now. They stay installed memory. False, with some taken,
-    // if there is no memory for the book-keeping.
+    // Takes pages out for good: those of the range that are free now. They stay installed memory. False, with some
+    // taken, if there is no memory for the book-keeping.
     bool withhold(PhysicalPage first, std::uint64_t pages);
 
     // As FramePort::allocate, except that the frames keep what was in them.

@@ -20,14 +20,9 @@ Result<CpuMappingRequest, NTSTATUS> MemoryObject::read_map(const DXGKARGCB_MAP_P
     const Failure invalid{NTSTATUS{STATUS_INVALID_PARAMETER}};
     CpuMappingRequest request{.cache = request_.cache, .writable = request_.writable};
     switch (args.AccessMode) {
-        case DXGK_ACCESS_MODE_KERNEL_MODE:
-            request.mode = AccessMode::Kernel;
-            break;
-        case DXGK_ACCESS_MODE_USER_MODE:
-            request.mode = AccessMode::User;
-            break;
-        default:
-            return invalid;
+        case DXGK_ACCESS_MODE_KERNEL_MODE: request.mode = AccessMode::Kernel; break;
+        case DXGK_ACCESS_MODE_USER_MODE: request.mode = AccessMode::User; break;
+        default: return invalid;
     }
     if (!inside(args.Offset, args.Size)) return invalid;
     // WDK page DXGK_PHYSICAL_MEMORY_TYPE: memory of a device is not shown to user mode.

@@ -15,9 +15,9 @@ enum class AccessMode : std::uint8_t { Kernel, User };
 
 struct FrameRequest {
     std::uint64_t pages = 0;
-    PhysicalPage lowest{};         // lowest page that may be used
-    PhysicalPage highest{};        // highest page that may be used
-    std::uint64_t boundary = 0;    // pages, a power of two; a contiguous run crosses no multiple of it; 0: no limit
+    PhysicalPage lowest{};       // lowest page that may be used
+    PhysicalPage highest{};      // highest page that may be used
+    std::uint64_t boundary = 0;  // pages, a power of two; a contiguous run crosses no multiple of it; 0: no limit
     bool contiguous = false;
 };
 
@@ -82,9 +82,9 @@ enum class Severity : std::uint8_t { Warning, Bugcheck };
 // A finding about the driver: what a real system would answer with a bugcheck, or a mistake that hardware would punish.
 struct Report {
     Severity severity = Severity::Warning;
-    std::uint32_t code = 0;        // Bugcheck: for example 0x1E4; Warning: 0
-    std::uint64_t parameter = 0;   // Bugcheck: parameter 1; Warning: a Check of callbacks/core/findings.h
-    const char* message = "";      // a sentence for people, without newline; valid during the call only
+    std::uint32_t code = 0;       // Bugcheck: for example 0x1E4; Warning: 0
+    std::uint64_t parameter = 0;  // Bugcheck: parameter 1; Warning: a Check of callbacks/core/findings.h
+    const char* message = "";     // a sentence for people, without newline; valid during the call only
 };
 
 class ReportPort {

@@ -43,9 +43,7 @@ NTSTATUS Allocation::create(const AllocationRequest& request) {
             args.Section.PageProtection = request.protection;
             args.Section.AllocationAttributes = SEC_COMMIT;
             break;
-        case DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE:
-            args.IOSpace.BaseAddress = to_ddk(request.io_base);
-            break;
+        case DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE: args.IOSpace.BaseAddress = to_ddk(request.io_base); break;
     }
     const NTSTATUS status = callbacks_->DxgkCbCreatePhysicalMemoryObject(&args);
     if (NT_SUCCESS(status)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a driver does for one allocation, in the order every known driver uses: Create, AllocateAdl, Map; and back: Unmap
-// with the returned size, FreeAdl, Destroy with both handles. Freestanding; knows the WDK's headers and nothing behind
-// them. Used by guest programs and host tests alike.
+// What a driver does for one allocation, in the order every known driver uses: Create, AllocateAdl, Map; and back:
+// Unmap with the returned size, FreeAdl, Destroy with both handles. Freestanding; knows the WDK's headers and nothing
+// behind them. Used by guest programs and host tests alike.
 #pragma once
 
 #include "base/address.h"
@@ -16,12 +16,12 @@ struct AllocationRequest {
     SIZE_T bytes = 0;
     DXGK_PHYSICAL_MEMORY_TYPE type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
     DXGK_MEMORY_CACHING_TYPE cache = DXGK_MEMORY_CACHING_TYPE_CACHED;
-    PhysicalAddress lowest{0};                       // MDL and contiguous memory
-    PhysicalAddress highest{~std::uint64_t{0}};      // MDL and contiguous memory
-    PhysicalAddress io_base{0};                      // IO space: the range itself
-    ULONG protection = PAGE_READWRITE;               // section
+    PhysicalAddress lowest{0};                   // MDL and contiguous memory
+    PhysicalAddress highest{~std::uint64_t{0}};  // MDL and contiguous memory
+    PhysicalAddress io_base{0};                  // IO space: the range itself
+    ULONG protection = PAGE_READWRITE;           // section
     DXGK_ACCESS_MODE mode = DXGK_ACCESS_MODE_KERNEL_MODE;
-    bool require_contiguous = false;                 // of the ADL; else a base page is preferred
+    bool require_contiguous = false;  // of the ADL; else a base page is preferred
     ULONG_PTR context = 0;
 };
 

@@ -28,8 +28,8 @@ void Channel::stop() {
 Error Channel::submit(const Packet& packet) { return ring_.submit(packet); }
 
 Error Channel::finish(bool interrupt) {
-    const Error error =
-        ring_.submit(gpu::spec::fence(gpu::spec::system_memory(memory_.address(page_size).value), ++fences_, interrupt));
+    const Error error = ring_.submit(
+        gpu::spec::fence(gpu::spec::system_memory(memory_.address(page_size).value), ++fences_, interrupt));
     if (error != Error::None) return error;
     ring_.ring_doorbell();
     return ring_.wait_fence_in_memory(fence_word(), fences_, polls_);

@@ -21,8 +21,8 @@ public:
     Channel& operator=(const Channel&) = delete;
 
     struct StartError {
-        NTSTATUS status = STATUS_SUCCESS;                           // of the callbacks
-        gpu_driver::Error error = gpu_driver::Error::None;          // of the device
+        NTSTATUS status = STATUS_SUCCESS;                   // of the callbacks
+        gpu_driver::Error error = gpu_driver::Error::None;  // of the device
         bool ok() const { return NT_SUCCESS(status) && error == gpu_driver::Error::None; }
     };
     StartError start(const DXGKRNL_INTERFACE& callbacks);

@@ -7,8 +7,8 @@
 //     ...
 //     NTSTATUS status = adapter->interface.DxgkCbCreatePhysicalMemoryObject(&create);
 //
-// One thread at a time calls a system and its callbacks; the GPUs work on threads of their own. Several systems may live
-// in one process (at most callbacks::binding_slots).
+// One thread at a time calls a system and its callbacks; the GPUs work on threads of their own. Several systems may
+// live in one process (at most callbacks::binding_slots).
 #pragma once
 
 #include "callbacks/core/dxgkrnl.h"

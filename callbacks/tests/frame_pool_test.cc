@@ -59,7 +59,8 @@ TEST(FramePool, ARequestThatFailsLeavesThePoolAsItWas) {
 
 TEST(FramePool, KeepsToLimitsAndBoundary) {
     TwoRanges pool;
-    const auto frames = pool.take({.pages = 16, .lowest = {1000}, .highest = {1100}, .boundary = 64, .contiguous = true});
+    const auto frames =
+        pool.take({.pages = 16, .lowest = {1000}, .highest = {1100}, .boundary = 64, .contiguous = true});
     ASSERT_EQ(frames.size(), 16u);
     EXPECT_GE(frames.front().number, 1000u);
     EXPECT_LE(frames.back().number, 1100u);

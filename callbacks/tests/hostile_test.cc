@@ -22,20 +22,13 @@ public:
     void step() {
         switch (random_() % 8) {
             case 0:
-            case 1:
-                return create();
-            case 2:
-                return map();
-            case 3:
-                return adl();
-            case 4:
-                return open();
-            case 5:
-                return unmap();
-            case 6:
-                return free_adl();
-            default:
-                return random_() % 4 == 0 ? close() : destroy();
+            case 1: return create();
+            case 2: return map();
+            case 3: return adl();
+            case 4: return open();
+            case 5: return unmap();
+            case 6: return free_adl();
+            default: return random_() % 4 == 0 ? close() : destroy();
         }
     }
 
@@ -68,18 +61,10 @@ private:
         DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args;
         const HANDLE adapter = one_of<HANDLE>({nullptr, handle(), handles_[0], handles_[2]});
         switch (random_() % 4) {
-            case 0:
-                args = mdl_of(small(), adapter);
-                break;
-            case 1:
-                args = contiguous_of(small(), adapter);
-                break;
-            case 2:
-                args = section_of(small(), adapter);
-                break;
-            default:
-                args = io_space_of(0xe0000000 + small(), small(), adapter);
-                break;
+            case 0: args = mdl_of(small(), adapter); break;
+            case 1: args = contiguous_of(small(), adapter); break;
+            case 2: args = section_of(small(), adapter); break;
+            default: args = io_space_of(0xe0000000 + small(), small(), adapter); break;
         }
         if (random_() % 2 == 0) args.Size = number();
         if (random_() % 4 == 0) args.Type = static_cast<DXGK_PHYSICAL_MEMORY_TYPE>(random_() % 6);

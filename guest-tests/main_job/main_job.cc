@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The main job: what a driver does with memory, from its callbacks to the GPU's DMA through the IOMMU, on a machine whose
-// memory the GPU cannot address. It is written as a driver would write it; only what is marked as such looks behind the
-// callbacks, to show what happened.
+// The main job: what a driver does with memory, from its callbacks to the GPU's DMA through the IOMMU, on a machine
+// whose memory the GPU cannot address. It is written as a driver would write it; only what is marked as such looks
+// behind the callbacks, to show what happened.
 #include "callbacks/driver/channel.h"
 #include "guest-tests/main_job/picture.h"
 #include "guest-tests/main_job/report.h"
@@ -61,9 +61,9 @@ void show_machine(const pci::Function& function, const gpu_driver::Identity& gpu
 
     report::section("the machine");
     figure("memory", "firmware's memory map", "%lu GiB, the last byte at 0x%012lx", usable >> 30, last);
-    figure("gpu", "PCI configuration space", "%04x:%04x at %02x:%02x.%u, %lu MiB of VRAM at 0x%012lx", function.vendor(),
-           function.device(), function.bus(), function.device_number(), function.function_number(), gpu.vram_bytes >> 20,
-           vram_of(function).address.value);
+    figure("gpu", "PCI configuration space", "%04x:%04x at %02x:%02x.%u, %lu MiB of VRAM at 0x%012lx",
+           function.vendor(), function.device(), function.bus(), function.device_number(), function.function_number(),
+           gpu.vram_bytes >> 20, vram_of(function).address.value);
     figure("reach", "GPU register CAPABILITY", "%u bits, up to 0x%012lx", gpu.address_bits, gpu.highest_address());
     figure("iommu", "CAP_REG, ECAP_REG", "0x%016lx, 0x%lx: %u bits", unit.capability(), unit.extended_capability(),
            unit.address_width());
@@ -110,7 +110,8 @@ void show_object(const DXGKRNL_INTERFACE& callbacks, Channel& channel, volatile 
            memory.contiguous() ? ", one range" : "");
     report::silently(below, "the logical address is below 1 TiB");
     if (example.request.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) {
-        const bool done = channel.run(fill(system_memory(memory.address().value), memory.bytes(), 0x5aa5c33c)) == Error::None;
+        const bool done =
+            channel.run(fill(system_memory(memory.address().value), memory.bytes(), 0x5aa5c33c)) == Error::None;
         bool right = done;
         for (std::uint64_t i = 0; right && i < memory.bytes(); ++i) {
             right = memory[i] == (0x5aa5c33cu >> (i % 4 * 8) & 0xff);
@@ -154,7 +155,8 @@ void show_mappings(const DXGKRNL_INTERFACE& callbacks) {
     for (const auto cache : {DXGK_MEMORY_CACHING_TYPE_CACHED, DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED,
                              DXGK_MEMORY_CACHING_TYPE_NON_CACHED}) {
         Allocation memory;
-        if (!report::silently(NT_SUCCESS(memory.make(callbacks, {.bytes = page_size, .cache = cache})), "an MDL of a page"))
+        if (!report::silently(NT_SUCCESS(memory.make(callbacks, {.bytes = page_size, .cache = cache})),
+                              "an MDL of a page"))
             continue;
         const auto leaf = find_leaf({reinterpret_cast<std::uint64_t>(memory.data())});
         if (!report::silently(leaf.has_value(), "the mapping is in the page tables")) continue;
@@ -188,8 +190,8 @@ void show_refusal(const DXGKRNL_INTERFACE& callbacks, Channel& channel, gpu_driv
 
     const auto seen = device.read_fault();
     if (report::silently(seen.has_value(), "the GPU reports a fault")) {
-        figure("gpu", "registers FAULT_*", "%s at 0x%012lx, %s packet in ring entry %u", gpu_driver::name_of(seen->cause),
-               seen->address, gpu_driver::name_of_opcode(seen->opcode), seen->entry);
+        figure("gpu", "registers FAULT_*", "%s at 0x%012lx, %s packet in ring entry %u",
+               gpu_driver::name_of(seen->cause), seen->address, gpu_driver::name_of_opcode(seen->opcode), seen->entry);
         report::silently(seen->cause == FaultCause::BusWriteRefused && seen->address == logical, "of that write");
     }
     const auto fault = wait_for_fault(1000);
@@ -198,9 +200,9 @@ void show_refusal(const DXGKRNL_INTERFACE& callbacks, Channel& channel, gpu_driv
                fault->source >> 3 & 31, fault->source & 7, fault->write ? "write" : "read", fault->page.value);
         figure("", "the same; VT-d's table of reasons", "reason 0x%x: %s", fault->reason,
                vtd::text_of(static_cast<vtd::FaultReason>(fault->reason)));
-        report::silently(fault->source == function.source() && fault->write && fault->page.value == logical &&
-                             fault->reason == 5,
-                         "of that write");
+        report::silently(
+            fault->source == function.source() && fault->write && fault->page.value == logical && fault->reason == 5,
+            "of that write");
     }
     check(channel.recover() == Error::None, "the driver clears the report, and the engine goes on");
     drop_faults();
@@ -245,7 +247,8 @@ void run(const pci::Function& function, vtd_driver::Unit& unit) {
     Channel channel(device);
     const auto started = channel.start(callbacks);
     if (!check(started.ok(), "the GPU's command ring runs in memory that came through the callbacks")) {
-        report::text("       status 0x%08x, %s", static_cast<unsigned>(started.status), gpu_driver::name_of(started.error));
+        report::text("       status 0x%08x, %s", static_cast<unsigned>(started.status),
+                     gpu_driver::name_of(started.error));
         return;
     }
     show_objects(callbacks, channel, function);
@@ -254,7 +257,8 @@ void run(const pci::Function& function, vtd_driver::Unit& unit) {
     show_reach(channel, device, *gpu);
     show_picture(callbacks, channel, device);
     channel.stop();
-    report::silently(reports().warnings() == 0 && reports().bugchecks() == 0, "the callbacks found no fault in the driver");
+    report::silently(reports().warnings() == 0 && reports().bugchecks() == 0,
+                     "the callbacks found no fault in the driver");
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ private:
 };
 
 void draw_bars(Brush& brush) {
-    constexpr std::uint32_t colours[] = {0xf4f0e6, 0xe8c84a, 0x4fb7c4, 0x5fa55a, 0xb0609c, 0xc8523c, 0x3a5fa8, 0x20242c};
+    constexpr std::uint32_t colours[] = {0xf4f0e6, 0xe8c84a, 0x4fb7c4, 0x5fa55a,
+                                         0xb0609c, 0xc8523c, 0x3a5fa8, 0x20242c};
     for (std::uint32_t i = 0; i < 8; ++i) brush.box(40 + i * 70, 40, 70, 120, colours[i]);
 }
 
@@ -84,7 +85,8 @@ void write_text(const driver::Allocation& text) {
     for (std::uint64_t y = 0; y < text_height; ++y) {
         for (std::uint64_t x = 0; x < text_width; ++x) {
             const std::uint64_t column = x / point;
-            const bool on = inked(word[column / 6], static_cast<unsigned>(column % 6), static_cast<unsigned>(y / point));
+            const bool on =
+                inked(word[column / 6], static_cast<unsigned>(column % 6), static_cast<unsigned>(y / point));
             pixels[y * text_width + x] = on ? ink : background;
         }
     }

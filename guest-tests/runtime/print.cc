@@ -100,14 +100,10 @@ void convert(Sink& sink, char letter, const Conversion& conversion, std::va_list
         return conversion.longs != 0 ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned);
     };
     switch (letter) {
-        case 's':
-            return put_text(sink, conversion, va_arg(arguments, const char*));
-        case 'c':
-            return sink.put(static_cast<char>(va_arg(arguments, int)));
-        case 'u':
-            return put_number(sink, conversion, "", unsigned_argument(), 10);
-        case 'x':
-            return put_number(sink, conversion, "", unsigned_argument(), 16);
+        case 's': return put_text(sink, conversion, va_arg(arguments, const char*));
+        case 'c': return sink.put(static_cast<char>(va_arg(arguments, int)));
+        case 'u': return put_number(sink, conversion, "", unsigned_argument(), 10);
+        case 'x': return put_number(sink, conversion, "", unsigned_argument(), 16);
         case 'p':
             return put_number(sink, conversion, "0x", reinterpret_cast<std::uint64_t>(va_arg(arguments, void*)), 16);
         case 'd':
@@ -116,8 +112,7 @@ void convert(Sink& sink, char letter, const Conversion& conversion, std::va_list
             const std::uint64_t size = static_cast<std::uint64_t>(value);
             return put_number(sink, conversion, value < 0 ? "-" : "", value < 0 ? 0 - size : size, 10);
         }
-        default:
-            return sink.put(letter);  // %% and what -Wformat refuses at compile time
+        default: return sink.put(letter);  // %% and what -Wformat refuses at compile time
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The GPU's engine moves exactly the bytes it was told to, between system memory and VRAM, and reports what it cannot do.
-// Behind any IOMMU, or none: addresses come from ADLs.
+// The GPU's engine moves exactly the bytes it was told to, between system memory and VRAM, and reports what it cannot
+// do. Behind any IOMMU, or none: addresses come from ADLs.
 #include "guest-tests/runtime/gpu_bench.h"
 #include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/test.h"
@@ -18,9 +18,9 @@ std::uint8_t pattern(std::uint64_t i) { return static_cast<std::uint8_t>(i * 31 
 // With a buffer of system memory and a view of the VRAM.
 struct Bench : GpuBench {
     Bench() : vram_view(vram_of(function).address, 1 << 20, CacheType::WriteCombined) {
-        REQUIRE_EQ(buffer.make(callbacks(),
-                               {.bytes = 16 * page_size, .type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY}),
-                   STATUS_SUCCESS);
+        REQUIRE_EQ(
+            buffer.make(callbacks(), {.bytes = 16 * page_size, .type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY}),
+            STATUS_SUCCESS);
         REQUIRE(buffer.contiguous());
         REQUIRE(vram_view);
     }
@@ -85,7 +85,8 @@ TEST(copies_of_every_alignment_move_exactly_their_bytes) {
             bool right = bench.video()[skew] == 0xee && bench.video()[skew + 1 + length] == 0xee &&
                          bench.buffer[to - 1] == 0xdd && bench.buffer[to + length] == 0xdd;
             for (std::uint64_t i = 0; i < length; ++i) {
-                right = right && bench.video()[skew + 1 + i] == pattern(from + i) && bench.buffer[to + i] == pattern(from + i);
+                right = right && bench.video()[skew + 1 + i] == pattern(from + i) &&
+                        bench.buffer[to + i] == pattern(from + i);
             }
             if (!EXPECT(right)) note("skew %lu, length %lu", skew, length);
         }
@@ -123,8 +124,9 @@ TEST(a_fence_interrupts_after_its_value_and_the_data_before_it_are_there) {
     REQUIRE(table.enable(static_cast<unsigned>(Vector::Fence), message_for(*vector)));
     bench.device.enable_interrupts(InterruptStatus::Fence::mask);
     for (unsigned round = 1; round <= 5; ++round) {
-        REQUIRE_EQ(bench.channel.submit(fill(bench.system(0), 8 * page_size, pattern_of(static_cast<std::uint8_t>(round)))),
-                   Error::None);
+        REQUIRE_EQ(
+            bench.channel.submit(fill(bench.system(0), 8 * page_size, pattern_of(static_cast<std::uint8_t>(round)))),
+            Error::None);
         EXPECT_EQ(bench.channel.finish(true), Error::None);
         EXPECT(wait_until(1000, [&] { return count == round; }));
         EXPECT_EQ(bench.buffer[8 * page_size - 1], round);
@@ -141,7 +143,8 @@ TEST(a_ring_is_used_round_and_round) {
     }
     REQUIRE_EQ(bench.channel.finish(), Error::None);
     bool right = true;
-    for (unsigned i = 0; i < 1000; ++i) right = right && bench.buffer[i * 4] == (i & 0xff) && bench.buffer[i * 4 + 1] == i >> 8;
+    for (unsigned i = 0; i < 1000; ++i)
+        right = right && bench.buffer[i * 4] == (i & 0xff) && bench.buffer[i * 4 + 1] == i >> 8;
     EXPECT(right);
 }
 
@@ -246,7 +249,8 @@ TEST(a_scan_out_that_does_not_lie_in_vram_is_not_shown) {
     Bench bench;
     EXPECT_EQ(bench.device.set_scanout({.offset = 0, .width = 64, .height = 64, .stride = 256}), Error::None);
     const std::uint64_t vram_bytes = vram_of(bench.function).bytes;
-    EXPECT_EQ(bench.device.set_scanout({.offset = vram_bytes - 4, .width = 64, .height = 64, .stride = 256}), Error::Refused);
+    EXPECT_EQ(bench.device.set_scanout({.offset = vram_bytes - 4, .width = 64, .height = 64, .stride = 256}),
+              Error::Refused);
     EXPECT_EQ(bench.device.set_scanout({.offset = 0, .width = 64, .height = 64, .stride = 255}), Error::Refused);
     EXPECT_EQ(bench.device.set_scanout({.offset = 0, .width = 16384, .height = 16384, .stride = ~3u}), Error::Refused);
     bench.device.stop_scanout();

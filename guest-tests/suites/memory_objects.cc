@@ -18,8 +18,8 @@ Leaf leaf_of(const volatile void* address) {
     return *leaf;
 }
 
-constexpr DXGK_MEMORY_CACHING_TYPE cache_types[] = {DXGK_MEMORY_CACHING_TYPE_NON_CACHED, DXGK_MEMORY_CACHING_TYPE_CACHED,
-                                                    DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED};
+constexpr DXGK_MEMORY_CACHING_TYPE cache_types[] = {
+    DXGK_MEMORY_CACHING_TYPE_NON_CACHED, DXGK_MEMORY_CACHING_TYPE_CACHED, DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED};
 
 MemoryType on_the_cpu(DXGK_MEMORY_CACHING_TYPE cache) {
     return cache == DXGK_MEMORY_CACHING_TYPE_CACHED           ? MemoryType::WriteBack
@@ -86,10 +86,10 @@ TEST(a_part_of_an_object_is_found_behind_the_offset_that_comes_back) {
 TEST(a_read_only_section_cannot_be_written_by_the_cpu) {
     GpuBench bench;
     Allocation memory;
-    REQUIRE_EQ(memory.make(bench.callbacks(), {.bytes = page_size,
-                                               .type = DXGK_PHYSICAL_MEMORY_TYPE_SECTION,
-                                               .protection = PAGE_READONLY}),
-               STATUS_SUCCESS);
+    REQUIRE_EQ(
+        memory.make(bench.callbacks(),
+                    {.bytes = page_size, .type = DXGK_PHYSICAL_MEMORY_TYPE_SECTION, .protection = PAGE_READONLY}),
+        STATUS_SUCCESS);
     EXPECT_EQ(memory[0], 0);
     EXPECT(catch_trap([&] { memory[0] = 1; }).has_value());
 }
@@ -157,7 +157,8 @@ TEST(two_lists_of_one_page_are_two_addresses_of_the_same_bytes) {
 
     const DXGKARGCB_FREE_ADL free{.hAdapterMemoryObject = memory.adapter_object(), .pAdl = second.pAdl};
     bench.callbacks().DxgkCbFreeAdl(&free);
-    REQUIRE_EQ(bench.channel.run(fill(system_memory(memory.address(2 * page_size).value), 16, 0x08080808)), Error::None);
+    REQUIRE_EQ(bench.channel.run(fill(system_memory(memory.address(2 * page_size).value), 16, 0x08080808)),
+               Error::None);
     EXPECT_EQ(memory[2 * page_size], 8);
 }
 

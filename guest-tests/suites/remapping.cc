@@ -85,7 +85,8 @@ TEST(a_fault_interrupts_when_its_event_is_unmasked) {
         const_cast<unsigned*>(&count));
     REQUIRE(vector.has_value());
     const InterruptMessage message = message_for(*vector);
-    // A unit may have an event pending from a fault that was taken while the event was masked (QEMU's intel-iommu does).
+    // A unit may have an event pending from a fault that was taken while the event was masked (QEMU's intel-iommu
+    // does).
     iommu()->enable_fault_event(message.address, message.data);
     wait_until(20, [&] { return count != 0; });
     count = 0;

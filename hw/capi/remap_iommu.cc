@@ -21,7 +21,7 @@ struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort {
     }
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
         const unsigned cause = source == iommu::InterruptSource::FaultEvent ? REMAP_IOMMU_FAULT_EVENT
-                                                                             : REMAP_IOMMU_INVALIDATION_COMPLETION;
+                                                                            : REMAP_IOMMU_INVALIDATION_COMPLETION;
         ops.interrupt(opaque, cause, message.address.value, message.data);
     }
 

@@ -46,12 +46,9 @@ void Engine::begin(const Packet& packet) {
     if (const FaultCause cause = check_form(packet); cause != FaultCause::None)
         return halt({cause, order_.address.value});
     switch (static_cast<Opcode>(packet.opcode)) {
-        case Opcode::Nop:
-            return registers_.complete(order_);
-        case Opcode::Fence:
-            return execute_fence(packet);
-        default:
-            return begin_transfer(packet);
+        case Opcode::Nop: return registers_.complete(order_);
+        case Opcode::Fence: return execute_fence(packet);
+        default: return begin_transfer(packet);
     }
 }
 

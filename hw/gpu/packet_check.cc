@@ -19,18 +19,12 @@ constexpr Use use_of(std::uint16_t opcode) {
     constexpr std::uint64_t to = PacketFlags::DestinationInVram::mask;
     constexpr std::uint64_t from = PacketFlags::SourceInVram::mask;
     switch (static_cast<Opcode>(opcode)) {
-        case Opcode::Nop:
-            return {};
-        case Opcode::Fill:
-            return {.flags = to, .pattern = true, .destination = true, .length = true};
-        case Opcode::Copy:
-            return {.flags = to | from, .destination = true, .source = true, .length = true};
-        case Opcode::FillRect:
-            return {.flags = to, .pattern = true, .destination = true, .rect = true};
-        case Opcode::CopyRect:
-            return {.flags = to | from, .destination = true, .source = true, .rect = true};
-        case Opcode::Fence:
-            return {.flags = to | PacketFlags::Interrupt::mask, .destination = true, .value = true};
+        case Opcode::Nop: return {};
+        case Opcode::Fill: return {.flags = to, .pattern = true, .destination = true, .length = true};
+        case Opcode::Copy: return {.flags = to | from, .destination = true, .source = true, .length = true};
+        case Opcode::FillRect: return {.flags = to, .pattern = true, .destination = true, .rect = true};
+        case Opcode::CopyRect: return {.flags = to | from, .destination = true, .source = true, .rect = true};
+        case Opcode::Fence: return {.flags = to | PacketFlags::Interrupt::mask, .destination = true, .value = true};
     }
     return unknown_opcode;
 }

@@ -41,51 +41,32 @@ Actions RegisterFile::write(std::uint64_t offset, std::uint64_t value, unsigned 
 
 std::uint32_t RegisterFile::read_half(std::uint64_t offset) const {
     switch (offset) {
-        case Magic::offset:
-            return Magic::value;
-        case Version::offset:
-            return Version::value;
+        case Magic::offset: return Magic::value;
+        case Version::offset: return Version::value;
         case VramSize::offset:
-        case VramSize::offset + 4:
-            return half_of(vram_bytes_, offset);
+        case VramSize::offset + 4: return half_of(vram_bytes_, offset);
         case Capability::offset:
-        case Capability::offset + 4:
-            return half_of(capability_, offset);
-        case Control::offset:
-            return static_cast<std::uint32_t>(Control::Enable::of(engine_.enabled));
-        case Status::offset:
-            return read_status();
+        case Capability::offset + 4: return half_of(capability_, offset);
+        case Control::offset: return static_cast<std::uint32_t>(Control::Enable::of(engine_.enabled));
+        case Status::offset: return read_status();
         case RingBase::offset:
-        case RingBase::offset + 4:
-            return half_of(ring_base_, offset);
-        case RingSize::offset:
-            return static_cast<std::uint32_t>(RingSize::Log2Entries::of(log2_entries_));
-        case RingTail::offset:
-            return engine_.tail;
-        case RingHead::offset:
-            return engine_.head;
-        case InterruptStatus::offset:
-            return interrupts_.status();
-        case InterruptMask::offset:
-            return interrupts_.mask();
+        case RingBase::offset + 4: return half_of(ring_base_, offset);
+        case RingSize::offset: return static_cast<std::uint32_t>(RingSize::Log2Entries::of(log2_entries_));
+        case RingTail::offset: return engine_.tail;
+        case RingHead::offset: return engine_.head;
+        case InterruptStatus::offset: return interrupts_.status();
+        case InterruptMask::offset: return interrupts_.mask();
         case CompletedFence::offset:
-        case CompletedFence::offset + 4:
-            return half_of(engine_.completed_fence, offset);
-        case FaultStatus::offset:
-            return engine_.fault_status;
-        case FaultEntry::offset:
-            return engine_.fault_entry;
+        case CompletedFence::offset + 4: return half_of(engine_.completed_fence, offset);
+        case FaultStatus::offset: return engine_.fault_status;
+        case FaultEntry::offset: return engine_.fault_entry;
         case FaultAddress::offset:
-        case FaultAddress::offset + 4:
-            return half_of(engine_.fault_address, offset);
+        case FaultAddress::offset + 4: return half_of(engine_.fault_address, offset);
         case PacketCount::offset:
-        case PacketCount::offset + 4:
-            return half_of(engine_.packets, offset);
+        case PacketCount::offset + 4: return half_of(engine_.packets, offset);
         case ByteCount::offset:
-        case ByteCount::offset + 4:
-            return half_of(engine_.bytes, offset);
-        default:
-            return scanout_.read(offset);
+        case ByteCount::offset + 4: return half_of(engine_.bytes, offset);
+        default: return scanout_.read(offset);
     }
 }
 
@@ -99,8 +80,7 @@ std::uint32_t RegisterFile::read_status() const {
 
 Actions RegisterFile::write_half(std::uint64_t offset, std::uint32_t value) {
     switch (offset) {
-        case Control::offset:
-            return write_control(value);
+        case Control::offset: return write_control(value);
         case RingBase::offset:
         case RingBase::offset + 4:
             if (!engine_.enabled) set_half(ring_base_, offset, value);
@@ -109,23 +89,12 @@ Actions RegisterFile::write_half(std::uint64_t offset, std::uint32_t value) {
         case RingSize::offset:
             if (!engine_.enabled) log2_entries_ = static_cast<std::uint32_t>(RingSize::Log2Entries::get(value));
             return {};
-        case RingTail::offset:
-            return write_tail(value);
-        case InterruptStatus::offset:
-            interrupts_.acknowledge(value);
-            return {};
-        case InterruptMask::offset:
-            interrupts_.set_mask(value);
-            return {};
-        case InterruptRaise::offset:
-            interrupts_.raise(value);
-            return {};
-        case FaultStatus::offset:
-            acknowledge_fault(value);
-            return {};
-        default:
-            scanout_.write(offset, value);
-            return {};
+        case RingTail::offset: return write_tail(value);
+        case InterruptStatus::offset: interrupts_.acknowledge(value); return {};
+        case InterruptMask::offset: interrupts_.set_mask(value); return {};
+        case InterruptRaise::offset: interrupts_.raise(value); return {};
+        case FaultStatus::offset: acknowledge_fault(value); return {};
+        default: scanout_.write(offset, value); return {};
     }
 }
 

@@ -69,8 +69,7 @@ bool Directory::publish(const PublishedObject& object) {
     Layout& layout = layout_of(memory_);
     const auto installed = [this](PhysicalPage page) { return memory_.offset_of(page).has_value(); };
     if (object.name == 0 || object.pages.empty() || object.pages.size() > max_pages ||
-        !std::ranges::all_of(object.pages, installed) ||
-        index_of(layout, object.name)) {
+        !std::ranges::all_of(object.pages, installed) || index_of(layout, object.name)) {
         return false;
     }
     const auto first = claim_run(layout, shares_for(object.pages.size()));

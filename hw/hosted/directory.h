@@ -32,7 +32,8 @@ public:
     // False when the name is 0 or taken, a page is not installed memory, or the directory is full.
     bool publish(const PublishedObject& object);
 
-    // Only the publisher withdraws. Views that others hold stay valid as memory, as those of freed pages do on hardware.
+    // Only the publisher withdraws. Views that others hold stay valid as memory, as those of freed pages do on
+    // hardware.
     void withdraw(std::uint64_t name);
 
     // Nothing when no such object is published, or its entry makes no sense.

@@ -66,8 +66,8 @@ Result<std::unique_ptr<Memory>, std::string> Memory::create(std::string name, st
     memory->name_ = name.empty() ? unique_name() : std::move(name);
     memory->ranges_.assign(ranges.begin(), ranges.end());
     try {
-        memory->object_ = ipc::shared_memory_object(ipc::create_only, memory->name_.c_str(), ipc::read_write,
-                                                    ipc::permissions(0600));
+        memory->object_ =
+            ipc::shared_memory_object(ipc::create_only, memory->name_.c_str(), ipc::read_write, ipc::permissions(0600));
         memory->owner_ = true;
         memory->object_.truncate(static_cast<ipc::offset_t>(first_range_offset + total_pages(ranges) * page_size));
         memory->all_ = ipc::mapped_region(memory->object_, ipc::read_write);
@@ -164,9 +164,7 @@ bool is_words(PhysicalAddress address, std::size_t bytes) {
     return address.value % word == 0 && bytes % word == 0 && bytes <= longest_in_words;
 }
 
-std::atomic_ref<std::uint64_t> word_at(std::byte* at) {
-    return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at));
-}
+std::atomic_ref<std::uint64_t> word_at(std::byte* at) { return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)); }
 
 }  // namespace
 

@@ -7,8 +7,8 @@
 #include "base/address.h"
 #include "base/result.h"
 
-#include <boost/interprocess/shared_memory_object.hpp>
 #include <boost/interprocess/mapped_region.hpp>
+#include <boost/interprocess/shared_memory_object.hpp>
 
 #include <cstddef>
 #include <cstdint>

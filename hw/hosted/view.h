@@ -15,8 +15,8 @@ namespace remap::hosted {
 
 class View {
 public:
-    // Maps the pages in the order given. A run of consecutive pages costs one mapping of the host kernel, and the kernel
-    // limits their number (vm.max_map_count, 65530 as it ships). The error is a sentence for people.
+    // Maps the pages in the order given. A run of consecutive pages costs one mapping of the host kernel, and the
+    // kernel limits their number (vm.max_map_count, 65530 as it ships). The error is a sentence for people.
     static Result<std::unique_ptr<View>, std::string> map(const Memory& memory, std::span<const PhysicalPage> pages,
                                                           bool writable);
     ~View();

@@ -14,16 +14,11 @@ protected:
         // Small numbers, single bits and their complements, system memory that is there, and any numbers.
         const std::uint64_t any = random();
         switch (random() % 5) {
-            case 0:
-                return any % 16;
-            case 1:
-                return std::uint64_t{1} << any % 64;
-            case 2:
-                return ~(std::uint64_t{1} << any % 64);
-            case 3:
-                return memory_base + any % memory_bytes;
-            default:
-                return any;
+            case 0: return any % 16;
+            case 1: return std::uint64_t{1} << any % 64;
+            case 2: return ~(std::uint64_t{1} << any % 64);
+            case 3: return memory_base + any % memory_bytes;
+            default: return any;
         }
     }
 

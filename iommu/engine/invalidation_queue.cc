@@ -60,12 +60,9 @@ InvalidationQueue::Verdict InvalidationQueue::fetch_and_execute(Outbox& outbox) 
     const std::uint64_t from = (address_ & vtd::queue_address::address) + head_;
     if (!targets_.memory.read({from}, &fetched, sizeof fetched)) return {false, Info::Unreadable};
     switch (descriptor::type_of(fetched)) {
-        case descriptor::Type::Context:
-            return execute_context(fetched);
-        case descriptor::Type::Iotlb:
-            return execute_iotlb(fetched);
-        case descriptor::Type::Wait:
-            return execute_wait(fetched, outbox);
+        case descriptor::Type::Context: return execute_context(fetched);
+        case descriptor::Type::Iotlb: return execute_iotlb(fetched);
+        case descriptor::Type::Wait: return execute_wait(fetched, outbox);
         case descriptor::Type::DeviceTlb:       // needs ECAP.DT (section 6.5.2.5)
         case descriptor::Type::InterruptEntry:  // needs ECAP.IR
             break;

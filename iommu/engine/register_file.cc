@@ -42,43 +42,26 @@ std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
     namespace gcmd = vtd::global_command;
     if (is_fault_record(offset)) return read_fault_record(offset);
     switch (offset) {
-        case vtd::version::offset:
-            return configuration_.version;
-        case vtd::capability::offset:
-            return configuration_.capability;
-        case vtd::extended_capability::offset:
-            return configuration_.extended_capability;
+        case vtd::version::offset: return configuration_.version;
+        case vtd::capability::offset: return configuration_.capability;
+        case vtd::extended_capability::offset: return configuration_.extended_capability;
         case gcmd::offset:  // the command register reads as zero
             return quad(0, gcmd::Translation::of(state_.enabled) | gcmd::SetRootTable::of(root_table_set_) |
                                gcmd::QueuedInvalidation::of(queue_.enabled()));
-        case vtd::root_table::offset:
-            return root_table_;
-        case vtd::context_command::offset:
-            return context_command_;
-        case quad_of(vtd::fault_status::offset):
-            return quad(0, faults_.status());
-        case vtd::fault_event.control:
-            return quad(faults_.event.control(), faults_.event.data);
-        case vtd::fault_event.address:
-            return quad(faults_.event.address, faults_.event.upper_address);
-        case vtd::queue_head::offset:
-            return queue_.head();
-        case vtd::queue_tail::offset:
-            return queue_.tail();
-        case vtd::queue_address::offset:
-            return queue_.address();
-        case quad_of(vtd::completion_status::offset):
-            return quad(0, queue_.completion_status());
-        case vtd::completion_event.control:
-            return quad(queue_.completion.control(), queue_.completion.data);
-        case vtd::completion_event.address:
-            return quad(queue_.completion.address, queue_.completion.upper_address);
-        case vtd::queue_error::offset:
-            return queue_.error();
-        case iotlb_offset:
-            return iotlb_invalidate_;
-        default:
-            return 0;
+        case vtd::root_table::offset: return root_table_;
+        case vtd::context_command::offset: return context_command_;
+        case quad_of(vtd::fault_status::offset): return quad(0, faults_.status());
+        case vtd::fault_event.control: return quad(faults_.event.control(), faults_.event.data);
+        case vtd::fault_event.address: return quad(faults_.event.address, faults_.event.upper_address);
+        case vtd::queue_head::offset: return queue_.head();
+        case vtd::queue_tail::offset: return queue_.tail();
+        case vtd::queue_address::offset: return queue_.address();
+        case quad_of(vtd::completion_status::offset): return quad(0, queue_.completion_status());
+        case vtd::completion_event.control: return quad(queue_.completion.control(), queue_.completion.data);
+        case vtd::completion_event.address: return quad(queue_.completion.address, queue_.completion.upper_address);
+        case vtd::queue_error::offset: return queue_.error();
+        case iotlb_offset: return iotlb_invalidate_;
+        default: return 0;
     }
 }
 
@@ -105,37 +88,24 @@ void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outb
         case quad_of(vtd::fault_status::offset):
             if (write.high()) write_fault_status(write.high_value(), outbox);
             break;
-        case vtd::fault_event.control:
-            write_event_quad(faults_.event, true, write, outbox);
-            break;
-        case vtd::fault_event.address:
-            write_event_quad(faults_.event, false, write, outbox);
-            break;
+        case vtd::fault_event.control: write_event_quad(faults_.event, true, write, outbox); break;
+        case vtd::fault_event.address: write_event_quad(faults_.event, false, write, outbox); break;
         case vtd::queue_tail::offset:
             queue_.write_tail(write.merged_into(queue_.tail()));
             if (write.low()) process_queue(outbox);
             break;
-        case vtd::queue_address::offset:
-            queue_.write_address(write.merged_into(queue_.address()));
-            break;
+        case vtd::queue_address::offset: queue_.write_address(write.merged_into(queue_.address())); break;
         case quad_of(vtd::completion_status::offset):
             if (write.high()) queue_.write_completion_status(write.high_value());
             break;
-        case vtd::completion_event.control:
-            write_event_quad(queue_.completion, true, write, outbox);
-            break;
-        case vtd::completion_event.address:
-            write_event_quad(queue_.completion, false, write, outbox);
-            break;
-        case iva_offset:
-            invalidate_address_ = write.merged_into(invalidate_address_);
-            break;
+        case vtd::completion_event.control: write_event_quad(queue_.completion, true, write, outbox); break;
+        case vtd::completion_event.address: write_event_quad(queue_.completion, false, write, outbox); break;
+        case iva_offset: invalidate_address_ = write.merged_into(invalidate_address_); break;
         case iotlb_offset:
             iotlb_invalidate_ = write.merged_into(iotlb_invalidate_);
             if (write.high()) submit_iotlb_invalidate();
             break;
-        default:
-            break;
+        default: break;
     }
 }
 

@@ -125,16 +125,13 @@ Outcome Translator::walk(const Request& request, const Context& context, bool ke
     });
     switch (found.end) {
         case paging::WalkEnd::NotPresent:
-        case paging::WalkEnd::NoRight:
-            return refuse(lack_of(request.access), context.quiet);
-        case paging::WalkEnd::Reserved:
-            return refuse(FaultReason::PagingReserved, context.quiet);
+        case paging::WalkEnd::NoRight: return refuse(lack_of(request.access), context.quiet);
+        case paging::WalkEnd::Reserved: return refuse(FaultReason::PagingReserved, context.quiet);
         case paging::WalkEnd::Unreadable:  // the top entry is the context entry's fault (LCT.4.3)
             return refuse(
                 found.level == context.levels ? FaultReason::ContextInvalid : FaultReason::PagingEntryUnreadable,
                 context.quiet);
-        case paging::WalkEnd::Leaf:
-            break;
+        case paging::WalkEnd::Leaf: break;
     }
     const CachedTranslation cached{.tag = request.address.value >> found.shift,
                                    .leaf = found.leaf,

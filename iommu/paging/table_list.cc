@@ -5,18 +5,12 @@ namespace remap::paging {
 
 const char* name_of(EditError error) {
     switch (error) {
-        case EditError::None:
-            return "no error";
-        case EditError::AlreadyMapped:
-            return "a page of the range is mapped already";
-        case EditError::NotMapped:
-            return "a page of the range is not mapped";
-        case EditError::OutOfRange:
-            return "an address is out of range";
-        case EditError::BadAttributes:
-            return "attributes that no leaf can have";
-        case EditError::NoMemory:
-            return "no memory for a table";
+        case EditError::None: return "no error";
+        case EditError::AlreadyMapped: return "a page of the range is mapped already";
+        case EditError::NotMapped: return "a page of the range is not mapped";
+        case EditError::OutOfRange: return "an address is out of range";
+        case EditError::BadAttributes: return "attributes that no leaf can have";
+        case EditError::NoMemory: return "no memory for a table";
     }
     return "unknown error";
 }

@@ -47,47 +47,29 @@ constexpr bool is_qualified(FaultReason reason) {
         case FaultReason::RootUnreadable:
         case FaultReason::ContextUnreadable:
         case FaultReason::RootReserved:
-        case FaultReason::BadRootTableMode:
-            return false;
-        default:
-            return true;
+        case FaultReason::BadRootTableMode: return false;
+        default: return true;
     }
 }
 
 constexpr const char* text_of(FaultReason reason) {
     switch (reason) {
-        case FaultReason::None:
-            return "no fault";
-        case FaultReason::RootNotPresent:
-            return "root entry not present";
-        case FaultReason::ContextNotPresent:
-            return "context entry not present";
-        case FaultReason::ContextInvalid:
-            return "context entry invalid";
-        case FaultReason::AddressBeyondWidth:
-            return "address beyond the width";
-        case FaultReason::NoWrite:
-            return "no write permission";
-        case FaultReason::NoRead:
-            return "no read permission";
-        case FaultReason::PagingEntryUnreadable:
-            return "paging entry unreadable";
-        case FaultReason::RootUnreadable:
-            return "root entry unreadable";
-        case FaultReason::ContextUnreadable:
-            return "context entry unreadable";
-        case FaultReason::RootReserved:
-            return "reserved bit set in a root entry";
-        case FaultReason::ContextReserved:
-            return "reserved bit set in a context entry";
-        case FaultReason::PagingReserved:
-            return "reserved bit set in a paging entry";
-        case FaultReason::TypeBlocked:
-            return "request type blocked by the context entry";
-        case FaultReason::InterruptOutput:
-            return "translated into the interrupt range";
-        case FaultReason::BadRootTableMode:
-            return "translation mode of the root table not supported";
+        case FaultReason::None: return "no fault";
+        case FaultReason::RootNotPresent: return "root entry not present";
+        case FaultReason::ContextNotPresent: return "context entry not present";
+        case FaultReason::ContextInvalid: return "context entry invalid";
+        case FaultReason::AddressBeyondWidth: return "address beyond the width";
+        case FaultReason::NoWrite: return "no write permission";
+        case FaultReason::NoRead: return "no read permission";
+        case FaultReason::PagingEntryUnreadable: return "paging entry unreadable";
+        case FaultReason::RootUnreadable: return "root entry unreadable";
+        case FaultReason::ContextUnreadable: return "context entry unreadable";
+        case FaultReason::RootReserved: return "reserved bit set in a root entry";
+        case FaultReason::ContextReserved: return "reserved bit set in a context entry";
+        case FaultReason::PagingReserved: return "reserved bit set in a paging entry";
+        case FaultReason::TypeBlocked: return "request type blocked by the context entry";
+        case FaultReason::InterruptOutput: return "translated into the interrupt range";
+        case FaultReason::BadRootTableMode: return "translation mode of the root table not supported";
     }
     return "unknown fault reason";
 }

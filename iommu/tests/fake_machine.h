@@ -72,7 +72,9 @@ private:
         const std::uint64_t size = words_.size() * 8;
         return from.value < size && bytes <= size - from.value;
     }
-    static bool is_words(PhysicalAddress address, std::size_t bytes) { return address.value % 8 == 0 && bytes % 8 == 0; }
+    static bool is_words(PhysicalAddress address, std::size_t bytes) {
+        return address.value % 8 == 0 && bytes % 8 == 0;
+    }
     char* at(PhysicalAddress address) { return reinterpret_cast<char*>(words_.data()) + address.value; }
 
     std::vector<std::uint64_t> words_;

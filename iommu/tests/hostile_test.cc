@@ -16,18 +16,12 @@ using test::Machine;
 // A word that is often nearly right.
 std::uint64_t nasty_word(std::mt19937_64& random) {
     switch (random() % 6) {
-        case 0:
-            return random();
-        case 1:
-            return 0;
-        case 2:
-            return ~0ull;
-        case 3:
-            return (random() % 0x400) << 12 | (random() & 0xfff);
-        case 4:
-            return 1ull << random() % 64;
-        default:
-            return (random() % 0x400) << 12 | 3 | (random() % 2) << 7;
+        case 0: return random();
+        case 1: return 0;
+        case 2: return ~0ull;
+        case 3: return (random() % 0x400) << 12 | (random() & 0xfff);
+        case 4: return 1ull << random() % 64;
+        default: return (random() % 0x400) << 12 | 3 | (random() % 2) << 7;
     }
 }
 

@@ -161,7 +161,8 @@ TEST(HostedSystem, AnotherProcessMapsTheObjectTheGpuWrites) {
     Bench bench;
     Buffer buffer(bench.adapter, 32 * page_size, DXGK_PHYSICAL_MEMORY_TYPE_SECTION);
     ASSERT_TRUE(bench.system->publish(buffer.object(), 99, CacheType::WriteBack));
-    ASSERT_EQ(bench.run(fill(system_memory(buffer.address().value + 31 * page_size), page_size, 0x01020304)), Error::None);
+    ASSERT_EQ(bench.run(fill(system_memory(buffer.address().value + 31 * page_size), page_size, 0x01020304)),
+              Error::None);
     EXPECT_TRUE(in_second_process([&] {
         auto memory = Memory::attach(bench.system->machine().memory().name());
         if (!memory) return false;

@@ -4,9 +4,9 @@
 #include "hw/hosted/tests/second_process.h"
 #include "hw/hosted/view.h"
 
+#include <gtest/gtest.h>
 #include <boost/interprocess/mapped_region.hpp>
 #include <boost/interprocess/shared_memory_object.hpp>
-#include <gtest/gtest.h>
 
 #include <cstring>
 
