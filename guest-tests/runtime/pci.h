@@ -34,7 +34,7 @@ inline constexpr std::uint8_t capability_msix = 0x11;
 
 struct Bar {
     PhysicalAddress address;  // 0: not assigned
-    std::uint64_t bytes = 0;  // 0: not implemented, or the upper half of the one before
+    std::uint64_t bytes = 0;  // 0: there is none, or it is the upper half of the one before
     bool io = false;          // in I/O space; the address is a port
     bool wide = false;        // 64 bits: takes the next number too
     bool prefetchable = false;
