@@ -14,6 +14,7 @@
 #include "migration/vmstate.h"
 #include "ui/console.h"
 
+#include "remap-memory.h"
 #include "remap-worker.h"
 #include "remap_gpu.h"
 
@@ -47,7 +48,7 @@ struct RemapGpuDevice {
 
 typedef struct RemapGpuAccess {
     RemapGpuDevice *device;
-    DMADirection direction;
+    bool is_write;
     uint64_t address;
     void *data;
     size_t bytes;
@@ -55,17 +56,18 @@ typedef struct RemapGpuAccess {
 } RemapGpuAccess;
 
 /*
- * .memory: RAM only. A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus
- * mastering off, the address space answers every access with an error.
+ * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off, the
+ * address space answers every access with an error.
  */
 static void remap_gpu_make_access(void *argument)
 {
     RemapGpuAccess *access = argument;
     PCIDevice *pci = &access->device->pci;
-    MemTxAttrs attrs = { .memory = 1, .requester_id = pci_requester_id(pci) };
+    AddressSpace *as = pci_get_address_space(pci);
+    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
 
-    access->allowed = dma_memory_rw(pci_get_address_space(pci), access->address, access->data, access->bytes,
-                                    access->direction, attrs) == MEMTX_OK;
+    access->allowed = access->is_write ? remap_memory_write(as, access->address, access->data, access->bytes, attrs)
+                                       : remap_memory_read(as, access->address, access->data, access->bytes, attrs);
 }
 
 static bool remap_gpu_access(RemapGpuAccess access)
@@ -80,12 +82,12 @@ static bool remap_gpu_access(RemapGpuAccess access)
 
 static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, DMA_DIRECTION_TO_DEVICE, from, to, bytes });
+    return remap_gpu_access((RemapGpuAccess) { opaque, false, from, to, bytes });
 }
 
 static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, DMA_DIRECTION_FROM_DEVICE, to, (void *)from, bytes });
+    return remap_gpu_access((RemapGpuAccess) { opaque, true, to, (void *)from, bytes });
 }
 
 static void remap_gpu_work_available(void *opaque)

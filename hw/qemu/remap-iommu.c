@@ -22,6 +22,7 @@
 #include "migration/vmstate.h"
 #include "system/reset.h"
 
+#include "remap-memory.h"
 #include "remap_iommu.h"
 
 #define TYPE_REMAP_IOMMU "remap-iommu"
@@ -61,17 +62,15 @@ struct RemapIommuDevice {
     } interrupts[REMAP_IOMMU_INTERRUPTS];
 };
 
-/* .memory: RAM only. Tables or queues that a guest places over device registers must not reach them, nor the BQL. */
-static const MemTxAttrs ram_only = { .memory = 1 };
-
+/* Tables or queues that a guest places over device registers do not reach them, nor the BQL. */
 static bool remap_iommu_memory_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return address_space_read(&address_space_memory, from, ram_only, to, bytes) == MEMTX_OK;
+    return remap_memory_read(&address_space_memory, from, to, bytes, MEMTXATTRS_UNSPECIFIED);
 }
 
 static bool remap_iommu_memory_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return address_space_write(&address_space_memory, to, ram_only, from, bytes) == MEMTX_OK;
+    return remap_memory_write(&address_space_memory, to, from, bytes, MEMTXATTRS_UNSPECIFIED);
 }
 
 static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address, uint32_t data)
