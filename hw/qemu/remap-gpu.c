@@ -247,8 +247,11 @@ static bool remap_gpu_is_behind_foreign_iommu(RemapGpuDevice *s)
            !object_resolve_path_type("", "remap-iommu", NULL);
 }
 
-/* Waits at most for the piece of work in progress, which is bounded and does not need the BQL. */
-static void remap_gpu_reset_hold(Object *object, ResetType type)
+/*
+ * The first phase, so that the engine writes nothing once any part of the machine, RAM and IOMMU included, has begun to
+ * change. Waits at most for the piece of work in progress, which is bounded and does not need the BQL.
+ */
+static void remap_gpu_reset_enter(Object *object, ResetType type)
 {
     RemapGpuDevice *s = REMAP_GPU(object);
 
@@ -283,7 +286,7 @@ static void remap_gpu_class_init(ObjectClass *class, void *data)
     pc->class_id = identity.pci_class;
     dc->desc = "remaplab GPU";
     dc->vmsd = &remap_gpu_vmstate;
-    RESETTABLE_CLASS(class)->phases.hold = remap_gpu_reset_hold;
+    RESETTABLE_CLASS(class)->phases.enter = remap_gpu_reset_enter;
     device_class_set_props(dc, remap_gpu_properties);
     set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
 }

@@ -263,9 +263,10 @@ static PCIBus *remap_iommu_find_bus(Error **errp)
     return PC_MACHINE(machine)->pcibus;
 }
 
-static void remap_iommu_reset_hold(void *opaque)
+/* The last phase: until all devices are quiet, in the phases before, their accesses still mean what they meant. */
+static void remap_iommu_reset_exit(Object *object, ResetType type)
 {
-    RemapIommuDevice *s = opaque;
+    RemapIommuDevice *s = REMAP_IOMMU(object);
 
     WITH_QEMU_LOCK_GUARD(&s->interrupt_lock) {
         for (unsigned cause = 0; cause < REMAP_IOMMU_INTERRUPTS; cause++) {
@@ -305,7 +306,7 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     memory_region_add_subregion_overlap(get_system_memory(), REMAP_IOMMU_BASE, &s->registers, 1);
     pci_setup_iommu(bus, &remap_iommu_pci_ops, s);
     /* A device without a bus is outside the tree that a machine resets. */
-    qemu_register_reset(remap_iommu_reset_hold, s);
+    qemu_register_resettable(OBJECT(s));
 }
 
 static const Property remap_iommu_properties[] = {
@@ -327,6 +328,7 @@ static void remap_iommu_class_init(ObjectClass *class, void *data)
     dc->vmsd = &remap_iommu_vmstate;
     dc->user_creatable = true;
     dc->hotpluggable = false;
+    RESETTABLE_CLASS(class)->phases.exit = remap_iommu_reset_exit;
     device_class_set_props(dc, remap_iommu_properties);
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
 }

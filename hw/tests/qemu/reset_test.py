@@ -5,7 +5,7 @@
 from gpu import BUSY, FIRST_WINDOW, Gpu, IDLE, RESET_VALUES, RING_TAIL, fence, fill
 from machine import MIB, Machine
 from pci import open_bridge
-from tap import case, expect_equal, main
+from tap import case, expect, expect_equal, main
 from vtd import RESET_VALUES as UNIT_RESET_VALUES, Unit
 
 TABLES, RING, RESULT = 0x100000, 0x800000, 0xc00000
@@ -69,6 +69,28 @@ def a_reset_empties_the_caches():
             expect_equal(machine.read32(target), 0x600d0000 | target >> 20, f"memory at {target:#x}")
             machine.reset()
             gpu.place()
+
+
+def expect_no_untranslated_write(iommu):
+    with Machine(iommu, "remap-gpu,addr=3") as machine:
+        gpu = Gpu(machine)
+        machine.fill(UNTOUCHED, SIZE, 0xaa)
+        for _ in range(20):
+            start_endless_work(machine, gpu)
+            machine.reset()
+            gpu.place()
+        expect(machine.read(UNTOUCHED, SIZE) == b"\xaa" * SIZE, "the GPU wrote to its logical addresses as physical ones")
+        expect_sane(machine, gpu)
+
+
+@case
+def the_gpu_is_quiet_before_our_iommu_forgets():
+    expect_no_untranslated_write("remap-iommu")
+
+
+@case
+def the_gpu_is_quiet_before_qemus_iommu_forgets():
+    expect_no_untranslated_write("intel-iommu,aw-bits=48")
 
 
 def behind_a_port(*iommu):
