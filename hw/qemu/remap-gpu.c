@@ -12,6 +12,7 @@
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
+#include "system/runstate.h"
 #include "ui/console.h"
 
 #include "remap-memory.h"
@@ -32,6 +33,8 @@ struct RemapGpuDevice {
 
     RemapGpu *model;
     RemapWorker worker;
+    VMChangeStateEntry *state_handler;
+    bool machine_runs;
     MemoryRegion registers;
     MemoryRegion vram;
 
@@ -74,8 +77,8 @@ static bool remap_gpu_access(RemapGpuAccess access)
 {
     if (!access.device->needs_main_loop) {
         remap_gpu_make_access(&access);
-    } else if (!remap_worker_call(&access.device->worker, remap_gpu_make_access, &access)) {
-        return false;
+    } else {
+        remap_worker_call(&access.device->worker, remap_gpu_make_access, &access);
     }
     return access.allowed;
 }
@@ -129,6 +132,36 @@ static bool remap_gpu_work(void *opaque)
     RemapGpuDevice *s = opaque;
 
     return remap_gpu_run(s->model);
+}
+
+/*
+ * While the machine is stopped, the engine is too, and memory keeps still for whoever looks at it. What the engine raised
+ * before is sent before: a message may be a write to memory.
+ */
+static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
+{
+    RemapGpuDevice *s = opaque;
+
+    if (runs == s->machine_runs) {
+        return;
+    }
+    s->machine_runs = runs;
+    if (runs) {
+        remap_worker_resume(&s->worker);
+    } else {
+        remap_worker_pause(&s->worker);
+        remap_gpu_send_interrupts(s);
+    }
+}
+
+static void remap_gpu_start_worker(RemapGpuDevice *s)
+{
+    remap_worker_start(&s->worker, "remap-gpu", remap_gpu_work, s);
+    s->machine_runs = runstate_is_live(runstate_get());
+    if (!s->machine_runs) {
+        remap_worker_pause(&s->worker);
+    }
+    s->state_handler = qdev_add_vm_change_state_handler(DEVICE(s), remap_gpu_machine_changed, s);
 }
 
 static uint64_t remap_gpu_mmio_read(void *opaque, hwaddr offset, unsigned size)
@@ -222,13 +255,14 @@ static void remap_gpu_realize(PCIDevice *pci, Error **errp)
 
     s->interrupt_bh = qemu_bh_new(remap_gpu_send_interrupts, s);
     s->console = graphic_console_init(DEVICE(s), 0, &remap_gpu_display_ops, s);
-    remap_worker_start(&s->worker, "remap-gpu", remap_gpu_work, s);
+    remap_gpu_start_worker(s);
 }
 
 static void remap_gpu_exit(PCIDevice *pci)
 {
     RemapGpuDevice *s = REMAP_GPU(pci);
 
+    qemu_del_vm_change_state_handler(s->state_handler);
     remap_worker_stop(&s->worker);
     graphic_console_close(s->console);
     qemu_bh_delete(s->interrupt_bh);

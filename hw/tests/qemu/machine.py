@@ -95,16 +95,22 @@ class Machine:
 
     # qtest
 
-    def batch(self, lines):
-        """The words after OK of each answer."""
+    def send(self, lines):
         self.socket.sendall("".join(line + "\n" for line in lines).encode())
+
+    def receive(self, count):
+        """The words after OK of each answer."""
         words = []
-        for line in lines:
+        for _ in range(count):
             answer = self.answers.readline().split()
             if not answer or answer[0] != "OK":
-                raise OSError(f"qtest: {line!r} was answered by {answer}, QEMU said {self.said()!r}")
+                raise OSError(f"qtest answered {answer}, QEMU said {self.said()!r}")
             words.append(answer[1:])
         return words
+
+    def batch(self, lines):
+        self.send(lines)
+        return self.receive(len(lines))
 
     def request(self, line):
         words = self.batch([line])[0]
