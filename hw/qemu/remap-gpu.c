@@ -164,18 +164,24 @@ static void remap_gpu_start_worker(RemapGpuDevice *s)
     s->state_handler = qdev_add_vm_change_state_handler(DEVICE(s), remap_gpu_machine_changed, s);
 }
 
+/*
+ * Without a model the device is unplugged: a processor that had looked the registers up before, and then waited for the
+ * BQL, arrives after it. On a bus nobody would answer it.
+ */
 static uint64_t remap_gpu_mmio_read(void *opaque, hwaddr offset, unsigned size)
 {
     RemapGpuDevice *s = opaque;
 
-    return remap_gpu_read(s->model, offset, size);
+    return s->model ? remap_gpu_read(s->model, offset, size) : UINT64_MAX;
 }
 
 static void remap_gpu_mmio_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
 {
     RemapGpuDevice *s = opaque;
 
-    remap_gpu_write(s->model, offset, value, size);
+    if (s->model) {
+        remap_gpu_write(s->model, offset, value, size);
+    }
 }
 
 static const MemoryRegionOps remap_gpu_mmio_ops = {
@@ -227,27 +233,51 @@ static bool remap_gpu_check(RemapGpuDevice *s, Error **errp)
     return true;
 }
 
+static bool remap_gpu_add_capabilities(PCIDevice *pci, unsigned vectors, Error **errp)
+{
+    if (pcie_endpoint_cap_init(pci, 0) < 0) {
+        error_setg(errp, "remap-gpu: no room for the PCI Express capability");
+        return false;
+    }
+    if (msix_init_exclusive_bar(pci, vectors, BAR_MSIX, errp) < 0) {
+        pcie_cap_exit(pci);
+        return false;
+    }
+    for (unsigned vector = 0; vector < vectors; vector++) {
+        msix_vector_use(pci, vector);
+    }
+    return true;
+}
+
+static void remap_gpu_remove_capabilities(PCIDevice *pci)
+{
+    msix_uninit_exclusive_bar(pci);
+    pcie_cap_exit(pci);
+}
+
+static bool remap_gpu_add_model(RemapGpuDevice *s, Error **errp)
+{
+    if (memory_region_init_ram(&s->vram, OBJECT(s), "remap-gpu.vram", s->vram_size, errp)) {
+        s->model = remap_gpu_new(s->address_bits, memory_region_get_ram_ptr(&s->vram), s->vram_size, &remap_gpu_ops, s);
+        if (s->model) {
+            return true;
+        }
+        error_setg(errp, "remap-gpu: no memory for the model");
+        vmstate_unregister_ram(&s->vram, DEVICE(s));
+    }
+    remap_gpu_remove_capabilities(&s->pci);
+    return false;
+}
+
 static void remap_gpu_realize(PCIDevice *pci, Error **errp)
 {
     RemapGpuDevice *s = REMAP_GPU(pci);
     RemapGpuIdentity identity = remap_gpu_identity();
 
-    if (!remap_gpu_check(s, errp) ||
-        !memory_region_init_ram(&s->vram, OBJECT(s), "remap-gpu.vram", s->vram_size, errp)) {
+    if (!remap_gpu_check(s, errp) || !remap_gpu_add_capabilities(pci, identity.vectors, errp) ||
+        !remap_gpu_add_model(s, errp)) {
         return;
     }
-    if (pcie_endpoint_cap_init(pci, 0) < 0) {
-        error_setg(errp, "remap-gpu: no room for the PCI Express capability");
-        return;
-    }
-    if (msix_init_exclusive_bar(pci, identity.vectors, BAR_MSIX, errp) < 0) {
-        return;
-    }
-    for (unsigned vector = 0; vector < identity.vectors; vector++) {
-        msix_vector_use(pci, vector);
-    }
-    s->model = remap_gpu_new(s->address_bits, memory_region_get_ram_ptr(&s->vram), s->vram_size, &remap_gpu_ops, s);
-
     memory_region_init_io(&s->registers, OBJECT(s), &remap_gpu_mmio_ops, s, "remap-gpu.registers",
                           identity.register_window);
     pci_register_bar(pci, BAR_REGISTERS, PCI_BASE_ADDRESS_MEM_TYPE_64, &s->registers);
@@ -266,9 +296,11 @@ static void remap_gpu_exit(PCIDevice *pci)
     remap_worker_stop(&s->worker);
     graphic_console_close(s->console);
     qemu_bh_delete(s->interrupt_bh);
-    msix_uninit_exclusive_bar(pci);
-    pcie_cap_exit(pci);
+    remap_gpu_remove_capabilities(pci);
     remap_gpu_free(s->model);
+    s->model = NULL;
+    /* The memory itself goes when its last user does. Its name must be free before, for the next GPU in this slot. */
+    vmstate_unregister_ram(&s->vram, DEVICE(s));
 }
 
 /*

@@ -11,7 +11,7 @@ from pci import open_bridge
 from tap import case, expect, expect_equal, main
 
 RING, RESULT, MESSAGE = 0x800000, 0xc00000, 0xd00000
-TARGET, SIZE = 64 * MIB, 16 * MIB
+TARGET, SIZE = 64 * MIB, 4 * MIB
 A_WHILE = 0.05  # seconds, in which a running engine fills many times SIZE
 LONG = [fill(TARGET, SIZE, 0x55555555)] * 1000 + [fence(RESULT, 0x77)]
 
@@ -57,7 +57,7 @@ def a_long_fill_makes_no_progress_while_stopped_and_finishes():
 def behind_qemus_own_iommu_a_stop_costs_no_access():
     """There the engine waits for the main loop, which may at that moment be stopping the machine."""
     with Machine("intel-iommu,aw-bits=48", "remap-gpu,addr=3") as machine:
-        gpu = stop_in_the_middle(machine, 20)
+        gpu = stop_in_the_middle(machine, 10)
         expect_equal(gpu.get(FAULT_STATUS), 0, "FAULT_STATUS")
         expect_equal(gpu.state(), BUSY, "state")
 
