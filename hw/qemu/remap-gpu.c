@@ -348,12 +348,16 @@ static void remap_gpu_class_init(ObjectClass *class, void *data)
     pc->exit = remap_gpu_exit;
     pc->vendor_id = identity.vendor;
     pc->device_id = identity.device;
+    pc->subsystem_vendor_id = identity.subsystem_vendor;
+    pc->subsystem_id = identity.subsystem_device;
     pc->revision = identity.revision;
     pc->class_id = identity.pci_class;
     dc->desc = "remaplab GPU";
     dc->vmsd = &remap_gpu_vmstate;
     RESETTABLE_CLASS(class)->phases.enter = remap_gpu_reset_enter;
     device_class_set_props(dc, remap_gpu_properties);
+    object_class_property_set_description(class, "vram", "The part's own memory, a power of two of at least 1M");
+    object_class_property_set_description(class, "address-bits", "Width of what the part puts on the bus, 32 to 64");
     set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
 }
 
