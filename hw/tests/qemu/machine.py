@@ -135,7 +135,11 @@ class Machine:
         return base64.b64decode(self.request(f"b64read {address:#x} {size:#x}"))
 
     def write(self, address, data):
-        self.request(f"b64write {address:#x} {len(data):#x} {base64.b64encode(data).decode()}")
+        self.request(self.write_line(address, data))
+
+    @staticmethod
+    def write_line(address, data):
+        return f"b64write {address:#x} {len(data):#x} {base64.b64encode(data).decode()}"
 
     def fill(self, address, size, byte):
         self.request(f"memset {address:#x} {size:#x} {byte:#x}")
