@@ -59,8 +59,8 @@ typedef struct RemapGpuAccess {
 } RemapGpuAccess;
 
 /*
- * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off, the
- * address space answers every access with an error.
+ * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off,
+ * there is nothing in the address space.
  */
 static void remap_gpu_make_access(void *argument)
 {
@@ -135,8 +135,8 @@ static bool remap_gpu_work(void *opaque)
 }
 
 /*
- * While the machine is stopped, the engine is too, and memory keeps still for whoever looks at it. What the engine raised
- * before is sent before: a message may be a write to memory.
+ * While the machine is stopped, the engine is too, and memory keeps still for whoever looks at it. What the engine
+ * raised before is sent before: a message may be a write to memory.
  */
 static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
 {

@@ -16,7 +16,7 @@ static void remap_memory_move(void *to, const void *from, size_t bytes)
     }
 }
 
-/* What QEMU does after each of its own writes to RAM: translated code made of these bytes is void, and they are dirty. */
+/* What QEMU does after each of its own writes to RAM: code translated from these bytes is void, and they are dirty. */
 static void remap_memory_mark_written(MemoryRegion *region, hwaddr offset, hwaddr bytes)
 {
     ram_addr_t first = memory_region_get_ram_addr(region) + offset;

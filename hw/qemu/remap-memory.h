@@ -9,8 +9,8 @@
 
 /*
  * Reads or writes RAM and nothing else, on any thread, without the BQL and without ever waiting for it. False when any
- * part is not RAM that answers (a device's registers, ROM on a write, a hole) or is refused by an IOMMU; bytes before it
- * may have been transferred then.
+ * part is not RAM that answers (a device's registers, ROM on a write, a hole) or is refused by an IOMMU; bytes before
+ * it may have been transferred then.
  *
  * MemTxAttrs.memory does not promise that: QEMU counts ROM as memory, and a write to it, like any access to the mapped
  * registers of an assigned device, is dispatched under the BQL.

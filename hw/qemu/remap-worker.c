@@ -82,8 +82,8 @@ void remap_worker_kick(RemapWorker *worker)
 }
 
 /*
- * A call that is running here runs on this very thread, further up its stack: it led to this pause, by an interrupt message
- * that reset the bus, say. The worker waits for that call's end and touches nothing until then.
+ * A call that is running here runs on this very thread, further up its stack: it led to this pause, by an interrupt
+ * message that reset the bus, say. The worker waits for that call's end and touches nothing until then.
  */
 void remap_worker_pause(RemapWorker *worker)
 {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The DMAR that firmware publishes: found as firmware finds it, in fw_cfg, and read with the numbers of VT-d's chapter 8."""
+"""The DMAR that firmware publishes, found where firmware finds it and read with the numbers of VT-d's chapter 8."""
 
 import struct
 

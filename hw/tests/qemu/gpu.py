@@ -61,7 +61,8 @@ class Gpu(Function):
         self.set_command(0x6)
 
     def get(self, offset, size=4):
-        return self.machine.read64(self.registers + offset) if size == 8 else self.machine.read32(self.registers + offset)
+        read = self.machine.read64 if size == 8 else self.machine.read32
+        return read(self.registers + offset)
 
     def set(self, offset, value, size=4):
         write = self.machine.write64 if size == 8 else self.machine.write32

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A q35 machine whose processor does nothing: the test is its guest, over QEMU's qtest protocol, and its manager, over QMP.
+"""A machine whose processor does nothing: the test is its guest, over QEMU's qtest protocol, and its manager, over QMP.
 
 Addresses are guest physical. Each request is one line and one answer; several may be sent at once, and QEMU then serves
 them in one go, without returning to its main loop between two."""

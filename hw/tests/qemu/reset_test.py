@@ -79,7 +79,7 @@ def expect_no_untranslated_write(iommu):
             start_endless_work(machine, gpu)
             machine.reset()
             gpu.place()
-        expect(machine.read(UNTOUCHED, SIZE) == b"\xaa" * SIZE, "the GPU wrote to its logical addresses as physical ones")
+        expect(machine.read(UNTOUCHED, SIZE) == b"\xaa" * SIZE, "the GPU wrote to logical addresses as physical ones")
         expect_sane(machine, gpu)
 
 
@@ -98,8 +98,8 @@ def behind_a_port(*iommu):
 
 
 def reset_bus_in_one_go(machine, packets):
-    """Doorbell, a while, and a reset of the bus, all without QEMU's main loop giving up its big lock once: a thread that
-    wants it waits through all of that, and a reset that waits for such a thread never ends."""
+    """Doorbell, a while, and a reset of the bus, all without QEMU's main loop giving up its big lock once: a thread
+    that wants it waits through all of that, and a reset that waits for such a thread never ends."""
     open_bridge(machine, 4, 1, FIRST_WINDOW, 256 * MIB)
     gpu = Gpu(machine, device=0, bus=1)
     doorbell = f"writel {gpu.registers + RING_TAIL:#x} {gpu.start(RING, packets):#x}"

@@ -103,6 +103,12 @@ def registers_count_when_they_are_latched():
         expect_picture(machine, vram, mode)
         gpu.set(SCANOUT_CONTROL, 1)
         expect_picture(machine, vram, (4096, 10, 10, 80))
+        gpu.set(SCANOUT_OFFSET, 8192, 8)
+        gpu.set(SCANOUT_CONTROL, 1)  # a flip
+        expect_picture(machine, vram, (8192, 10, 10, 80))
+        for mode in ((8192, 9, 10, 80), (8192, 9, 11, 80), (8192, 9, 11, 84)):
+            set_mode(gpu, *mode)
+            expect_picture(machine, vram, mode)
 
 
 @case

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cases in the order of the file, reported in TAP. A case is a function of no arguments; an exception is its failure."""
+"""Cases in the order of the file, reported in TAP. A case is a function; an exception is its failure."""
 
 import sys
 import traceback

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A driver of the VT-d unit in legacy mode, in the numbers of Intel's specification and none of the project's headers."""
+"""A driver of the VT-d unit in legacy mode, in the numbers of Intel's specification and none of our headers."""
 
 from machine import wait_until
 
