@@ -150,7 +150,8 @@ def our_iommu_reports_a_fault_by_its_own_message():
 
 @case
 def qemus_own_iommu_may_report_a_fault_of_the_gpu():
-    """It interrupts the processor, here by an NMI, on the thread that made the access; QEMU ends if that has no lock."""
+    """It interrupts a processor from where the access is made. A TCG processor asserts that the main loop's lock is held
+    there, as the guest suites show; the processor of these tests does not care."""
     with Machine("intel-iommu,aw-bits=48", "remap-gpu,addr=3") as machine:
         expect_fault(machine, 0xfee00000, 0x400)
 
