@@ -267,7 +267,7 @@ static PCIBus *remap_iommu_find_bus(Error **errp)
     return PC_MACHINE(machine)->pcibus;
 }
 
-/* QEMU lets an IOMMU device that comes later take the bus over without a word; two would be announced at one address. */
+/* QEMU lets an IOMMU that comes later take the bus over without a word; two would be announced at one address. */
 static void remap_iommu_machine_done(Notifier *notifier, void *data)
 {
     RemapIommuDevice *s = container_of(notifier, RemapIommuDevice, machine_done);

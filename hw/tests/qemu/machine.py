@@ -39,13 +39,13 @@ def wait_until(condition, what, seconds=SECONDS):
 class Machine:
     """Use it in a `with`: at its end QEMU is asked to quit, and has to do so without a complaint."""
 
-    def __init__(self, *devices, memory="512M", machine="q35", more=()):
+    def __init__(self, *devices, memory="512M", machine="q35", accel="qtest", more=()):
         self.monitor = Monitor(SECONDS)
         self.socket, for_qemu = socket.socketpair()
         self.socket.settimeout(SECONDS)
         self.answers = self.socket.makefile("r", encoding="ascii")
         self.errors = tempfile.TemporaryFile()  # pylint: disable=consider-using-with
-        command = [QEMU, "-nodefaults", "-vga", "none", "-display", "none", *firmware(), "-accel", "qtest",
+        command = [QEMU, "-nodefaults", "-vga", "none", "-display", "none", *firmware(), "-accel", accel,
                    "-machine", machine, "-m", memory, "-name", "test,debug-threads=on",
                    "-chardev", f"socket,id=qtest,fd={for_qemu.fileno()}", "-qtest", "chardev:qtest",
                    "-qtest-log", "/dev/null", *self.monitor.arguments()]

@@ -79,6 +79,10 @@ class Unit:
         self.set(GLOBAL_COMMAND, TE)
         wait_until(lambda: self.get(GLOBAL_STATUS) & TE, "translation is on")
 
+    def set_fault_message(self, address, data):
+        for offset, value in ((0x3c, data), (0x40, address & 0xffffffff), (0x44, address >> 32), (FAULT_CONTROL, 0)):
+            self.set(offset, value)
+
     def invalidate(self):
         """Everything, by registers: contexts, then translations."""
         for offset, value in ((0x28, 1 << 63 | 1 << 61), (0xf8, 1 << 63 | 1 << 60)):
