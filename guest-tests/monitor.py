@@ -13,6 +13,7 @@ class Monitor:
         self.socket.settimeout(seconds)
         self.lines = self.socket.makefile("r", encoding="utf-8")
         self.greeted = False
+        self.events = []
 
     def arguments(self):
         return ["-chardev", f"socket,id=monitor,fd={self.for_qemu.fileno()}", "-mon", "chardev=monitor,mode=control"]
@@ -25,13 +26,28 @@ class Monitor:
             self.ask("qmp_capabilities")
         request = json.dumps({"execute": command, "arguments": arguments})
         self.socket.sendall(request.encode() + b"\n")
-        for line in self.lines:
-            answer = json.loads(line)
+        while True:
+            answer = self.next_message(f"it answered {command}")
             if "error" in answer:
                 raise RuntimeError(f"QEMU refused {command}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
-        raise OSError(f"QEMU ended before it answered {command}")
+            self.events.append(answer)
+
+    def wait_for(self, event):
+        """Until the event was seen, once for each call; an OSError when it does not come."""
+        while True:
+            for seen in self.events:
+                if seen.get("event") == event:
+                    self.events.remove(seen)
+                    return seen
+            self.events.append(self.next_message(f"the event {event}"))
+
+    def next_message(self, before_what):
+        line = self.lines.readline()
+        if not line:
+            raise OSError(f"QEMU ended before {before_what}")
+        return json.loads(line)
 
     def save_picture(self, path):
         """What the first display shows, as PNG or, for a name that ends so, as PPM."""

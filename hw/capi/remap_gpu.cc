@@ -39,6 +39,8 @@ struct RemapGpu {
 RemapGpuIdentity remap_gpu_identity(void) {
     return {.vendor = gpu::spec::pci_function::vendor,
             .device = gpu::spec::pci_function::device,
+            .subsystem_vendor = gpu::spec::pci_function::subsystem_vendor,
+            .subsystem_device = gpu::spec::pci_function::subsystem_device,
             .pci_class = gpu::spec::pci_function::device_class,
             .revision = gpu::spec::pci_function::revision,
             .register_window = gpu::spec::pci_function::register_bar_size,

@@ -36,6 +36,8 @@ typedef struct RemapGpuScanout {
 typedef struct RemapGpuIdentity {
     uint16_t vendor;
     uint16_t device;
+    uint16_t subsystem_vendor;
+    uint16_t subsystem_device;
     uint16_t pci_class;
     uint8_t revision;
     uint64_t register_window; /* bytes, BAR 0 */

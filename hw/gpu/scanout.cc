@@ -57,7 +57,7 @@ bool ScanoutRegisters::valid() const {
     const Scanout& s = written_;
     if (ScanoutControl::Format::get(control_) != ScanoutControl::PixelFormat::Xrgb8888) return false;
     if (s.width == 0 || s.width > ScanoutWidth::max || s.height == 0 || s.height > ScanoutHeight::max) return false;
-    if (s.stride % 4 != 0 || s.stride < s.width * 4 || s.offset % 4 != 0) return false;
+    if (s.stride % 4 != 0 || s.stride < s.width * 4 || s.stride > ScanoutStride::max || s.offset % 4 != 0) return false;
     const std::uint64_t bytes = std::uint64_t{s.stride} * (s.height - 1) + s.width * 4;
     return bytes <= vram_bytes_ && s.offset <= vram_bytes_ - bytes;
 }

@@ -12,8 +12,10 @@
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
+#include "system/runstate.h"
 #include "ui/console.h"
 
+#include "remap-memory.h"
 #include "remap-worker.h"
 #include "remap_gpu.h"
 
@@ -31,6 +33,8 @@ struct RemapGpuDevice {
 
     RemapGpu *model;
     RemapWorker worker;
+    VMChangeStateEntry *state_handler;
+    bool machine_runs;
     MemoryRegion registers;
     MemoryRegion vram;
 
@@ -47,7 +51,7 @@ struct RemapGpuDevice {
 
 typedef struct RemapGpuAccess {
     RemapGpuDevice *device;
-    DMADirection direction;
+    bool is_write;
     uint64_t address;
     void *data;
     size_t bytes;
@@ -55,37 +59,38 @@ typedef struct RemapGpuAccess {
 } RemapGpuAccess;
 
 /*
- * .memory: RAM only. A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus
- * mastering off, the address space answers every access with an error.
+ * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off,
+ * there is nothing in the address space.
  */
 static void remap_gpu_make_access(void *argument)
 {
     RemapGpuAccess *access = argument;
     PCIDevice *pci = &access->device->pci;
-    MemTxAttrs attrs = { .memory = 1, .requester_id = pci_requester_id(pci) };
+    AddressSpace *as = pci_get_address_space(pci);
+    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
 
-    access->allowed = dma_memory_rw(pci_get_address_space(pci), access->address, access->data, access->bytes,
-                                    access->direction, attrs) == MEMTX_OK;
+    access->allowed = access->is_write ? remap_memory_write(as, access->address, access->data, access->bytes, attrs)
+                                       : remap_memory_read(as, access->address, access->data, access->bytes, attrs);
 }
 
 static bool remap_gpu_access(RemapGpuAccess access)
 {
     if (!access.device->needs_main_loop) {
         remap_gpu_make_access(&access);
-    } else if (!remap_worker_call(&access.device->worker, remap_gpu_make_access, &access)) {
-        return false;
+    } else {
+        remap_worker_call(&access.device->worker, remap_gpu_make_access, &access);
     }
     return access.allowed;
 }
 
 static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, DMA_DIRECTION_TO_DEVICE, from, to, bytes });
+    return remap_gpu_access((RemapGpuAccess) { opaque, false, from, to, bytes });
 }
 
 static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, DMA_DIRECTION_FROM_DEVICE, to, (void *)from, bytes });
+    return remap_gpu_access((RemapGpuAccess) { opaque, true, to, (void *)from, bytes });
 }
 
 static void remap_gpu_work_available(void *opaque)
@@ -129,18 +134,54 @@ static bool remap_gpu_work(void *opaque)
     return remap_gpu_run(s->model);
 }
 
+/*
+ * While the machine is stopped, the engine is too, and memory keeps still for whoever looks at it. What the engine
+ * raised before is sent before: a message may be a write to memory.
+ */
+static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
+{
+    RemapGpuDevice *s = opaque;
+
+    if (runs == s->machine_runs) {
+        return;
+    }
+    s->machine_runs = runs;
+    if (runs) {
+        remap_worker_resume(&s->worker);
+    } else {
+        remap_worker_pause(&s->worker);
+        remap_gpu_send_interrupts(s);
+    }
+}
+
+static void remap_gpu_start_worker(RemapGpuDevice *s)
+{
+    remap_worker_start(&s->worker, "remap-gpu", remap_gpu_work, s);
+    s->machine_runs = runstate_is_live(runstate_get());
+    if (!s->machine_runs) {
+        remap_worker_pause(&s->worker);
+    }
+    s->state_handler = qdev_add_vm_change_state_handler(DEVICE(s), remap_gpu_machine_changed, s);
+}
+
+/*
+ * Without a model the device is unplugged: a processor that had looked the registers up before, and then waited for the
+ * BQL, arrives after it. On a bus nobody would answer it.
+ */
 static uint64_t remap_gpu_mmio_read(void *opaque, hwaddr offset, unsigned size)
 {
     RemapGpuDevice *s = opaque;
 
-    return remap_gpu_read(s->model, offset, size);
+    return s->model ? remap_gpu_read(s->model, offset, size) : UINT64_MAX;
 }
 
 static void remap_gpu_mmio_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
 {
     RemapGpuDevice *s = opaque;
 
-    remap_gpu_write(s->model, offset, value, size);
+    if (s->model) {
+        remap_gpu_write(s->model, offset, value, size);
+    }
 }
 
 static const MemoryRegionOps remap_gpu_mmio_ops = {
@@ -192,27 +233,51 @@ static bool remap_gpu_check(RemapGpuDevice *s, Error **errp)
     return true;
 }
 
+static bool remap_gpu_add_capabilities(PCIDevice *pci, unsigned vectors, Error **errp)
+{
+    if (pcie_endpoint_cap_init(pci, 0) < 0) {
+        error_setg(errp, "remap-gpu: no room for the PCI Express capability");
+        return false;
+    }
+    if (msix_init_exclusive_bar(pci, vectors, BAR_MSIX, errp) < 0) {
+        pcie_cap_exit(pci);
+        return false;
+    }
+    for (unsigned vector = 0; vector < vectors; vector++) {
+        msix_vector_use(pci, vector);
+    }
+    return true;
+}
+
+static void remap_gpu_remove_capabilities(PCIDevice *pci)
+{
+    msix_uninit_exclusive_bar(pci);
+    pcie_cap_exit(pci);
+}
+
+static bool remap_gpu_add_model(RemapGpuDevice *s, Error **errp)
+{
+    if (memory_region_init_ram(&s->vram, OBJECT(s), "remap-gpu.vram", s->vram_size, errp)) {
+        s->model = remap_gpu_new(s->address_bits, memory_region_get_ram_ptr(&s->vram), s->vram_size, &remap_gpu_ops, s);
+        if (s->model) {
+            return true;
+        }
+        error_setg(errp, "remap-gpu: no memory for the model");
+        vmstate_unregister_ram(&s->vram, DEVICE(s));
+    }
+    remap_gpu_remove_capabilities(&s->pci);
+    return false;
+}
+
 static void remap_gpu_realize(PCIDevice *pci, Error **errp)
 {
     RemapGpuDevice *s = REMAP_GPU(pci);
     RemapGpuIdentity identity = remap_gpu_identity();
 
-    if (!remap_gpu_check(s, errp) ||
-        !memory_region_init_ram(&s->vram, OBJECT(s), "remap-gpu.vram", s->vram_size, errp)) {
+    if (!remap_gpu_check(s, errp) || !remap_gpu_add_capabilities(pci, identity.vectors, errp) ||
+        !remap_gpu_add_model(s, errp)) {
         return;
     }
-    if (pcie_endpoint_cap_init(pci, 0) < 0) {
-        error_setg(errp, "remap-gpu: no room for the PCI Express capability");
-        return;
-    }
-    if (msix_init_exclusive_bar(pci, identity.vectors, BAR_MSIX, errp) < 0) {
-        return;
-    }
-    for (unsigned vector = 0; vector < identity.vectors; vector++) {
-        msix_vector_use(pci, vector);
-    }
-    s->model = remap_gpu_new(s->address_bits, memory_region_get_ram_ptr(&s->vram), s->vram_size, &remap_gpu_ops, s);
-
     memory_region_init_io(&s->registers, OBJECT(s), &remap_gpu_mmio_ops, s, "remap-gpu.registers",
                           identity.register_window);
     pci_register_bar(pci, BAR_REGISTERS, PCI_BASE_ADDRESS_MEM_TYPE_64, &s->registers);
@@ -220,19 +285,22 @@ static void remap_gpu_realize(PCIDevice *pci, Error **errp)
 
     s->interrupt_bh = qemu_bh_new(remap_gpu_send_interrupts, s);
     s->console = graphic_console_init(DEVICE(s), 0, &remap_gpu_display_ops, s);
-    remap_worker_start(&s->worker, "remap-gpu", remap_gpu_work, s);
+    remap_gpu_start_worker(s);
 }
 
 static void remap_gpu_exit(PCIDevice *pci)
 {
     RemapGpuDevice *s = REMAP_GPU(pci);
 
+    qemu_del_vm_change_state_handler(s->state_handler);
     remap_worker_stop(&s->worker);
     graphic_console_close(s->console);
     qemu_bh_delete(s->interrupt_bh);
-    msix_uninit_exclusive_bar(pci);
-    pcie_cap_exit(pci);
+    remap_gpu_remove_capabilities(pci);
     remap_gpu_free(s->model);
+    s->model = NULL;
+    /* The memory itself goes when its last user does. Its name must be free before, for the next GPU in this slot. */
+    vmstate_unregister_ram(&s->vram, DEVICE(s));
 }
 
 /*
@@ -245,8 +313,11 @@ static bool remap_gpu_is_behind_foreign_iommu(RemapGpuDevice *s)
            !object_resolve_path_type("", "remap-iommu", NULL);
 }
 
-/* Waits at most for the piece of work in progress, which is bounded and does not need the BQL. */
-static void remap_gpu_reset_hold(Object *object, ResetType type)
+/*
+ * The first phase, so that the engine writes nothing once any part of the machine, RAM and IOMMU included, has begun to
+ * change. Waits at most for the piece of work in progress, which is bounded and does not need the BQL.
+ */
+static void remap_gpu_reset_enter(Object *object, ResetType type)
 {
     RemapGpuDevice *s = REMAP_GPU(object);
 
@@ -277,12 +348,16 @@ static void remap_gpu_class_init(ObjectClass *class, void *data)
     pc->exit = remap_gpu_exit;
     pc->vendor_id = identity.vendor;
     pc->device_id = identity.device;
+    pc->subsystem_vendor_id = identity.subsystem_vendor;
+    pc->subsystem_id = identity.subsystem_device;
     pc->revision = identity.revision;
     pc->class_id = identity.pci_class;
     dc->desc = "remaplab GPU";
     dc->vmsd = &remap_gpu_vmstate;
-    RESETTABLE_CLASS(class)->phases.hold = remap_gpu_reset_hold;
+    RESETTABLE_CLASS(class)->phases.enter = remap_gpu_reset_enter;
     device_class_set_props(dc, remap_gpu_properties);
+    object_class_property_set_description(class, "vram", "The part's own memory, a power of two of at least 1M");
+    object_class_property_set_description(class, "address-bits", "Width of what the part puts on the bus, 32 to 64");
     set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
 }
 

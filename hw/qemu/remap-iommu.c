@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/config-file.h"
+#include "qemu/error-report.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/memfd.h"
@@ -21,7 +22,9 @@
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
 #include "system/reset.h"
+#include "system/system.h"
 
+#include "remap-memory.h"
 #include "remap_iommu.h"
 
 #define TYPE_REMAP_IOMMU "remap-iommu"
@@ -48,7 +51,9 @@ struct RemapIommuDevice {
 
     RemapIommu *engine;
     MemoryRegion registers;
+    PCIBus *bus;
     GHashTable *spaces;
+    Notifier machine_done;
 
     /* Interrupts are sent from the main loop: an access to a device region takes the BQL, which the threads that cause
      * them may not wait for. A message that is pending is not pending twice. */
@@ -61,17 +66,15 @@ struct RemapIommuDevice {
     } interrupts[REMAP_IOMMU_INTERRUPTS];
 };
 
-/* .memory: RAM only. Tables or queues that a guest places over device registers must not reach them, nor the BQL. */
-static const MemTxAttrs ram_only = { .memory = 1 };
-
+/* Tables or queues that a guest places over device registers do not reach them, nor the BQL. */
 static bool remap_iommu_memory_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return address_space_read(&address_space_memory, from, ram_only, to, bytes) == MEMTX_OK;
+    return remap_memory_read(&address_space_memory, from, to, bytes, MEMTXATTRS_UNSPECIFIED);
 }
 
 static bool remap_iommu_memory_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return address_space_write(&address_space_memory, to, ram_only, from, bytes) == MEMTX_OK;
+    return remap_memory_write(&address_space_memory, to, from, bytes, MEMTXATTRS_UNSPECIFIED);
 }
 
 static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address, uint32_t data)
@@ -264,9 +267,21 @@ static PCIBus *remap_iommu_find_bus(Error **errp)
     return PC_MACHINE(machine)->pcibus;
 }
 
-static void remap_iommu_reset_hold(void *opaque)
+/* QEMU lets an IOMMU that comes later take the bus over without a word; two would be announced at one address. */
+static void remap_iommu_machine_done(Notifier *notifier, void *data)
 {
-    RemapIommuDevice *s = opaque;
+    RemapIommuDevice *s = container_of(notifier, RemapIommuDevice, machine_done);
+
+    if (s->bus->iommu_opaque != s) {
+        error_report("remap-iommu: a later device has taken the PCI bus over; remap-iommu has to be the only IOMMU");
+        exit(EXIT_FAILURE);
+    }
+}
+
+/* The last phase: until all devices are quiet, in the phases before, their accesses still mean what they meant. */
+static void remap_iommu_reset_exit(Object *object, ResetType type)
+{
+    RemapIommuDevice *s = REMAP_IOMMU(object);
 
     WITH_QEMU_LOCK_GUARD(&s->interrupt_lock) {
         for (unsigned cause = 0; cause < REMAP_IOMMU_INTERRUPTS; cause++) {
@@ -280,9 +295,9 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
 {
     RemapIommuDevice *s = REMAP_IOMMU(dev);
     RemapIommuOptions options = { .address_width = s->address_width, .huge_pages = s->huge_pages };
-    PCIBus *bus = remap_iommu_find_bus(errp);
 
-    if (!bus) {
+    s->bus = remap_iommu_find_bus(errp);
+    if (!s->bus) {
         return;
     }
     s->engine = remap_iommu_new(&options, &remap_iommu_ops, s);
@@ -304,9 +319,11 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     /* Its own interrupts are written from the bottom half, possibly by an access to these registers. */
     s->registers.disable_reentrancy_guard = true;
     memory_region_add_subregion_overlap(get_system_memory(), REMAP_IOMMU_BASE, &s->registers, 1);
-    pci_setup_iommu(bus, &remap_iommu_pci_ops, s);
+    pci_setup_iommu(s->bus, &remap_iommu_pci_ops, s);
+    s->machine_done.notify = remap_iommu_machine_done;
+    qemu_add_machine_init_done_notifier(&s->machine_done);
     /* A device without a bus is outside the tree that a machine resets. */
-    qemu_register_reset(remap_iommu_reset_hold, s);
+    qemu_register_resettable(OBJECT(s));
 }
 
 static const Property remap_iommu_properties[] = {
@@ -328,7 +345,10 @@ static void remap_iommu_class_init(ObjectClass *class, void *data)
     dc->vmsd = &remap_iommu_vmstate;
     dc->user_creatable = true;
     dc->hotpluggable = false;
+    RESETTABLE_CLASS(class)->phases.exit = remap_iommu_reset_exit;
     device_class_set_props(dc, remap_iommu_properties);
+    object_class_property_set_description(class, "aw-bits", "Width of logical addresses, 39 or 48");
+    object_class_property_set_description(class, "huge-pages", "Translations of 2 MiB and 1 GiB");
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
 }
 

@@ -12,7 +12,7 @@ static void *remap_worker_run(void *opaque)
     rcu_register_thread();
     qemu_mutex_lock(&worker->lock);
     while (!worker->stopping) {
-        if (worker->pausing || !worker->pending) {
+        if (worker->pauses || !worker->pending) {
             qemu_cond_wait(&worker->wake, &worker->lock);
             continue;
         }
@@ -32,6 +32,7 @@ static void *remap_worker_run(void *opaque)
     return NULL;
 }
 
+/* With the BQL, so never on two threads at once. */
 static void remap_worker_make_call(void *opaque)
 {
     RemapWorker *worker = opaque;
@@ -44,25 +45,22 @@ static void remap_worker_make_call(void *opaque)
     }
     worker->call(worker->call_argument);
     WITH_QEMU_LOCK_GUARD(&worker->lock) {
-        worker->call_state = REMAP_CALL_DONE;
+        worker->call_state = REMAP_CALL_NONE;
         qemu_cond_signal(&worker->answered);
     }
 }
 
-bool remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *argument)
+void remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *argument)
 {
     QEMU_LOCK_GUARD(&worker->lock);
     worker->call = call;
     worker->call_argument = argument;
     worker->call_state = REMAP_CALL_POSTED;
     qemu_bh_schedule(worker->call_bh);
-    while (worker->call_state == REMAP_CALL_RUNNING ||
-           (worker->call_state == REMAP_CALL_POSTED && !worker->pausing && !worker->stopping)) {
+    qemu_cond_broadcast(&worker->parked);
+    while (worker->call_state != REMAP_CALL_NONE) {
         qemu_cond_wait(&worker->answered, &worker->lock);
     }
-    bool made = worker->call_state == REMAP_CALL_DONE;
-    worker->call_state = REMAP_CALL_NONE;
-    return made;
 }
 
 void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void *opaque), void *opaque)
@@ -83,28 +81,37 @@ void remap_worker_kick(RemapWorker *worker)
     qemu_cond_signal(&worker->wake);
 }
 
+/*
+ * A call that is running here runs on this very thread, further up its stack: it led to this pause, by an interrupt
+ * message that reset the bus, say. The worker waits for that call's end and touches nothing until then.
+ */
 void remap_worker_pause(RemapWorker *worker)
 {
     QEMU_LOCK_GUARD(&worker->lock);
-    worker->pausing = true;
-    qemu_cond_signal(&worker->answered);
-    while (worker->busy) {
-        qemu_cond_wait(&worker->parked, &worker->lock);
+    worker->pauses++;
+    while (worker->busy && worker->call_state != REMAP_CALL_RUNNING) {
+        if (worker->call_state == REMAP_CALL_POSTED) {
+            qemu_mutex_unlock(&worker->lock);
+            remap_worker_make_call(worker);
+            qemu_mutex_lock(&worker->lock);
+        } else {
+            qemu_cond_wait(&worker->parked, &worker->lock);
+        }
     }
 }
 
 void remap_worker_resume(RemapWorker *worker)
 {
     QEMU_LOCK_GUARD(&worker->lock);
-    worker->pausing = false;
+    worker->pauses--;
     qemu_cond_signal(&worker->wake);
 }
 
 void remap_worker_stop(RemapWorker *worker)
 {
+    remap_worker_pause(worker);
     WITH_QEMU_LOCK_GUARD(&worker->lock) {
         worker->stopping = true;
-        qemu_cond_signal(&worker->answered);
         qemu_cond_signal(&worker->wake);
     }
     qemu_thread_join(&worker->thread);

@@ -8,21 +8,21 @@
 #include "qemu/main-loop.h"
 #include "qemu/thread.h"
 
-typedef enum RemapCallState { REMAP_CALL_NONE, REMAP_CALL_POSTED, REMAP_CALL_RUNNING, REMAP_CALL_DONE } RemapCallState;
+typedef enum RemapCallState { REMAP_CALL_NONE, REMAP_CALL_POSTED, REMAP_CALL_RUNNING } RemapCallState;
 
 typedef struct RemapWorker {
     QemuThread thread;
     QemuMutex lock;
-    QemuCond wake;      /* the worker: there is work, or an end of a pause, or the end */
-    QemuCond parked;    /* those who pause it: it is between two pieces of work */
+    QemuCond wake;      /* the worker: there is work, or an end of all pauses, or the end */
+    QemuCond parked;    /* who pauses it: it is between two pieces of work, or has posted a call */
     bool pending;
-    bool pausing;
     bool busy;
     bool stopping;
+    unsigned pauses;
     bool (*work)(void *opaque);
     void *opaque;
 
-    /* A call that the worker wants made in the main loop. */
+    /* A call that the worker wants made with the BQL held. */
     QEMUBH *call_bh;
     QemuCond answered;
     RemapCallState call_state;
@@ -36,17 +36,17 @@ void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void
 /* There is work. Any thread; does not block for long. */
 void remap_worker_kick(RemapWorker *worker);
 
-/* Between the two, `work` is not running. */
+/* Between the two, `work` is not running. With the BQL; pairs may nest. */
 void remap_worker_pause(RemapWorker *worker);
 void remap_worker_resume(RemapWorker *worker);
 
 /*
- * From the work: makes a call in the main loop, with the BQL, and waits for it. False, and the call is not made, when
- * somebody wants the worker to pause or stop meanwhile: he may hold the BQL, so the worker must not wait for it.
+ * From the work: has a call made in the main loop, with the BQL, and waits for it. The worker never waits for the BQL
+ * itself: whoever holds it and wants a pause makes the call in the main loop's stead.
  */
-bool remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *argument);
+void remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *argument);
 
-/* Ends the thread; work that is still waiting is not done. */
+/* Ends the thread; work that is still waiting is not done. With the BQL, and not from a call. */
 void remap_worker_stop(RemapWorker *worker);
 
 #endif

@@ -198,9 +198,10 @@ struct ScanoutHeight {
     static constexpr std::uint32_t max = 16384;
 };
 
-// ScanoutStride: 0x118, 32 bits, RW. Bytes from line to line, a multiple of 4, at least 4 * width.
+// ScanoutStride: 0x118, 32 bits, RW. Bytes from line to line, a multiple of 4, at least 4 * width, at most max.
 struct ScanoutStride {
     static constexpr std::uint64_t offset = 0x118;
+    static constexpr std::uint32_t max = 0x4000'0000;
 };
 
 }  // namespace remap::gpu::spec

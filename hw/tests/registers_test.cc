@@ -218,6 +218,8 @@ TEST_F(Registers, AScanoutOutsideVramOrOfBadShapeIsNotShown) {
         {0, 8, 8, 28, 0x1, false},                  // lines overlap
         {2, 8, 8, 32, 0x1, false},                  // misaligned
         {0, 8, 8, 34, 0x1, false},                  //
+        {0, 1, 1, 0x40000000, 0x1, true},           // the longest line
+        {0, 1, 1, 0x40000004, 0x1, false},          //
         {0, 8, 8, 32, 0x11, false},                 // unknown format
         {0, 8, 8, 32, 0x0, false},                  // not enabled
     };
