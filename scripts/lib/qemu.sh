@@ -12,7 +12,7 @@ CACHE=${REMAPLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/remaplab}
 QEMU_SERIES=10.0
 QEMU_SUITE=trixie
 QEMU_CONFIGURE="--target-list=x86_64-softmmu --without-default-features --enable-tcg --enable-kvm --enable-plugins
-    --enable-pixman --enable-png --disable-docs --disable-install-blobs --disable-download"
+    --enable-pixman --enable-png --disable-fdt --disable-docs --disable-install-blobs --disable-download"
 
 # unpack_qemu_source DIR: Debian's newest QEMU of the series, unpacked in DIR/qemu.
 unpack_qemu_source() {
