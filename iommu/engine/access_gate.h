@@ -6,6 +6,8 @@
 // hold it up, so it ends whatever the devices do.
 #pragma once
 
+#include "iommu/engine/thread_slot.h"
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -23,7 +25,8 @@ public:
     };
 
     Ticket begin() {
-        const Ticket ticket{slot_of_thread(), static_cast<std::uint8_t>(phase_.load(std::memory_order_relaxed) & 1)};
+        const Ticket ticket{static_cast<std::uint8_t>(thread_slot()),
+                            static_cast<std::uint8_t>(phase_.load(std::memory_order_relaxed) & 1)};
         // Sequentially consistent: either the drain below sees this access, or this access sees what was removed.
         slots_[ticket.slot].begun[ticket.phase].fetch_add(1, std::memory_order_seq_cst);
         return ticket;
@@ -46,15 +49,6 @@ private:
         std::array<std::atomic<std::uint64_t>, 2> begun{};
         std::array<std::atomic<std::uint64_t>, 2> ended{};
     };
-    static constexpr unsigned slots = 16;
-
-    // Threads spread over the slots, so that their counting does not contend.
-    static std::uint8_t slot_of_thread() {
-        static std::atomic<unsigned> threads{0};
-        static thread_local const auto slot = static_cast<std::uint8_t>(threads.fetch_add(1) % slots);
-        return slot;
-    }
-
     // Ends are counted before beginnings, so that an access is never seen to have ended only.
     bool is_idle(unsigned phase) const {
         std::uint64_t ended = 0;
@@ -67,7 +61,7 @@ private:
 
     std::mutex draining_;
     std::atomic<unsigned> phase_{0};
-    std::array<Slot, slots> slots_;
+    std::array<Slot, thread_slots> slots_;
 };
 
 }  // namespace remap::iommu

@@ -140,7 +140,7 @@ DeviceTables::ContextEntry DeviceTables::find_context(const TranslationState& st
 FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
     const entry::Words reserved = entry::reserved(configuration_.extended_capability, configuration_.host_address_width);
     for (unsigned i = 0; i < 8; ++i) {
-        if ((words[i] & reserved[i]) != 0) return FaultReason::PasidEntryReserved;
+        if ((words[i] & reserved[i]) != 0) return FaultReason::PasidReserved;
     }
     const unsigned levels = ctx::levels_of(entry::AddressWidth::get(words[0]));
     const bool second_stage_fits = configuration_.supports_levels(levels);
@@ -154,7 +154,7 @@ FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
         case entry::TranslationType::Nested: valid = first_stage_fits && second_stage_fits; break;
         case entry::TranslationType::PassThrough: valid = second_stage_fits; break;
     }
-    return valid ? FaultReason::None : FaultReason::PasidEntryInvalid;
+    return valid ? FaultReason::None : FaultReason::PasidInvalid;
 }
 
 DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, Pasid pasid) {
@@ -170,8 +170,8 @@ DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, P
     std::uint64_t words[8] = {};
     const std::uint64_t entries = slot[0] & directory::pasid_table;
     if (!read_words(memory_, entries + std::uint64_t{entry::bytes} * entry::index_of(pasid.value), words))
-        return {.reason = FaultReason::PasidEntryUnreadable, .quiet = quiet};
-    PasidEntry found{.words = {words[0], words[1], words[2]}, .reason = FaultReason::PasidEntryNotPresent};
+        return {.reason = FaultReason::PasidUnreadable, .quiet = quiet};
+    PasidEntry found{.words = {words[0], words[1], words[2]}, .reason = FaultReason::PasidNotPresent};
     found.quiet = quiet || entry::FaultProcessingDisable::get(words[0]);
     if (entry::Present::get(words[0])) found.reason = check_pasid(words);
     return found;
@@ -231,9 +231,9 @@ RouteOutcome DeviceTables::scalable_start(const ContextEntry& context, const Req
     if (outcome.reason != FaultReason::None) return outcome;
     const bool beyond = outcome.route.pasid.value >= sm_ctx::pasid_limit(context.low);
     if (request.type != RequestType::Untranslated && !outcome.route.device_tlb) {
-        outcome.reason = FaultReason::DeviceTlbDisabled;
+        outcome.reason = FaultReason::DeviceTlbBlocked;
     } else if (request.pasid && !sm_ctx::Pasid::get(context.low)) {
-        outcome.reason = FaultReason::PasidDisabled;
+        outcome.reason = FaultReason::PasidBlocked;
     } else if (beyond) {
         outcome.reason = request.pasid ? FaultReason::PasidBeyondDirectory : FaultReason::RequesterPasidInvalid;
     }
@@ -260,9 +260,9 @@ RouteOutcome DeviceTables::scalable_route(const RouteOutcome& start, const Pasid
     route.extended_accessed = entry::ExtendedAccessed::get(words[2]);
     route.snooped = entry::PageSnoop::get(words[1]);
     if (request.pasid && request.execute && !entry::ExecuteRequest::get(words[2])) {
-        outcome.reason = FaultReason::ExecuteDisabled;
+        outcome.reason = FaultReason::ExecuteBlocked;
     } else if (route.privileged && !entry::SupervisorRequest::get(words[2])) {
-        outcome.reason = FaultReason::SupervisorDisabled;
+        outcome.reason = FaultReason::SupervisorBlocked;
     }
     return outcome;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which kinds of request a translation serves. A second stage makes no difference between user and supervisor.
+// Which kinds of request a translation serves. A second stage makes no difference between user and supervisor. There
+// are no requests to execute: ECAP.ERS is 0, as from revision 4.1 on.
 #pragma once
 
 #include "iommu/engine/request.h"
@@ -17,14 +18,13 @@ struct Permits {
     friend constexpr bool operator==(Permits, Permits) = default;
 };
 
-inline constexpr Permits user_read{1}, user_write{2}, user_execute{4};
-inline constexpr Permits supervisor_read{8}, supervisor_write{16}, supervisor_execute{32};
-inline constexpr Permits all_permits{63};
+inline constexpr Permits user_read{1}, user_write{2}, supervisor_read{4}, supervisor_write{8};
+inline constexpr Permits all_permits{15};
 
 // The one that a request needs.
-constexpr Permits needed_by(const Request& request) {
-    const unsigned kind = request.access == Access::Write ? 1 : request.execute ? 2 : 0;
-    return {static_cast<std::uint8_t>(1u << (kind + (request.privileged ? 3 : 0)))};
+constexpr Permits needed_by(Access access, bool privileged) {
+    if (access == Access::Write) return privileged ? supervisor_write : user_write;
+    return privileged ? supervisor_read : user_read;
 }
 
 }  // namespace remap::iommu
