@@ -63,11 +63,8 @@ InvalidationQueue::Verdict InvalidationQueue::fetch_and_execute(Outbox& outbox) 
         case descriptor::Type::Context: return execute_context(fetched);
         case descriptor::Type::Iotlb: return execute_iotlb(fetched);
         case descriptor::Type::Wait: return execute_wait(fetched, outbox);
-        case descriptor::Type::DeviceTlb:       // needs ECAP.DT (section 6.5.2.5)
-        case descriptor::Type::InterruptEntry:  // needs ECAP.IR
-            break;
+        default: return {false, Info::BadType};  // needs ECAP.DT, IR or SMTS (section 6.5.2)
     }
-    return {false, Info::BadType};
 }
 
 InvalidationQueue::Verdict InvalidationQueue::execute_context(const Descriptor& one) {
