@@ -19,6 +19,11 @@ struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort {
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override {
         return ops.write(opaque, to.value, from, bytes);
     }
+    iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override {
+        std::uint64_t found = expected;
+        if (!ops.exchange(opaque, at.value, &found, desired)) return iommu::Exchange::Unanswered;
+        return found == expected ? iommu::Exchange::Done : iommu::Exchange::Changed;
+    }
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
         const unsigned cause = source == iommu::InterruptSource::FaultEvent ? REMAP_IOMMU_FAULT_EVENT
                                                                             : REMAP_IOMMU_INVALIDATION_COMPLETION;
@@ -43,14 +48,14 @@ RemapTranslation to_c(const iommu::Translation& translation) {
 
 struct RemapIommu {
     RemapIommu(const iommu::Options& options, const RemapIommuOps& ops, void* opaque)
-        : ports(ops, opaque), engine(options, ports, ports) {}
+        : ports(ops, opaque), engine(options, {.memory = ports, .interrupts = ports}) {}
 
     CallbackPorts ports;
     iommu::Iommu engine;
 };
 
 RemapIommu* remap_iommu_new(const RemapIommuOptions* options, const RemapIommuOps* ops, void* opaque) {
-    if (options->address_width != 39 && options->address_width != 48) return nullptr;
+    if (!iommu::Options::supports_width(options->address_width)) return nullptr;
     return new (std::nothrow)
         RemapIommu({.address_width = options->address_width, .huge_pages = options->huge_pages}, *ops, opaque);
 }

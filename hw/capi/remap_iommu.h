@@ -22,12 +22,17 @@ typedef struct RemapIommuOps {
     /* System memory. Only RAM answers; false for anything else. The engine's lock is held. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
     bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
+    /*
+     * An aligned 8-byte word of RAM: takes it from *expected to `desired` in one step, or sets *expected to what it is.
+     * False when no RAM that can be written answers.
+     */
+    bool (*exchange)(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired);
     /* An interrupt message of the unit, on any thread, no lock held. */
     void (*interrupt)(void *opaque, unsigned cause, uint64_t address, uint32_t data);
 } RemapIommuOps;
 
 typedef struct RemapIommuOptions {
-    unsigned address_width; /* 39 or 48 */
+    unsigned address_width; /* 39, 48 or 57 */
     bool huge_pages;
 } RemapIommuOptions;
 

@@ -22,18 +22,18 @@ namespace remap::iommu {
 struct Route {
     TranslationKind kind = TranslationKind::SecondStage;
     std::uint16_t domain = 0;
-    Pasid pasid;  // the request's, or the one that stands for requests without
+    Pasid pasid = {};  // the request's, or the one that stands for requests without
     bool scalable = false;
     bool quiet = false;       // faults are not recorded
     bool device_tlb = false;  // the device may ask for translations and use them
     bool page_requests = false;
     bool privileged = false;  // what counts for this request
 
-    PhysicalAddress second_stage;
+    PhysicalAddress second_stage = {};
     unsigned second_levels = 0;
     bool second_accessed_dirty = false;
 
-    PhysicalAddress first_stage;  // guest-physical where nested
+    PhysicalAddress first_stage = {};  // guest-physical where nested
     unsigned first_levels = 0;
     bool write_protect = false;  // supervisor writes need the write right too
     bool supervisor_execute_prevention = false;

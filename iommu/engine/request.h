@@ -32,7 +32,7 @@ struct Request {
     LogicalAddress address;
     Access access = Access::Read;
     RequestType type = RequestType::Untranslated;
-    std::optional<Pasid> pasid;  // the PASID TLP prefix, and what it says of the request:
+    std::optional<Pasid> pasid = {};  // the PASID TLP prefix, and what it says of the request:
     bool privileged = false;     // supervisor rights wanted (PR)
     bool execute = false;        // instructions are read (ER); reads only
 };

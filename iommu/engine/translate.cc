@@ -239,7 +239,8 @@ Outcome Translator::probe(const TranslationState& state, const Request& request)
     return resolve(state, request, {.use_caches = true, .fill_caches = false}).outcome;
 }
 
-void Translator::settle_stale_uses() {
+// Cases whose cached translation an invalidation has removed.
+void Translator::close_stale_uses() {
     if (!stale_uses_.any_open()) return;
     stale_uses_.invalidated([this](const CachedTranslation& line) {
         Request like{.source = line.source, .address = line.first};
@@ -265,12 +266,12 @@ void Translator::invalidate_iotlb() {
     const std::uint64_t now = stamps_.next();
     iotlb_.forget_all(now);
     tables_.forget_all(now);
-    settle_stale_uses();
+    close_stale_uses();
 }
 
 void Translator::invalidate_iotlb(std::uint16_t domain) {
     floors_.forget(domain, stamps_.next());
-    settle_stale_uses();
+    close_stale_uses();
 }
 
 void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
@@ -280,19 +281,19 @@ void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
     if (!leaves_only) tables_.forget_second_stage(reached);
     // What goes through a first stage of the domain has no place in the second stage's addresses (6.5.2.3).
     floors_.forget_first_stage(range.domain, stamps_.next());
-    settle_stale_uses();
+    close_stale_uses();
 }
 
 void Translator::invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid) {
     iotlb_.forget_pasid(domain, pasid);
     tables_.forget_pasid(domain, pasid);
-    settle_stale_uses();
+    close_stale_uses();
 }
 
 void Translator::invalidate_pasid_iotlb(const PageRange& range, bool leaves_only) {
     iotlb_.forget_first_stage(range);
     if (!leaves_only) tables_.forget_first_stage(range);
-    settle_stale_uses();
+    close_stale_uses();
 }
 
 void Translator::reset() {

@@ -57,7 +57,9 @@ public:
 
     void reset();
 
-    StaleUses& stale_uses() { return stale_uses_; }
+    // Decides the cases of stale uses whose grace has ended.
+    void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
+    const StaleUses& stale_uses() const { return stale_uses_; }
     const Counter& lookups() const { return lookups_; }
     const Counter& walks() const { return walks_; }
 
@@ -77,7 +79,7 @@ private:
     Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
     bool usable(const Request& request, const CachedTranslation& line) const;
     void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served);
-    void settle_stale_uses();
+    void close_stale_uses();
 
     const Configuration& configuration_;
     StampClock stamps_;
