@@ -94,13 +94,15 @@ TEST(Dmar, RootPortsBelowWhichDevicesMayTranslate) {
     EXPECT_FALSE(Table::parse(all)->ats_below(2, 0, 0x1c, 0));
     EXPECT_EQ(Table::parse(all)->unit(0)->scopes.size(), 0u);
 
-    const std::array<Scope, 1> ports{{{.type = 2, .bus = 0, .device = 0x1c, .function = 4}}};
+    const std::array<Scope, 2> ports{
+        {{.type = 2, .bus = 0, .device = 0x1c, .function = 4}, {.type = 1, .bus = 0, .device = 0x1d}}};
     const auto one = built({.register_base = 0x1000, .ats_ports = ports});
-    ASSERT_EQ(one.size(), 80u);
-    const unsigned char port[16] = {2, 0, 16, 0, 0, 0, 0, 0, 2, 8, 0, 0, 0, 0, 0x1c, 4};
+    ASSERT_EQ(one.size(), 88u);
+    const unsigned char port[16] = {2, 0, 24, 0, 0, 0, 0, 0, 2, 8, 0, 0, 0, 0, 0x1c, 4};
     EXPECT_EQ(std::memcmp(one.data() + 64, port, 16), 0);
     EXPECT_TRUE(Table::parse(one)->ats_below(0, 0, 0x1c, 4));
     EXPECT_FALSE(Table::parse(one)->ats_below(0, 0, 0x1c, 0));
+    EXPECT_FALSE(Table::parse(one)->ats_below(0, 0, 0x1d, 0)) << "an endpoint is no port";
 
     const auto none = built({.register_base = 0x1000});
     EXPECT_EQ(none.size(), 64u);

@@ -18,15 +18,23 @@ TEST(GoldenInterrupts, RemappableRequest) {
     EXPECT_EQ(remappable::index_of({0xfeef'fffc, 0xffff}), 0x1'fffeu) << "no wrap";
     EXPECT_EQ(remappable::make_request(0x91a, true, 3), (InterruptMessage{0xfee1'2358, 3}));
     EXPECT_EQ(remappable::make_request(0xffff, false, 0), (InterruptMessage{0xfeef'fff4, 0}));
+    EXPECT_EQ(remappable::HighHandle::mask, 0x4u);
+    EXPECT_EQ(remappable::SubhandleValid::mask, 0x8u);
+    EXPECT_EQ(remappable::Remappable::mask, 0x10u);
+    EXPECT_EQ(remappable::LowHandle::mask, 0xf'ffe0u);
+    EXPECT_EQ(remappable::Subhandle::mask, 0xffffu);
     EXPECT_EQ(remappable::reserved_data, 0xffff'0000u);
 }
 
 TEST(GoldenInterrupts, CompatibilityRequest) {
-    EXPECT_FALSE(message::Remappable::get(0xfee0'100c));
+    EXPECT_EQ(message::Remappable::mask, 0x10u);
     EXPECT_EQ(message::Destination::get(0xfeea'500c), 0xa5u);
     EXPECT_EQ(message::LogicalDestination::mask, 0x4u);
     EXPECT_EQ(message::RedirectionHint::mask, 0x8u);
-    EXPECT_EQ(message::Vector::get(0xc131), 0x31u);
+    EXPECT_EQ(message::Destination::mask, 0xf'f000u);
+    EXPECT_EQ(message::UpperDestination::mask, 0xffff'ff00'0000'0000u);
+    EXPECT_EQ(message::Vector::mask, 0xffu);
+    EXPECT_EQ(message::Delivery::mask, 0x700u);
     EXPECT_EQ(message::Delivery::get(0xc131), DeliveryMode::LowestPriority);
     EXPECT_EQ(message::Assert::mask, 0x4000u);
     EXPECT_EQ(message::LevelTriggered::mask, 0x8000u);

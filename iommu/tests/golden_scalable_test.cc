@@ -76,7 +76,8 @@ TEST(GoldenScalable, PasidEntryFields) {
     EXPECT_EQ(entry::index_of(0x7f), 0x3fu);
     EXPECT_EQ(entry::Present::mask, 0x1u);
     EXPECT_EQ(entry::FaultProcessingDisable::mask, 0x2u);
-    EXPECT_EQ(entry::AddressWidth::of(2), 0x8u);
+    EXPECT_EQ(entry::AddressWidth::mask, 0x1cu);
+    EXPECT_EQ(entry::Type::mask, 0x1c0u);
     EXPECT_EQ(entry::Type::of(entry::TranslationType::FirstStage), 0x40u);
     EXPECT_EQ(entry::Type::of(entry::TranslationType::SecondStage), 0x80u);
     EXPECT_EQ(entry::Type::of(entry::TranslationType::Nested), 0xc0u);
@@ -91,6 +92,7 @@ TEST(GoldenScalable, PasidEntryFields) {
     EXPECT_EQ(entry::AttributeTable::mask, 0xffff'ffff'0000'0000u);
     EXPECT_EQ(entry::SupervisorRequest::mask, 0x1u);
     EXPECT_EQ(entry::ExecuteRequest::mask, 0x2u);
+    EXPECT_EQ(entry::FirstStageMode::mask, 0xcu);
     EXPECT_EQ(entry::FirstStageMode::of(entry::PagingMode::FourLevels), 0x0u);
     EXPECT_EQ(entry::FirstStageMode::of(entry::PagingMode::FiveLevels), 0x4u);
     EXPECT_EQ(entry::WriteProtect::mask, 0x10u);
