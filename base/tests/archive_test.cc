@@ -227,7 +227,9 @@ TEST(Archive, AStreamCutAnywhereIsRefused) {
     const Bytes bytes = save(example());
     for (std::size_t length = 0; length < bytes.size(); ++length) {
         Thing thing;
-        EXPECT_TRUE(load(std::span(bytes).first(length), thing)) << length << " bytes";
+        const ArchiveError error = load(std::span(bytes).first(length), thing);
+        ASSERT_TRUE(error) << length << " bytes";
+        EXPECT_STREQ(error.field, length < 16 ? "head" : "length") << length << " bytes";
         EXPECT_EQ(thing, Thing{}) << length << " bytes";
     }
 }
