@@ -31,6 +31,13 @@ std::uint32_t crc32(std::uint32_t before, std::span<const std::byte> bytes) {
     return ~remainder;
 }
 
+void describe(const ArchiveError& error, std::span<char> to) {
+    std::size_t used = 0;
+    for (const char* text : {error.part, ": ", error.field, " ", error.problem})
+        for (; *text != 0 && used + 1 < to.size(); ++text) to[used++] = *text;
+    if (!to.empty()) to[used] = 0;
+}
+
 ArchiveWriter::ArchiveWriter(const ArchiveFormat& format, std::span<std::byte> to) : to_(to), used_(head_bytes) {
     put(kind_at, format.kind, 4);
     put(version_at, format.newest, 4);

@@ -34,7 +34,7 @@ struct ArchiveFormat {
     std::uint32_t oldest = 1;  // the oldest that is still read
 };
 
-// Why a stream was refused: "part: field problem". The texts are literals.
+// Why a stream was refused. The texts are literals.
 struct ArchiveError {
     const char* part = "";
     const char* field = "";
@@ -42,6 +42,9 @@ struct ArchiveError {
 
     explicit operator bool() const { return problem != nullptr; }
 };
+
+// "part: field problem", cut off where the room ends, and ended by a zero.
+void describe(const ArchiveError& error, std::span<char> to);
 
 // What is common to both directions. A Direction moves words, knows how many elements may be read, and keeps errors.
 template <typename Direction>

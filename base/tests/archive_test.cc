@@ -6,6 +6,8 @@
 
 #include <cstring>
 #include <random>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace remap {
@@ -200,6 +202,17 @@ TEST(Archive, RefusesValuesOutOfTheirBoundsAndKeepsTheOldOnes) {
     expected.big = example().big;  // it comes before the error
     EXPECT_TRUE(load(with(level_at, 6), thing));
     EXPECT_EQ(thing, expected);
+}
+
+TEST(Archive, AnErrorIsDescribedInTheRoomThereIs) {
+    const ArchiveError error{"part", "field", "is bad"};
+    const std::string_view whole = "part: field is bad";
+    for (std::size_t room = 0; room < 24; ++room) {
+        std::vector<char> text(room, '?');
+        describe(error, text);
+        if (room == 0) continue;
+        EXPECT_EQ(std::string(text.data()), whole.substr(0, room - 1));
+    }
 }
 
 TEST(Archive, TheFirstErrorCountsAndNamesTheInnermostPart) {

@@ -23,7 +23,7 @@ struct Gpu::Parts {
     explicit Parts(const Setting& made_for)
         : setting(made_for),
           registers(setting.address_bits, setting.vram.size()),
-          memory(setting.vram, setting.bus, setting.address_bits),
+          memory(setting.vram, setting.bus, setting.host, setting.address_bits),
           engine(registers, memory, setting.host) {}
 
     template <typename Archive>
