@@ -370,12 +370,8 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
     RemapGpuDevice *s = REMAP_GPU(object);
 
     remap_worker_pause(&s->worker);
-<<<<<<< HEAD
-    remap_gpu_find_iommu(s);
-=======
     qemu_bh_cancel(s->interrupt_bh);
-    s->needs_main_loop = remap_gpu_is_behind_foreign_iommu(s);
->>>>>>> i3-gpustate
+    remap_gpu_find_iommu(s);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
     remap_worker_resume(&s->worker);
