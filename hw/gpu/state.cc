@@ -21,8 +21,8 @@ constexpr std::uint32_t highest_entry = (1u << max_log2_entries) - 1;
 
 bool RegisterFile::EngineState::fault_is_consistent() const {
     if (!FaultStatus::Valid::get(fault_status)) return fault_status == 0 && fault_entry == 0 && fault_address == 0;
-    constexpr std::uint64_t known = FaultStatus::Valid::mask | FaultStatus::Overflow::mask | FaultStatus::Cause::mask |
-                                    FaultStatus::Opcode::mask;
+    constexpr std::uint64_t known =
+        FaultStatus::Valid::mask | FaultStatus::Overflow::mask | FaultStatus::Cause::mask | FaultStatus::Opcode::mask;
     const FaultCause cause = FaultStatus::Cause::get(fault_status);
     return (fault_status & ~known) == 0 && cause >= FaultCause::BusReadRefused && cause <= FaultCause::RingUnreadable;
 }
@@ -78,7 +78,7 @@ void RegisterFile::state_of_order(Archive& archive) {
     }
 }
 
-// Of a packet in execution no more than itself and how far it has come: the rest is found, and checked, as at its start.
+// Of a packet in execution itself and how far it has come: the rest is found, and checked, as when it began.
 template <typename Archive>
 void Engine::state(Archive& archive) {
     const std::optional<Order> order = registers_.held();
