@@ -8,7 +8,6 @@
 // late, not forgotten. A case that is still open after the grace period is a stale use, and so is every use after that.
 #pragma once
 
-#include "iommu/engine/iotlb.h"
 #include "iommu/engine/request.h"
 
 #include <array>
@@ -47,14 +46,14 @@ public:
     }
     bool on() const { return on_; }
 
-    // A use at time `now` that differs from memory; `line` is the cached translation it came from.
-    void note(const StaleUse& use, const CachedTranslation& line, std::uint64_t now);
+    // A use at time `now` that differs from memory. Uses of one cache entry are one case: `cached_at` is unique to it.
+    void note(const StaleUse& use, std::uint64_t now);
 
-    // Closes the cases whose line is gone: `is_cached(line)` tells whether it still is there.
+    // Closes the cases whose cache entry is gone: `is_cached(use)` tells whether it still is there.
     template <typename IsCached>
     void invalidated(IsCached&& is_cached) {
         for (std::size_t i = 0; i < open_;) {
-            if (is_cached(cases_[i].line)) {
+            if (is_cached(cases_[i].use)) {
                 ++i;
             } else {
                 close(i);
@@ -80,7 +79,6 @@ public:
 private:
     struct Case {
         StaleUse use;
-        CachedTranslation line;
         bool decided = false;
     };
 
