@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The stale-use detector: translations that were served from a cache although memory says something else by now, and
-// that no invalidation has taken back. On hardware such an access goes where software no longer expects it, and whether
-// it does depends on what else the caches held: the mistake that shows on one machine only.
+// The stale-use detector: translations, and interrupts, that were served from a cache although memory says something
+// else by now, and that no invalidation has taken back. On hardware such an access goes where software no longer expects
+// it, and whether it does depends on what else the caches held: the mistake that shows on one machine only.
 //
-// Between a change of a table and the end of its invalidation an old translation may be used: the specification allows
-// it. So a use that differs from memory opens a case. An invalidation that removes the entry closes the case: it was
-// late, not forgotten. A case that is still open after the grace period is a stale use, and so is every use after that.
+// Between a change of a table and the end of its invalidation an old entry may be used: the specification allows it. So
+// a use that differs from memory opens a case. An invalidation that removes the entry closes the case: it was late, not
+// forgotten. A case that is still open after the grace period is a stale use, and so is every use after that.
 #pragma once
 
 #include "iommu/engine/request.h"
@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace remap::iommu {
 
@@ -22,12 +23,14 @@ struct Served {
     std::uint8_t fault_reason = 0;
     std::uint16_t domain = 0;
     PhysicalAddress address;
+    std::uint32_t data = 0;  // of an interrupt's message
 };
 
 struct StaleUse {
-    Request request;  // the first one
-    Served served;    // from the caches
-    Served memory;    // by the tables as they are
+    Request request;                              // the first one
+    std::optional<std::uint16_t> interrupt = {};  // of an interrupt: the index of its entry
+    Served served;                                // from the caches
+    Served memory;                                // by the tables as they are
     PhysicalAddress entry_at;         // the entry in which the walk of the tables ended, and what it holds
     std::uint64_t entry = 0;
     std::uint64_t cached_at = 0;      // stamps: nanoseconds of the machine's clock, if it has one

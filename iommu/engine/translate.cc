@@ -66,9 +66,9 @@ Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>&
 
 }  // namespace
 
-Translator::Translator(const Configuration& configuration, MemoryPort& memory, ClockPort* clock)
+Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
     : configuration_(configuration),
-      stamps_(clock),
+      stamps_(stamps),
       devices_(configuration, memory),
       iotlb_(configuration.caches.iotlb, floors_),
       tables_(configuration.caches.tables, floors_),
