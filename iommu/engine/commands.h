@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What single invalidation descriptors do to the caches (VT-d sections 6.5.2.1 to 6.5.2.7).
+// What single descriptors of the invalidation queue do (VT-d sections 6.5.2.1 to 6.5.2.7, and 7.6.1).
 #pragma once
 
 #include "iommu/engine/configuration.h"
+#include "iommu/engine/device_tlbs.h"
 #include "iommu/engine/interrupt_remapping.h"
 #include "iommu/engine/translate.h"
 #include "iommu/spec/invalidation.h"
@@ -18,17 +19,27 @@ struct Verdict {
 
     bool ok = true;
     Info info = Info::None;
+    bool blocked = false;  // it cannot be carried out before a device has answered
 
     static Verdict bad(Info why) { return {false, why}; }
+    static Verdict blocked_unless(bool possible) { return {true, Info::None, !possible}; }
+};
+
+// What commands act on.
+struct CommandTargets {
+    Translator& translator;
+    InterruptRemapper& interrupts;
+    DeviceTlbs& devices;
 };
 
 class Commands {
 public:
-    Commands(const Configuration& configuration, Translator& translator, InterruptRemapper& interrupts)
-        : configuration_(configuration), translator_(translator), interrupts_(interrupts) {}
+    Commands(const Configuration& configuration, const CommandTargets& targets)
+        : configuration_(configuration), targets_(targets) {}
 
-    // Any descriptor but a wait. `scalable`: the mode that the root table pointer sets.
-    Verdict execute(const vtd::WideDescriptor& descriptor, bool scalable);
+    // Any descriptor but a wait. `scalable`: the mode that the root table pointer sets. The outbox has room for a
+    // message to a device.
+    Verdict execute(const vtd::WideDescriptor& descriptor, bool scalable, Outbox& outbox);
 
 private:
     Verdict contexts(const vtd::Descriptor& one);
@@ -36,10 +47,12 @@ private:
     Verdict pasids(const vtd::Descriptor& one);
     Verdict pasid_iotlb(const vtd::Descriptor& one);
     Verdict interrupt_entries(const vtd::Descriptor& one);
+    Verdict device_tlb(const vtd::Descriptor& one, Outbox& outbox);
+    Verdict pasid_device_tlb(const vtd::Descriptor& one, Outbox& outbox);
+    Verdict page_response(const vtd::Descriptor& one, Outbox& outbox);
 
     const Configuration& configuration_;
-    Translator& translator_;
-    InterruptRemapper& interrupts_;
+    CommandTargets targets_;
 };
 
 }  // namespace remap::iommu

@@ -42,6 +42,16 @@ std::uint64_t scalable_capability() {
            ecap::ScalableCoherent::of(true) | ecap::RequesterPasid::of(true);
 }
 
+// What device TLBs bring: the No Write flag of requests, the limit of pending invalidations that descriptors name; and
+// with page requests, waits that drain them, and stop markers.
+std::uint64_t device_tlb_capability(const Configuration& unit) {
+    namespace ecap = vtd::extended_capability;
+    if (!unit.device_tlb) return 0;
+    return ecap::DeviceTlb::of(true) | ecap::NoWriteFlag::of(true) | ecap::DeviceTlbThrottle::of(true) |
+           ecap::PageRequest::of(unit.page_requests) | ecap::PageRequestDrain::of(unit.page_requests) |
+           ecap::StopMarker::of(unit.page_requests);
+}
+
 std::uint64_t interrupt_capability(const Configuration& unit) {
     namespace ecap = vtd::extended_capability;
     if (!unit.interrupt_remapping) return 0;
@@ -53,7 +63,7 @@ std::uint64_t extended_capability_of(const Configuration& unit, const Options& o
     namespace ecap = vtd::extended_capability;
     return ecap::Coherent::of(true) | ecap::QueuedInvalidation::of(true) | ecap::PassThrough::of(true) |
            ecap::SnoopControl::of(options.snoop_control) | ecap::IotlbRegisterOffset::of(iotlb_registers / 16) |
-           (options.scalable ? scalable_capability() : 0) | interrupt_capability(unit);
+           (options.scalable ? scalable_capability() : 0) | device_tlb_capability(unit) | interrupt_capability(unit);
 }
 
 }  // namespace
@@ -64,6 +74,8 @@ Configuration::Configuration(const Options& options)
       address_width(supported_width(options.address_width)),
       host_address_width(std::clamp(options.host_address_width, 32u, vtd::widest_host_address)),
       scalable(options.scalable),
+      device_tlb(options.device_tlb),
+      page_requests(options.page_requests && options.device_tlb && options.scalable),
       caching_mode(options.caching_mode),
       interrupt_remapping(options.interrupt_remapping),
       extended_interrupts(options.interrupt_remapping && options.extended_interrupts),

@@ -30,6 +30,7 @@ struct Configuration {
     unsigned host_address_width = 0;  // bits of a physical address
     bool scalable = false;
     bool device_tlb = false;
+    bool page_requests = false;
     bool caching_mode = false;
     bool interrupt_remapping = false;
     bool extended_interrupts = false;

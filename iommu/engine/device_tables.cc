@@ -116,10 +116,8 @@ DeviceTables::ContextEntry DeviceTables::read_scalable_context(const Translation
 std::optional<DeviceTables::ContextEntry> DeviceTables::cached_context(SourceId source, bool scalable) const {
     const auto hit = contexts_.find(context_hash(source), context_key(source, scalable));
     if (!hit) return std::nullopt;
-    return ContextEntry{.scalable = scalable,
-                        .low = hit->words[2],
-                        .high = hit->words[3],
-                        .reason = ContextReason::get(hit->words[1])};
+    return ContextEntry{
+        .scalable = scalable, .low = hit->words[2], .high = hit->words[3], .reason = ContextReason::get(hit->words[1])};
 }
 
 DeviceTables::ContextEntry DeviceTables::find_context(const TranslationState& state, SourceId source,
@@ -138,7 +136,8 @@ DeviceTables::ContextEntry DeviceTables::find_context(const TranslationState& st
 }
 
 FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
-    const entry::Words reserved = entry::reserved(configuration_.extended_capability, configuration_.host_address_width);
+    const entry::Words reserved =
+        entry::reserved(configuration_.extended_capability, configuration_.host_address_width);
     for (unsigned i = 0; i < 8; ++i) {
         if ((words[i] & reserved[i]) != 0) return FaultReason::PasidReserved;
     }
@@ -234,7 +233,7 @@ RouteOutcome DeviceTables::scalable_start(const ContextEntry& context, const Req
         outcome.reason = FaultReason::DeviceTlbBlocked;
     } else if (request.pasid && !sm_ctx::Pasid::get(context.low)) {
         outcome.reason = FaultReason::PasidBlocked;
-    } else if (beyond) {
+    } else if (beyond && request.type != RequestType::Translated) {
         outcome.reason = request.pasid ? FaultReason::PasidBeyondDirectory : FaultReason::RequesterPasidInvalid;
     }
     return outcome;
@@ -273,6 +272,18 @@ RouteOutcome DeviceTables::find(const TranslationState& state, const Request& re
     const RouteOutcome start = scalable_start(context, request);
     if (start.reason != FaultReason::None) return start;
     return scalable_route(start, find_pasid(context, request.source, start.route.pasid, manner), request);
+}
+
+RouteOutcome DeviceTables::find_start(const TranslationState& state, const Request& request, const Manner& manner) {
+    const ContextEntry context = find_context(state, request.source, manner);
+    return context.scalable ? scalable_start(context, request) : legacy_route(context, request);
+}
+
+std::optional<RouteOutcome> DeviceTables::find_cached_start(const TranslationState& state,
+                                                            const Request& request) const {
+    const auto context = cached_context(request.source, state.scalable());
+    if (!context) return std::nullopt;
+    return context->scalable ? scalable_start(*context, request) : legacy_route(*context, request);
 }
 
 std::optional<RouteOutcome> DeviceTables::find_cached(const TranslationState& state, const Request& request) const {

@@ -62,8 +62,12 @@ public:
 
     RouteOutcome find(const TranslationState& state, const Request& request, const Manner& manner);
 
+    // What the root and context entries alone say: all there is to know of translated requests, and of page requests.
+    RouteOutcome find_start(const TranslationState& state, const Request& request, const Manner& manner);
+
     // The route if the caches know all of it. Any thread; the rest needs the engine's lock.
     std::optional<RouteOutcome> find_cached(const TranslationState& state, const Request& request) const;
+    std::optional<RouteOutcome> find_cached_start(const TranslationState& state, const Request& request) const;
 
     void forget_contexts(std::uint64_t stamp);
     // Device: the sources that equal `source` but for the bits in `ignored_bits`, and belong to the domain. Entries of

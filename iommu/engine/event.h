@@ -2,33 +2,14 @@
 // An interrupt the unit sends itself: the four registers of an event (VT-d sections 7.3 and 6.5.2.10).
 #pragma once
 
+#include "iommu/engine/outbox.h"
 #include "iommu/engine/ports.h"
+#include "iommu/engine/quad_write.h"
 #include "iommu/spec/registers.h"
 
-#include <array>
 #include <cstdint>
 
 namespace remap::iommu {
-
-// Messages to send once the engine's lock is released. A register write or a translation causes at most one of each
-// source, because a status that is still set suppresses the next.
-class Outbox {
-public:
-    struct Letter {
-        InterruptSource source = InterruptSource::FaultEvent;
-        InterruptMessage message;
-    };
-
-    void push(const Letter& letter) {
-        if (count_ < letters_.size()) letters_[count_++] = letter;
-    }
-    const Letter* begin() const { return letters_.data(); }
-    const Letter* end() const { return letters_.data() + count_; }
-
-private:
-    std::array<Letter, 4> letters_{};
-    std::size_t count_ = 0;
-};
 
 class Event {
 public:
@@ -51,6 +32,19 @@ public:
     void write_control(std::uint32_t value, Outbox& outbox) {
         masked_ = vtd::event_control::Mask::get(value);
         send_if_allowed(outbox);
+    }
+
+    // The quad of control and data, and that of the two address halves. Data is stored first: a write of both at once
+    // that unmasks sends what it wrote.
+    std::uint64_t control_quad() const { return quad(control(), data); }
+    std::uint64_t address_quad() const { return quad(address, upper_address); }
+    void write_control_quad(const QuadWrite& write, Outbox& outbox) {
+        if (write.high()) data = write.high_value() & vtd::event_data_mask;
+        if (write.low()) write_control(write.low_value(), outbox);
+    }
+    void write_address_quad(const QuadWrite& write) {
+        if (write.low()) address = write.low_value() & vtd::event_address_mask;
+        if (write.high()) upper_address = write.high_value();
     }
 
     std::uint32_t data = 0;

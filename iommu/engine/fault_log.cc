@@ -31,6 +31,18 @@ void FaultLog::record(const Request& request, vtd::FaultReason reason, Outbox& o
     put(record_of(request, reason), outbox);
 }
 
+void FaultLog::record_page_request(const PageRequest& request, vtd::FaultReason reason, Outbox& outbox) {
+    Record made = record_of({.source = request.source,
+                             .address = request.address,
+                             .pasid = request.pasid,
+                             .privileged = request.privileged,
+                             .execute = request.execute},
+                            reason);
+    constexpr std::uint64_t type_bits = record::Read::mask | record::SecondType::mask;
+    made.high = (made.high & ~type_bits) | record::type(record::RequestType::Page);
+    put(made, outbox);
+}
+
 // T1 and T2 are of memory requests only.
 void FaultLog::record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox) {
     put({.low = record::InterruptIndex::of(index),
@@ -56,22 +68,25 @@ void FaultLog::put(const Record& made, Outbox& outbox) {
     if (event_due) event.raise(outbox);
 }
 
-void FaultLog::set_queue_error(Outbox& outbox) {
+void FaultLog::set(bool& condition, Outbox& outbox) {
     const bool event_due = !any_condition();
-    queue_error_ = true;
+    condition = true;
     if (event_due) event.raise(outbox);
 }
 
 std::uint32_t FaultLog::status() const {
     const bool is_pending = pending();
-    return static_cast<std::uint32_t>(fsts::Overflow::of(overflow_) | fsts::Pending::of(is_pending) |
-                                      fsts::QueueError::of(queue_error_) |
-                                      fsts::RecordIndex::of(is_pending ? first_ : 0));
+    return static_cast<std::uint32_t>(
+        fsts::Overflow::of(overflow_) | fsts::Pending::of(is_pending) | fsts::QueueError::of(queue_error_) |
+        fsts::CompletionError::of(completion_error_) | fsts::TimeoutError::of(timeout_error_) |
+        fsts::RecordIndex::of(is_pending ? first_ : 0));
 }
 
 void FaultLog::write_status(std::uint32_t value) {
     if (fsts::Overflow::get(value)) overflow_ = false;
     if (fsts::QueueError::get(value)) queue_error_ = false;
+    if (fsts::CompletionError::get(value)) completion_error_ = false;
+    if (fsts::TimeoutError::get(value)) timeout_error_ = false;
     if (!any_condition()) event.serviced();
 }
 

@@ -21,8 +21,16 @@ public:
     void record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
     // A refused interrupt request.
     void record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox);
-    void set_queue_error(Outbox& outbox);
+    // A page request that the tables do not allow.
+    void record_page_request(const PageRequest& request, vtd::FaultReason reason, Outbox& outbox);
+
+    // FSTS_REG.IQE, ITE and ICE: the queue cannot go on, a device did not answer in time, one answered unasked.
+    void set_queue_error(Outbox& outbox) { set(queue_error_, outbox); }
+    void set_timeout_error(Outbox& outbox) { set(timeout_error_, outbox); }
+    void set_completion_error(Outbox& outbox) { set(completion_error_, outbox); }
     bool queue_error() const { return queue_error_; }
+    bool timeout_error() const { return timeout_error_; }
+    bool completion_error() const { return completion_error_; }
 
     // The next fault goes to record 0: translation has been switched off (section 7.2.1).
     void rewind() { next_ = 0; }
@@ -48,7 +56,8 @@ private:
     Record record_of(const Request& request, vtd::FaultReason reason) const;
     void put(const Record& made, Outbox& outbox);
     bool pending() const;
-    bool any_condition() const { return overflow_ || queue_error_ || pending(); }
+    bool any_condition() const { return overflow_ || queue_error_ || timeout_error_ || completion_error_ || pending(); }
+    void set(bool& condition, Outbox& outbox);
 
     const Configuration& configuration_;
     std::array<Record, fault_records> records_{};
@@ -56,6 +65,8 @@ private:
     unsigned first_ = 0;  // record that made the log pending
     bool overflow_ = false;
     bool queue_error_ = false;
+    bool timeout_error_ = false;
+    bool completion_error_ = false;
 };
 
 }  // namespace remap::iommu

@@ -8,10 +8,15 @@ namespace descriptor = vtd::descriptor;
 void InvalidationQueue::disable() {
     enabled_ = false;
     head_ = 0;  // section 6.5.2
+    blocked_by_ = Blocker::None;
 }
 
 std::uint64_t InvalidationQueue::error() const {
-    return targets_.faults.queue_error() ? vtd::queue_error::Error::of(error_) : 0;
+    namespace iqe = vtd::queue_error;
+    const FaultLog& faults = targets_.faults;
+    return (faults.queue_error() ? iqe::Error::of(error_) : 0) |
+           (faults.timeout_error() ? iqe::TimeoutSource::of(late_source_.value) : 0) |
+           (faults.completion_error() ? iqe::CompletionSource::of(unasked_source_.value) : 0);
 }
 
 void InvalidationQueue::write_address(std::uint64_t value) {
@@ -57,6 +62,7 @@ bool InvalidationQueue::fetch(vtd::WideDescriptor& into) {
 Progress InvalidationQueue::advance(const TranslationState& state, Outbox& outbox) {
     for (unsigned turn = 0; turn < descriptors_a_turn; ++turn) {
         if (!has_work()) return Progress::Idle;
+        if (!outbox.has_room_for_devices()) return Progress::More;
         if (const Info error = setup_error(state); error != Info::None) {
             fail(error, outbox);
             return Progress::Idle;
@@ -66,26 +72,52 @@ Progress InvalidationQueue::advance(const TranslationState& state, Outbox& outbo
         if (fetch(fetched)) {
             if (descriptor::type_of(fetched.lower()) == descriptor::Type::Wait) {
                 if (undrained_) return Progress::MustDrain;
-                verdict = execute_wait(fetched, outbox);
+                if (!outbox.to_devices().empty()) return Progress::More;  // they leave before the wait is done
+                const bool possible = !targets_.devices.any_pending();
+                verdict = possible ? execute_wait(fetched, outbox) : Verdict::blocked_unless(possible);
+                if (verdict.blocked) blocked_by_ = Blocker::Wait;
             } else {
-                verdict = targets_.commands.execute(fetched, state.scalable());
+                verdict = targets_.commands.execute(fetched, state.scalable(), outbox);
+                if (verdict.blocked) blocked_by_ = Blocker::Invalidation;
                 undrained_ |= verdict.ok;
             }
         }
-        if (!verdict.ok) {
-            fail(verdict.info, outbox);
-            return Progress::Idle;
-        }
-        head_ = (head_ + descriptor_size()) & (bytes() - 1);
+        if (!verdict.ok) fail(verdict.info, outbox);
+        if (!verdict.ok || verdict.blocked) return Progress::Idle;
+        step();
     }
     return Progress::More;
+}
+
+void InvalidationQueue::device_answered(SourceId source, InvalidationTag tag, Outbox& outbox) {
+    switch (targets_.devices.answered(source, tag)) {
+        case DeviceTlbs::Answer::Expected: blocked_by_ = Blocker::None; break;
+        case DeviceTlbs::Answer::Outdated: break;
+        case DeviceTlbs::Answer::Unexpected:
+            if (!targets_.faults.completion_error()) unasked_source_ = source;
+            targets_.faults.set_completion_error(outbox);
+    }
+}
+
+// Section 6.5.2.11: a wait that has begun is aborted. It is behind the head then, and software submits it anew; nothing
+// that comes after it is fetched before software has cleared the error.
+void InvalidationQueue::timer_expired(Outbox& outbox) {
+    const auto late = targets_.devices.tick(outbox);
+    if (!late) return;
+    if (blocked_by_ == Blocker::Wait) step();
+    blocked_by_ = Blocker::None;
+    if (!targets_.faults.timeout_error()) late_source_ = *late;
+    targets_.faults.set_timeout_error(outbox);
 }
 
 // Everything before the wait is done by now, and nothing behind it has begun: every wait is a fence.
 Verdict InvalidationQueue::execute_wait(const vtd::WideDescriptor& wide, Outbox& outbox) {
     namespace field = descriptor::wait;
     const vtd::Descriptor one = wide.lower();
-    if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0 || wide.words[2] != 0 ||
+    // Page requests are in their queue as soon as they are made, so that there are none to wait for (PD).
+    const std::uint64_t reserved_low =
+        field::reserved_low & ~(configuration_.page_requests ? field::PageDrain::mask : 0);
+    if ((one.low & reserved_low) != 0 || (one.high & field::reserved_high) != 0 || wide.words[2] != 0 ||
         wide.words[3] != 0)
         return Verdict::bad(Info::ReservedField);
     if (field::StatusWrite::get(one.low)) {

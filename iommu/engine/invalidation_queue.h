@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The queued invalidation interface (VT-d section 6.5.2). Descriptors are worked off a few at a time; one that tells
-// software of its completion waits until accesses that used what was invalidated have ended.
+// software of its completion waits until accesses that used what was invalidated have ended, and until devices have
+// answered.
 #pragma once
 
 #include "iommu/engine/commands.h"
@@ -19,6 +20,7 @@ namespace remap::iommu {
 // Where the queue's effects go.
 struct QueueTargets {
     Commands& commands;
+    DeviceTlbs& devices;
     MemoryPort& memory;
     FaultLog& faults;
 };
@@ -42,8 +44,11 @@ public:
     std::uint32_t completion_status() const;
     void write_completion_status(std::uint32_t value);
 
-    // There are descriptors to work off, and no error in the way.
-    bool has_work() const { return enabled_ && !targets_.faults.queue_error() && head_ != tail_; }
+    // There are descriptors to work off, no error is in the way, and no device has to answer first.
+    bool has_work() const {
+        const bool stopped = targets_.faults.queue_error() || targets_.faults.timeout_error();
+        return enabled_ && !stopped && blocked_by_ == Blocker::None && head_ != tail_;
+    }
 
     // Works off some descriptors.
     Progress advance(const TranslationState& state, Outbox& outbox);
@@ -51,10 +56,19 @@ public:
     // Every access that had begun when advance() returned MustDrain has ended.
     void drained() { undrained_ = false; }
 
+    // A device says that it has done what it was told.
+    void device_answered(SourceId source, InvalidationTag tag, Outbox& outbox);
+
+    // Another period of the time that devices have to answer is over (DeviceTlbs::tick).
+    void timer_expired(Outbox& outbox);
+
     Event completion;
 
 private:
     using Info = Verdict::Info;
+
+    // What cannot go on before a device has answered: the wait at the head, or another invalidation of its TLB.
+    enum class Blocker : std::uint8_t { None, Wait, Invalidation };
 
     // So many at a time, that others get at the registers in between.
     static constexpr unsigned descriptors_a_turn = 64;
@@ -63,6 +77,7 @@ private:
     bool wide() const { return vtd::queue_address::WideDescriptors::get(address_); }
     unsigned descriptor_size() const { return wide() ? vtd::wide_descriptor_bytes : vtd::descriptor_bytes; }
     Info setup_error(const TranslationState& state) const;
+    void step() { head_ = (head_ + descriptor_size()) & (bytes() - 1); }
     bool fetch(vtd::WideDescriptor& descriptor);
     Verdict execute_wait(const vtd::WideDescriptor& descriptor, Outbox& outbox);
     void fail(Info info, Outbox& outbox);
@@ -76,6 +91,9 @@ private:
     Info error_ = Info::None;
     bool wait_complete_ = false;  // ICS_REG.IWC
     bool undrained_ = false;      // something was invalidated since the last drain
+    Blocker blocked_by_ = Blocker::None;
+    SourceId late_source_;     // IQERCD_REG.ITESID
+    SourceId unasked_source_;  // IQERCD_REG.ICESID
 };
 
 }  // namespace remap::iommu

@@ -3,6 +3,7 @@
 
 #include "iommu/engine/access_gate.h"
 #include "iommu/engine/configuration.h"
+#include "iommu/engine/device_tlbs.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
 #include "iommu/engine/interrupt_remapping.h"
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <variant>
 
 namespace remap::iommu {
 
@@ -23,14 +25,15 @@ struct Iommu::Parts {
     struct Registers {
         explicit Registers(Parts& parts)
             : faults(parts.configuration),
-              file(parts.configuration, parts.translator, parts.interrupts, faults, parts.machine.memory) {}
+              file(parts.configuration,
+                   {{parts.translator, parts.interrupts, parts.device_tlbs}, faults, parts.machine.memory}) {}
 
         FaultLog faults;
         RegisterFile file;
     };
 
     Parts(const Options& options, const Machine& around)
-        : configuration(options),
+        : configuration(with_ports(options, around)),
           machine(around),
           stamps(around.clock),
           translator(configuration, around.memory, stamps),
@@ -38,10 +41,14 @@ struct Iommu::Parts {
         registers.emplace(*this);
     }
 
-    // Only without a lock: the receiver may call back.
-    void send(const Outbox& outbox) {
-        for (const Outbox::Letter& letter : outbox) machine.interrupts.send(letter.source, letter.message);
+    // Nobody keeps translations whom the unit cannot tell to forget them.
+    static Options with_ports(Options options, const Machine& around) {
+        options.device_tlb = options.device_tlb && around.devices != nullptr;
+        return options;
     }
+
+    void send(const Outbox& outbox);
+    void go_on(bool work_left);
 
     // What the fast path reads without the lock.
     void publish_state() {
@@ -58,6 +65,7 @@ struct Iommu::Parts {
     StampClock stamps;
     Translator translator;
     InterruptRemapper interrupts;
+    DeviceTlbs device_tlbs;
     AccessGate gate;
     std::mutex working;
     std::mutex lock;
@@ -89,11 +97,29 @@ void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
     }
     if (remapping_changed) parts_->machine.interrupts.remapping_changed();
     parts_->send(outbox);
+    parts_->go_on(work_left);
+}
+
+// Only without a lock: the receiver may call back.
+void Iommu::Parts::send(const Outbox& outbox) {
+    for (const Outbox::Letter& letter : outbox) machine.interrupts.send(letter.source, letter.message);
+    if (machine.devices == nullptr) return;
+    if (outbox.timer_wanted()) machine.devices->start_timer();
+    for (const Outbox::DeviceLetter& letter : outbox.to_devices()) {
+        if (const auto* invalidation = std::get_if<DeviceInvalidation>(&letter)) {
+            machine.devices->invalidate(*invalidation);
+        } else {
+            machine.devices->answer(std::get<PageAnswer>(letter));
+        }
+    }
+}
+
+void Iommu::Parts::go_on(bool work_left) {
     if (!work_left) return;
-    if (parts_->machine.work != nullptr) {
-        parts_->machine.work->work_available();
+    if (machine.work != nullptr) {
+        machine.work->work_available();
     } else {
-        while (parts_->work_once()) {
+        while (work_once()) {
         }
     }
 }
@@ -130,6 +156,39 @@ Iommu::Ticket Iommu::begin_access() {
 
 void Iommu::end_access(Ticket ticket) { parts_->gate.end({ticket.slot, ticket.phase}); }
 
+void Iommu::device_invalidated(SourceId source, InvalidationTag tag) {
+    Outbox outbox;
+    bool work_left = false;
+    {
+        const std::lock_guard guard(parts_->lock);
+        parts_->registers->file.device_answered(source, tag, outbox);
+        work_left = parts_->registers->file.has_work();
+    }
+    parts_->send(outbox);
+    parts_->go_on(work_left);
+}
+
+void Iommu::timer_expired() {
+    Outbox outbox;
+    bool work_left = false;
+    {
+        const std::lock_guard guard(parts_->lock);
+        parts_->registers->file.timer_expired(outbox);
+        work_left = parts_->registers->file.has_work();
+    }
+    parts_->send(outbox);
+    parts_->go_on(work_left);
+}
+
+void Iommu::request_page(const PageRequest& request) {
+    Outbox outbox;
+    {
+        const std::lock_guard guard(parts_->lock);
+        parts_->registers->file.request_page(request, outbox);
+    }
+    parts_->send(outbox);
+}
+
 Translation Iommu::translate(const Request& request) {
     if (const auto known = parts_->translator.find(parts_->state(), request);
         known && (known->translation.allowed || known->quiet))
@@ -137,7 +196,7 @@ Translation Iommu::translate(const Request& request) {
 
     std::unique_lock guard(parts_->lock);
     const Outcome outcome = parts_->translator.translate(parts_->registers->file.state(), request);
-    if (outcome.translation.allowed || outcome.quiet) return outcome.translation;
+    if (outcome.quiet || outcome.translation.fault_reason == 0) return outcome.translation;
 
     Outbox outbox;
     parts_->registers->faults.record(request, static_cast<vtd::FaultReason>(outcome.translation.fault_reason), outbox);
@@ -218,6 +277,7 @@ void Iommu::reset() {
         parts_->registers.emplace(*parts_);
         parts_->translator.reset();
         parts_->interrupts.reset();
+        parts_->device_tlbs.reset();
         parts_->publish_state();
     }
     parts_->machine.interrupts.remapping_changed();

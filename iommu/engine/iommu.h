@@ -2,6 +2,7 @@
 // One emulated VT-d remapping unit: registers on one side, translation of device accesses on the other.
 #pragma once
 
+#include "iommu/engine/device_port.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/request.h"
@@ -14,12 +15,13 @@
 
 namespace remap::iommu {
 
-// What the unit needs around it. Ports must outlive the unit; the last two may be null.
+// What the unit needs around it. Ports must outlive the unit; the last three may be null.
 struct Machine {
     MemoryPort& memory;
     InterruptPort& interrupts;
-    WorkPort* work = nullptr;    // null: invalidations are done before the write that asks for them ends
-    ClockPort* clock = nullptr;  // null: no times in reports
+    WorkPort* work = nullptr;       // null: invalidations are done before the write that asks for them ends
+    ClockPort* clock = nullptr;     // null: no times in reports
+    DevicePort* devices = nullptr;  // null: no device TLBs
 };
 
 // What has happened since power-on.
@@ -58,8 +60,9 @@ public:
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
-    // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated: they are interrupt
-    // requests, which the machine hands to remap_interrupt.
+    // lies within one page. A translated request gives a translated address back, and a translation request what the
+    // device may keep until it is told to forget it. Writes to the interrupt range 0xfee00000-0xfeefffff pass
+    // untranslated: they are interrupt requests, which the machine hands to remap_interrupt.
     Translation translate(const Request& request);
     Translation translate(SourceId source, LogicalAddress address, Access access,
                           RequestType type = RequestType::Untranslated) {
@@ -69,6 +72,17 @@ public:
     // A write of 32 bits to the interrupt range: what goes to the processors in its place. Records the fault (and sends
     // its interrupt) when the request is refused. The unit's own interrupts are not remapped (section 5.1.6).
     InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& request);
+
+    // A device that keeps translations has done what DevicePort::invalidate told it. From a device that was never told
+    // so, or too late, it is an error that software learns of. Not in the middle of an access.
+    void device_invalidated(SourceId source, InvalidationTag tag);
+
+    // The time that DevicePort::start_timer asked for has passed.
+    void timer_expired();
+
+    // A device wants a page: software is told, and answers through DevicePort::answer; or the unit does, at once. A
+    // stop marker, and all but the last request of a group, get no answer.
+    void request_page(const PageRequest& request);
 
     // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
     // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on

@@ -32,6 +32,8 @@ struct Options {
     bool scalable = false;             // scalable mode: PASIDs, first-stage and nested translation
     bool snoop_control = false;        // ECAP.SC
     bool caching_mode = false;         // CAP.CM: what is not mapped is cached too
+    bool device_tlb = false;           // ECAP.DT: devices may keep translations; needs a DevicePort
+    bool page_requests = false;        // ECAP.PRS: and ask for pages; needs scalable mode and device TLBs
     bool interrupt_remapping = false;  // ECAP.IR
     bool extended_interrupts = false;  // ECAP.EIM: destinations of 32 bits; only with interrupt remapping
     CacheGeometries caches = {};

@@ -27,7 +27,7 @@ protected:
     ~MemoryPort() = default;
 };
 
-enum class InterruptSource { FaultEvent, InvalidationCompletion };
+enum class InterruptSource { FaultEvent, InvalidationCompletion, PageRequest };
 
 using vtd::InterruptMessage;
 

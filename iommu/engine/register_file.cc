@@ -8,11 +8,6 @@ namespace remap::iommu {
 
 namespace {
 
-constexpr std::uint64_t quad(std::uint64_t low, std::uint64_t high) { return low | high << 32; }
-
-// The 8 bytes that hold a 32-bit register.
-constexpr std::uint64_t quad_of(std::uint64_t offset) { return offset & ~std::uint64_t{7}; }
-
 constexpr std::uint64_t iva_offset = iotlb_registers + vtd::invalidate_address::offset_from_iro;
 constexpr std::uint64_t iotlb_offset = iotlb_registers + vtd::iotlb_invalidate::offset_from_iro;
 constexpr std::uint64_t fault_registers_end = fault_registers + fault_records * vtd::fault_record::bytes;
@@ -48,6 +43,7 @@ void RegisterFile::write(std::uint64_t offset, std::uint64_t value, unsigned byt
 
 std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
     if (is_fault_record(offset)) return read_fault_record(offset);
+    if (PageRequests::holds(offset)) return page_requests_.read(offset);
     switch (offset) {
         case vtd::version::offset: return configuration_.version;
         case vtd::capability::offset: return configuration_.capability;
@@ -57,14 +53,14 @@ std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
         case vtd::root_table::offset: return root_table_;
         case vtd::context_command::offset: return context_command_;
         case quad_of(vtd::fault_status::offset): return quad(0, faults_.status());
-        case vtd::fault_event.control: return quad(faults_.event.control(), faults_.event.data);
-        case vtd::fault_event.address: return quad(faults_.event.address, faults_.event.upper_address);
+        case vtd::fault_event.control: return faults_.event.control_quad();
+        case vtd::fault_event.address: return faults_.event.address_quad();
         case vtd::queue_head::offset: return queue_.head();
         case vtd::queue_tail::offset: return queue_.tail();
         case vtd::queue_address::offset: return queue_.address();
         case quad_of(vtd::completion_status::offset): return quad(0, queue_.completion_status());
-        case vtd::completion_event.control: return quad(queue_.completion.control(), queue_.completion.data);
-        case vtd::completion_event.address: return quad(queue_.completion.address, queue_.completion.upper_address);
+        case vtd::completion_event.control: return queue_.completion.control_quad();
+        case vtd::completion_event.address: return queue_.completion.address_quad();
         case vtd::queue_error::offset: return queue_.error();
         case vtd::interrupt_table::offset: return interrupt_table_;
         case iotlb_offset: return iotlb_invalidate_;
@@ -79,6 +75,7 @@ std::uint64_t RegisterFile::read_fault_record(std::uint64_t offset) const {
 
 void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outbox& outbox) {
     if (is_fault_record(offset)) return write_fault_record(offset, write);
+    if (PageRequests::holds(offset)) return page_requests_.write(offset, write, outbox);
     switch (offset) {
         case vtd::global_command::offset:
             if (write.low()) write_command(write.low_value());
@@ -96,17 +93,15 @@ void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outb
         case quad_of(vtd::fault_status::offset):
             if (write.high()) faults_.write_status(write.high_value());
             break;
-        case vtd::fault_event.control: write_event_quad(faults_.event, true, write, outbox); break;
-        case vtd::fault_event.address: write_event_quad(faults_.event, false, write, outbox); break;
-        case vtd::queue_tail::offset:
-            queue_.write_tail(write.merged_into(queue_.tail()));
-            break;
+        case vtd::fault_event.control: faults_.event.write_control_quad(write, outbox); break;
+        case vtd::fault_event.address: faults_.event.write_address_quad(write); break;
+        case vtd::queue_tail::offset: queue_.write_tail(write.merged_into(queue_.tail())); break;
         case vtd::queue_address::offset: queue_.write_address(write.merged_into(queue_.address())); break;
         case quad_of(vtd::completion_status::offset):
             if (write.high()) queue_.write_completion_status(write.high_value());
             break;
-        case vtd::completion_event.control: write_event_quad(queue_.completion, true, write, outbox); break;
-        case vtd::completion_event.address: write_event_quad(queue_.completion, false, write, outbox); break;
+        case vtd::completion_event.control: queue_.completion.write_control_quad(write, outbox); break;
+        case vtd::completion_event.address: queue_.completion.write_address_quad(write); break;
         case vtd::interrupt_table::offset:
             interrupt_table_ = write.merged_into(interrupt_table_) & interrupt_table_bits(configuration_);
             break;
@@ -119,18 +114,6 @@ void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outb
             if (write.high()) submit_iotlb_invalidate();
             break;
         default: break;
-    }
-}
-
-// The quad of control and data, or of the two address halves. Data is stored first: a write of both at once that
-// unmasks sends what it wrote.
-void RegisterFile::write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox) {
-    if (control) {
-        if (write.high()) event.data = write.high_value() & vtd::event_data_mask;
-        if (write.low()) event.write_control(write.low_value(), outbox);
-    } else {
-        if (write.low()) event.address = write.low_value() & vtd::event_address_mask;
-        if (write.high()) event.upper_address = write.high_value();
     }
 }
 
@@ -188,8 +171,7 @@ void RegisterFile::submit_context_command() {
     if (!ccmd::Invalidate::get(context_command_)) return;
     context_pending_ = !queue_.enabled() && ccmd::Requested::get(context_command_) != vtd::ContextGranularity::None;
     if (context_pending_) return;
-    context_command_ =
-        ccmd::Invalidate::set(ccmd::Actual::set(context_command_, vtd::ContextGranularity::None), false);
+    context_command_ = ccmd::Invalidate::set(ccmd::Actual::set(context_command_, vtd::ContextGranularity::None), false);
 }
 
 void RegisterFile::do_context_command() {

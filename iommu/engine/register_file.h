@@ -9,21 +9,30 @@
 #include "iommu/engine/interrupt_remapping.h"
 #include "iommu/engine/interrupt_state.h"
 #include "iommu/engine/invalidation_queue.h"
+#include "iommu/engine/page_requests.h"
+#include "iommu/engine/quad_write.h"
 #include "iommu/engine/translate.h"
 
 #include <cstdint>
 
 namespace remap::iommu {
 
+// What registers act on.
+struct RegisterTargets {
+    CommandTargets commands;
+    FaultLog& faults;
+    MemoryPort& memory;
+};
+
 class RegisterFile {
 public:
-    RegisterFile(const Configuration& configuration, Translator& translator, InterruptRemapper& interrupts,
-                 FaultLog& faults, MemoryPort& memory)
+    RegisterFile(const Configuration& configuration, const RegisterTargets& targets)
         : configuration_(configuration),
-          translator_(translator),
-          faults_(faults),
-          commands_(configuration, translator, interrupts),
-          queue_(configuration, {commands_, memory, faults}) {}
+          translator_(targets.commands.translator),
+          faults_(targets.faults),
+          commands_(configuration, targets.commands),
+          queue_(configuration, {commands_, targets.commands.devices, targets.memory, targets.faults}),
+          page_requests_(configuration, {targets.commands.translator, targets.faults, targets.memory}) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox);
@@ -37,29 +46,23 @@ public:
     // Every access that had begun when advance() returned MustDrain has ended.
     void drained();
 
+    // Messages of devices, and of the timer that watches over their answers.
+    void device_answered(SourceId source, InvalidationTag tag, Outbox& outbox) {
+        queue_.device_answered(source, tag, outbox);
+    }
+    void timer_expired(Outbox& outbox) { queue_.timer_expired(outbox); }
+    void request_page(const PageRequest& request, Outbox& outbox) { page_requests_.request(state_, request, outbox); }
+
     const TranslationState& state() const { return state_; }
     const InterruptState& interrupt_state() const { return interrupt_state_; }
 
 private:
-    // A write to the 8 bytes of a register, or of two 32-bit registers: `mask` has ones where bytes are written.
-    struct QuadWrite {
-        std::uint64_t value = 0;
-        std::uint64_t mask = 0;
-
-        bool low() const { return static_cast<std::uint32_t>(mask) != 0; }
-        bool high() const { return mask >> 32 != 0; }
-        std::uint32_t low_value() const { return static_cast<std::uint32_t>(value); }
-        std::uint32_t high_value() const { return static_cast<std::uint32_t>(value >> 32); }
-        std::uint64_t merged_into(std::uint64_t old) const { return (old & ~mask) | (value & mask); }
-    };
-
     // Of an invalidation by IOTLB_REG.
     enum class Phase : std::uint8_t { Idle, Asked, Draining };
 
     std::uint64_t read_quad(std::uint64_t offset) const;
     std::uint64_t read_fault_record(std::uint64_t offset) const;
     void write_quad(std::uint64_t offset, const QuadWrite& write, Outbox& outbox);
-    void write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox);
     void write_fault_record(std::uint64_t offset, const QuadWrite& write);
     std::uint32_t global_status() const;
     void write_command(std::uint32_t value);
@@ -74,9 +77,10 @@ private:
     FaultLog& faults_;
     Commands commands_;
     InvalidationQueue queue_;
+    PageRequests page_requests_;
     TranslationState state_;
-    bool root_table_set_ = false;           // GSTS_REG.RTPS
-    std::uint64_t root_table_ = 0;          // RTADDR_REG as software last wrote it
+    bool root_table_set_ = false;   // GSTS_REG.RTPS
+    std::uint64_t root_table_ = 0;  // RTADDR_REG as software last wrote it
     InterruptState interrupt_state_;
     bool interrupt_table_set_ = false;      // GSTS_REG.IRTPS
     std::uint64_t interrupt_table_ = 0;     // IRTA_REG as software last wrote it

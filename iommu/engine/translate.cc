@@ -49,6 +49,17 @@ Outcome interrupt_outcome(const TranslationState& state, const Request& request)
     return refuse(state.scalable() ? FaultReason::ScalableNoRead : FaultReason::NoRead, false);
 }
 
+// A translation request for that range: the device may write there, untranslated.
+bool is_question_for_interrupts(const Request& request) {
+    return request.type == RequestType::Translation && !request.pasid && vtd::in_interrupt_range(request.address.value);
+}
+
+Outcome untranslated_only(LogicalAddress address) {
+    Outcome outcome = pass(address, false);
+    outcome.translation.untranslated_only = true;
+    return outcome;
+}
+
 bool mode_is_known(const TranslationState& state, const Configuration& configuration) {
     return state.mode() == vtd::root_table::Mode::Legacy || (state.scalable() && configuration.scalable);
 }
@@ -116,7 +127,8 @@ Translator::Resolved Translator::pass_through(const TranslationState& state, con
             state.scalable() ? FaultReason::HostAddressBeyondWidth : FaultReason::AddressBeyondWidth;
         resolved.outcome = refuse(reason, route.quiet);
     } else if (vtd::in_interrupt_range(request.address.value)) {
-        const FaultReason reason = state.scalable() ? FaultReason::ScalableInterruptOutput : FaultReason::InterruptOutput;
+        const FaultReason reason =
+            state.scalable() ? FaultReason::ScalableInterruptOutput : FaultReason::InterruptOutput;
         resolved.outcome = refuse(reason, route.quiet);
     } else {
         resolved.outcome = pass(request.address);
@@ -171,20 +183,22 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
     } else if (request.pasid && !state.scalable()) {
         resolved.outcome = refuse(FaultReason::PasidInLegacyMode, false);
     } else {
-        if (manner.use_caches && request.type != RequestType::Translated) {
-            const auto line = iotlb_.find(request);
-            if (line && usable(request, *line) && request.type == RequestType::Untranslated) {
-                resolved.outcome = answer(state, request, *line);
-                resolved.line = line;
-                resolved.from_iotlb = true;
-                return resolved;
-            }
-        }
-        const RouteOutcome found = devices_.find(state, request, manner);
+        // Whether a device may keep translations its tables say, and not the IOTLB.
+        const auto known = [&](RequestType type) {
+            return manner.use_caches && request.type == type ? resolve_cached(state, request) : std::nullopt;
+        };
+        if (const auto untranslated = known(RequestType::Untranslated)) return *untranslated;
+        const bool translated = request.type == RequestType::Translated;
+        const RouteOutcome found =
+            translated ? devices_.find_start(state, request, manner) : devices_.find(state, request, manner);
         if (found.reason != FaultReason::None) {
             resolved.outcome = refuse(found.reason, found.route.quiet);
-        } else if (found.route.kind == TranslationKind::PassThrough || request.type == RequestType::Translated) {
+        } else if (is_question_for_interrupts(request)) {
+            resolved.outcome = untranslated_only(request.address);
+        } else if (found.route.kind == TranslationKind::PassThrough || translated) {
             resolved = pass_through(state, request, found.route);
+        } else if (const auto asked_for = known(RequestType::Translation)) {
+            return *asked_for;
         } else {
             resolved = walk(state, request, found.route, manner);
         }
@@ -192,11 +206,48 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
     return resolved;
 }
 
+std::optional<Translator::Resolved> Translator::resolve_cached(const TranslationState& state,
+                                                               const Request& request) const {
+    const auto line = iotlb_.find(request);
+    if (!line || !usable(request, *line)) return std::nullopt;
+    return Resolved{.outcome = answer(state, request, *line), .line = line, .from_iotlb = true, .entry_at = {}};
+}
+
+// A translation request asks for the rights there are: where a page may not be written, reading alone is an answer.
+Translator::Resolved Translator::resolve_rights(const TranslationState& state, const Request& request,
+                                                const Manner& manner) {
+    if (request.type != RequestType::Translation) return resolve(state, request, manner);
+    Resolved resolved;
+    if (state.enabled()) {
+        resolved = resolve(state, request, manner);
+        const auto lacking = static_cast<std::uint8_t>(lack_of(Access::Write, state.scalable()));
+        if (request.access == Access::Write && resolved.outcome.translation.fault_reason == lacking) {
+            Request reading = request;
+            reading.access = Access::Read;
+            resolved = resolve(state, reading, manner);
+        }
+    }
+    Translation& answer = resolved.outcome.translation;
+    answer.privileged = answer.allowed && privileged(state, request);
+    if (is_recoverable(static_cast<FaultReason>(answer.fault_reason))) {
+        answer.fault_reason = 0;
+    } else {
+        answer.refused = !answer.allowed;
+    }
+    return resolved;
+}
+
 std::optional<Outcome> Translator::find(const TranslationState& state, const Request& request) {
-    if (stale_uses_.on()) return std::nullopt;
+    if (stale_uses_.on() || request.type == RequestType::Translation) return std::nullopt;
     if (!state.enabled()) return pass(request.address);
     if (is_interrupt(request)) return interrupt_outcome(state, request);
-    if (!mode_is_known(state, configuration_) || request.type != RequestType::Untranslated) return std::nullopt;
+    if (!mode_is_known(state, configuration_)) return std::nullopt;
+    if (request.type == RequestType::Translated) {
+        const auto known = devices_.find_cached_start(state, request);
+        if (!known || known->reason != FaultReason::None) return std::nullopt;
+        lookups_.add();
+        return pass_through(state, request, known->route).outcome;
+    }
     if (request.pasid && !state.scalable()) return std::nullopt;
     if (const auto line = iotlb_.find(request)) {
         if (!usable(request, *line)) return std::nullopt;
@@ -212,11 +263,11 @@ std::optional<Outcome> Translator::find(const TranslationState& state, const Req
 
 // The tables alone, as they are now, against what the caches had part in.
 void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served) {
-    const Resolved truth = resolve(state, request, from_memory_alone);
+    const Resolved truth = resolve_rights(state, request, from_memory_alone);
     const Served got = served_by(served.outcome, served.line);
     const Served due = served_by(truth.outcome, truth.line);
-    const bool same = got.allowed == due.allowed &&
-                      (!got.allowed || (got.address == due.address && got.domain == due.domain));
+    const bool same =
+        got.allowed == due.allowed && (!got.allowed || (got.address == due.address && got.domain == due.domain));
     if (same || !served.line) return;
     const StaleUse use{.request = request,
                        .served = got,
@@ -228,7 +279,7 @@ void Translator::look_for_staleness(const TranslationState& state, const Request
 }
 
 Outcome Translator::translate(const TranslationState& state, const Request& request) {
-    const Resolved resolved = resolve(state, request, {.stamp = stamps_.next()});
+    const Resolved resolved = resolve_rights(state, request, {.stamp = stamps_.next()});
     lookups_.add();
     if (!resolved.from_iotlb) walks_.add();
     if (stale_uses_.on()) look_for_staleness(state, request, resolved);
@@ -236,7 +287,7 @@ Outcome Translator::translate(const TranslationState& state, const Request& requ
 }
 
 Outcome Translator::probe(const TranslationState& state, const Request& request) {
-    return resolve(state, request, {.use_caches = true, .fill_caches = false}).outcome;
+    return resolve_rights(state, request, {.use_caches = true, .fill_caches = false}).outcome;
 }
 
 // Cases whose cached translation an invalidation has removed.

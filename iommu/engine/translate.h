@@ -38,6 +38,16 @@ public:
     // As translate, but nothing is cached, counted or set in tables.
     Outcome probe(const TranslationState& state, const Request& request);
 
+    // Why a page request is not let through, if it is not.
+    struct PageVerdict {
+        vtd::FaultReason reason = vtd::FaultReason::None;
+        bool quiet = false;
+    };
+    PageVerdict check_page_request(const TranslationState& state, const PageRequest& request);
+
+    // What is cached for the page of a request that was let through.
+    void forget_requested_page(const TranslationState& state, const PageRequest& request);
+
     // `masked_functions`: how many function number bits are ignored, 0 to 3, by table 21 of section 6.5.2.1.
     void invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
                              unsigned masked_functions);
@@ -74,6 +84,8 @@ private:
     };
 
     Resolved resolve(const TranslationState& state, const Request& request, const Manner& manner);
+    Resolved resolve_rights(const TranslationState& state, const Request& request, const Manner& manner);
+    std::optional<Resolved> resolve_cached(const TranslationState& state, const Request& request) const;
     Resolved walk(const TranslationState& state, const Request& request, const Route& route, const Manner& manner);
     Resolved pass_through(const TranslationState& state, const Request& request, const Route& route) const;
     Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;

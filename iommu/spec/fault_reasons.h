@@ -120,6 +120,30 @@ constexpr bool is_qualified(FaultReason reason) {
     }
 }
 
+// What a page request may mend: there is no page, or not this right to it. A translation request that meets it is
+// answered with no rights at all, and nothing is recorded; every other fault is recorded, and the request answered with
+// an error (VT-d sections 4.2.3 and 7.1). A first-stage table that the second stage does not give is a page as others.
+constexpr bool is_recoverable(FaultReason reason) {
+    switch (reason) {
+        case FaultReason::AddressBeyondWidth:
+        case FaultReason::NoWrite:
+        case FaultReason::NoRead:
+        case FaultReason::FirstStageNotPresent:
+        case FaultReason::NestedEntryBeyondWidth:
+        case FaultReason::NestedRootNotReadable:
+        case FaultReason::NestedEntryNotReadable:
+        case FaultReason::NestedEntryNotWritable:
+        case FaultReason::SecondStageNotPresent:
+        case FaultReason::NotCanonical:
+        case FaultReason::NotForUser:
+        case FaultReason::NoExecute:
+        case FaultReason::ScalableAddressBeyondWidth:
+        case FaultReason::ScalableNoWrite:
+        case FaultReason::ScalableNoRead: return true;
+        default: return false;
+    }
+}
+
 // Interrupt remapping faults have an interrupt index in the record instead of an address.
 constexpr bool is_interrupt_fault(FaultReason reason) {
     return reason >= FaultReason::InterruptRequestReserved && reason <= FaultReason::InterruptSourceRefused;

@@ -75,6 +75,7 @@ using RequesterPasid = Flag<49>;            // RPS: RID_PASID of a context entry
 using PerformanceMonitoring = Flag<51>;     // PMS
 using AbortDmaMode = Flag<52>;              // ADMS
 using RequesterPrivilege = Flag<53>;        // RPRIVS: RID_PRIV of a context entry
+using StopMarker = Flag<58>;                // SMS: a stop marker that finds no room is dropped
 }  // namespace extended_capability
 
 }  // namespace remap::vtd

@@ -75,6 +75,7 @@ TEST(GoldenRegisters, ExtendedCapabilities) {
     EXPECT_EQ(ecap::PerformanceMonitoring::mask, 1ull << 51);
     EXPECT_EQ(ecap::AbortDmaMode::mask, 1ull << 52);
     EXPECT_EQ(ecap::RequesterPrivilege::mask, 1ull << 53);
+    EXPECT_EQ(ecap::StopMarker::mask, 1ull << 58);
 }
 
 TEST(GoldenRegisters, InterruptTableAndModes) {

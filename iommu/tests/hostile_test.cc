@@ -44,9 +44,14 @@ TEST(Hostile, RandomRegisterWritesAndMemory) {
             machine.unit.read(random() % 0x1010, static_cast<unsigned>(random() % 10));
             const std::uint64_t address = random() % 2 ? random() : random() % 0x80000000;
             const auto access = random() % 2 ? Access::Read : Access::Write;
-            const Translation result = machine.unit.translate({static_cast<std::uint16_t>(random())}, {address}, access,
-                                                              static_cast<RequestType>(random() % 3));
-            ASSERT_EQ(result.allowed, result.fault_reason == 0);
+            const auto type = static_cast<RequestType>(random() % 3);
+            const Translation result =
+                machine.unit.translate({static_cast<std::uint16_t>(random())}, {address}, access, type);
+            if (type == RequestType::Translation) {
+                ASSERT_FALSE(result.allowed && (result.refused || result.fault_reason != 0));
+            } else {
+                ASSERT_EQ(result.allowed, result.fault_reason == 0);
+            }
             if (!result.allowed) continue;
             ASSERT_GE(result.granule, 0x1000u);
             ASSERT_EQ(result.granule & (result.granule - 1), 0u);
