@@ -32,6 +32,7 @@ const char* name_of(FaultCause cause) {
         case FaultCause::BadOpcode: return "bad opcode";
         case FaultCause::BadPacket: return "bad packet";
         case FaultCause::RingUnreadable: return "ring unreadable";
+        case FaultCause::ContextRefused: return "context not enabled";
     }
     return "unknown cause";
 }
@@ -44,6 +45,7 @@ const char* name_of_opcode(std::uint16_t opcode) {
         case Opcode::FillRect: return "fill_rect";
         case Opcode::CopyRect: return "copy_rect";
         case Opcode::Fence: return "fence";
+        case Opcode::Context: return "context";
     }
     return "unknown opcode";
 }

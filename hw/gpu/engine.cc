@@ -15,47 +15,78 @@ void tell(HostPort& host, const Actions& actions) {
     if (actions.work) host.work_available();
 }
 
+bool Engine::has_work() const {
+    if (is_void() || system_.has_messages()) return true;
+    return stage_ == Stage::Idle ? registers_.has_work() : !system_.is_waiting();
+}
+
 bool Engine::run() {
     Budget budget;
     while (budget.bytes != 0) {
-        if (!busy_) {
-            if (budget.packets == 0 || !begin_next()) break;
+        system_.serve_messages();
+        if (is_void()) abandon();
+        if (system_.is_waiting()) break;
+        if (stage_ == Stage::Idle) {
+            if (budget.packets == 0 || !take_next()) break;
             --budget.packets;
         }
-        if (busy_) transfer(budget);
+        go_on(budget);
     }
+    registers_.set_waits_for_page(system_.is_waiting());
     return has_work();
 }
 
 // Takes the packet at the head up. False when there is none.
-bool Engine::begin_next() {
+bool Engine::take_next() {
     const auto order = registers_.take();
     if (!order) return false;
     order_ = *order;
-    if (memory_.read(system_memory(order_.address.value), &packet_, sizeof packet_)) {
-        packet_ = {};  // the fault has no opcode
-        halt({FaultCause::RingUnreadable, order_.address.value});
-    } else {
-        begin();
-    }
+    stage_ = Stage::Fetch;
     return true;
 }
 
+void Engine::go_on(Budget& budget) {
+    if (stage_ == Stage::Fetch) fetch();
+    if (stage_ == Stage::Begin) begin();
+    if (stage_ == Stage::Move) transfer(budget);
+}
+
+// The ring belongs to the function itself, whatever its packets work on.
+void Engine::fetch() {
+    system_.enter({});
+    const Fault fault = memory_.read(system_memory(order_.address.value), &packet_, sizeof packet_);
+    if (fault.waits) return;
+    if (fault) {
+        packet_ = {};  // the fault has no opcode
+        return halt({FaultCause::RingUnreadable, order_.address.value});
+    }
+    stage_ = Stage::Begin;
+}
+
 void Engine::begin() {
+    system_.enter(order_.context);
     if (const FaultCause cause = check_form(packet_); cause != FaultCause::None)
         return halt({cause, order_.address.value});
     switch (static_cast<Opcode>(packet_.opcode)) {
-        case Opcode::Nop: return registers_.complete(order_);
+        case Opcode::Nop: stage_ = Stage::Idle; return registers_.complete(order_);
         case Opcode::Fence: return execute_fence();
+        case Opcode::Context: return execute_context();
         default: return begin_transfer();
     }
+}
+
+// Software has disabled or reset the ring.
+void Engine::abandon() {
+    stage_ = Stage::Idle;
+    system_.forget_wish();
+    registers_.drop();
 }
 
 void Engine::begin_transfer() {
     const auto shape = shape_of(packet_, memory_);
     if (!shape) return halt(shape.error());
     transfer_.start(*shape);
-    busy_ = true;
+    stage_ = Stage::Move;
 }
 
 // The same in the middle. False if no engine can have left off there: a saved state may come from anybody.
@@ -67,37 +98,50 @@ bool Engine::take_up_transfer(const Transfer::Progress& progress) {
     return transfer_.skip_to(progress);
 }
 
-// Goes on with the transfer until it is done, faults, was abandoned by software, or the budget is used up.
+// Goes on with the transfer until it is done, faults, has to wait, was abandoned by software, a message comes, or the
+// budget is used up.
 void Engine::transfer(Budget& budget) {
+    system_.enter(order_.context);
     std::uint64_t moved = 0;
     Fault fault;
-    while (budget.bytes != 0 && !transfer_.done() && !fault && registers_.is_current(order_)) {
+    while (budget.bytes != 0 && !transfer_.done() && !fault && registers_.is_current(order_) &&
+           !system_.has_messages()) {
         const Transfer::Piece piece = transfer_.step(memory_);
         moved += piece.bytes;
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
     }
     registers_.count_bytes(order_, moved);
-    const bool abandoned = !registers_.is_current(order_);
-    busy_ = !fault && !transfer_.done() && !abandoned;
-    if (fault)
-        halt(fault);
-    else if (transfer_.done())
-        registers_.complete(order_);
-    else if (abandoned)
-        registers_.drop();
+    if (fault.waits) return;
+    if (fault) return halt(fault);
+    if (!transfer_.done()) return;
+    stage_ = Stage::Idle;
+    registers_.complete(order_);
 }
 
 void Engine::execute_fence() {
     const Place to = destination_of(packet_);
     if (const Fault fault = memory_.check(to, sizeof packet_.value)) return halt(fault);
-    if (!registers_.is_current(order_)) return registers_.drop();
-    if (const Fault fault = memory_.write_fence(to, packet_.value)) return halt(fault);
+    if (!registers_.is_current(order_)) return abandon();
+    const Fault fault = memory_.write_fence(to, packet_.value);
+    if (fault.waits) return;
+    if (fault) return halt(fault);
+    stage_ = Stage::Idle;
     tell(host_, registers_.complete_fence(order_, packet_.value, PacketFlags::Interrupt::get(packet_.flags)));
 }
 
+void Engine::execute_context() {
+    Context context;
+    if (PacketFlags::Pasid::get(packet_.flags)) context.pasid = static_cast<std::uint32_t>(packet_.value);
+    context.privileged = PacketFlags::Privileged::get(packet_.flags);
+    if (!system_.allows(context)) return halt({FaultCause::ContextRefused, order_.address.value});
+    stage_ = Stage::Idle;
+    registers_.complete_context(order_, context);
+}
+
 void Engine::halt(const Fault& fault) {
-    busy_ = false;
+    stage_ = Stage::Idle;
+    system_.forget_wish();
     tell(host_, registers_.halt(order_, packet_.opcode, fault));
 }
 

@@ -2,6 +2,7 @@
 // Fetches packets from the ring and executes them, a bounded amount of work at a time.
 #pragma once
 
+#include "hw/gpu/address_unit.h"
 #include "hw/gpu/memory.h"
 #include "hw/gpu/register_file.h"
 #include "hw/gpu/transfer.h"
@@ -21,19 +22,25 @@ public:
     static constexpr std::uint64_t overhead_of_piece = 64;  // bytes
     static constexpr unsigned packets_per_run = 64;
 
-    Engine(RegisterFile& registers, Memory& memory, HostPort& host)
-        : registers_(registers), memory_(memory), host_(host) {}
+    Engine(RegisterFile& registers, AddressUnit& system, Memory& memory, HostPort& host)
+        : registers_(registers), system_(system), memory_(memory), host_(host) {}
 
     // True if more is waiting.
     bool run();
 
-    void reset() { busy_ = false; }
+    void reset() { stage_ = Stage::Idle; }
 
-    bool has_work() const { return busy_ || registers_.has_work(); }  // a void order still has to be given back
+    // A void order still has to be given back; a packet that waits for a page has nothing to do.
+    bool has_work() const;
 
     // What is in execution, between two calls of run; see base/archive.h. The registers come first.
     template <typename Archive>
     void state(Archive& archive);
+
+    // The order that is held says the context too, which is loaded later.
+    void renew_order() {
+        if (const auto order = registers_.held()) order_ = *order;
+    }
 
 private:
     struct Budget {
@@ -41,20 +48,29 @@ private:
         unsigned packets = packets_per_run;
     };
 
-    bool begin_next();
+    // What is next to be done with the packet in execution.
+    enum class Stage : std::uint8_t { Idle, Move, Fetch, Begin };
+
+    bool take_next();
+    void go_on(Budget& budget);
+    void fetch();
     void begin();
     void begin_transfer();
     bool take_up_transfer(const Transfer::Progress& progress);
     void transfer(Budget& budget);
     void execute_fence();
+    void execute_context();
+    void abandon();
     void halt(const Fault& fault);
+    bool is_void() const { return stage_ != Stage::Idle && !registers_.is_current(order_); }
 
     RegisterFile& registers_;
+    AddressUnit& system_;
     Memory& memory_;
     HostPort& host_;
 
-    // The packet in execution, kept from call to call while `busy_`.
-    bool busy_ = false;
+    // The packet in execution, kept from call to call unless idle.
+    Stage stage_ = Stage::Idle;
     Order order_;
     spec::Packet packet_;
     Transfer transfer_;

@@ -16,8 +16,8 @@ unsigned offered_address_bits(const Options& options) { return std::clamp(option
 
 }  // namespace
 
-Gpu::Gpu(const Options& options, std::span<std::byte> vram, BusPort& bus, HostPort& host)
-    : parts_(std::make_unique<Parts>(Parts::Setting{offered_address_bits(options), vram, bus, host})) {}
+Gpu::Gpu(const Options& options, std::span<std::byte> vram, BusPort& bus, HostPort& host, TranslationPort* translations)
+    : parts_(std::make_unique<Parts>(Parts::Setting{offered_address_bits(options), vram, bus, host, translations})) {}
 
 Gpu::~Gpu() = default;
 
@@ -32,6 +32,31 @@ bool Gpu::run() { return parts_->engine.run(); }
 void Gpu::reset() {
     parts_->registers.reset();
     parts_->engine.reset();
+    parts_->system.reset();
+}
+
+void Gpu::set_translation_services(const TranslationServices& services) {
+    parts_->system.set_services(services);
+    parts_->setting.host.work_available();
+}
+
+void Gpu::invalidate(const Invalidation& invalidation) {
+    parts_->system.invalidate(invalidation);
+    parts_->setting.host.work_available();
+}
+
+void Gpu::answer_page(const PageAnswer& answer) {
+    parts_->system.answer(answer);
+    parts_->setting.host.work_available();
+}
+
+PageRequestStatus Gpu::page_request_status() const { return parts_->system.page_request_status(); }
+
+void Gpu::clear_page_request_status(const PageRequestStatus& which) { parts_->system.clear_page_request_status(which); }
+
+void Gpu::reset_page_requests() {
+    parts_->system.reset_page_requests();
+    parts_->setting.host.work_available();
 }
 
 Scanout Gpu::scanout() const { return parts_->registers.scanout(); }

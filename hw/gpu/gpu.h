@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/archive.h"
 #include "hw/gpu/ports.h"
+#include "hw/gpu/translation.h"
 
 #include <cstdint>
 #include <memory>
@@ -34,8 +35,10 @@ public:
     static constexpr std::uint64_t register_window = 64 * 1024;  // bytes, the size of the register BAR
     static constexpr unsigned interrupt_vectors = 4;
 
-    // `vram` is the device's own memory, also visible to the CPU through a BAR.
-    Gpu(const Options& options, std::span<std::byte> vram, BusPort& bus, HostPort& host);
+    // `vram` is the device's own memory, also visible to the CPU through a BAR. `translations` may be null: then the
+    // function has neither PASIDs nor a translation cache.
+    Gpu(const Options& options, std::span<std::byte> vram, BusPort& bus, HostPort& host,
+        TranslationPort* translations = nullptr);
     ~Gpu();
     Gpu(const Gpu&) = delete;
     Gpu& operator=(const Gpu&) = delete;
@@ -58,6 +61,15 @@ public:
     // Takes the place of a part that was saved, and goes on where it was; the host is told if that is work. A state
     // that no part with these options can be in is refused, and nothing is changed.
     ArchiveError load(std::span<const std::byte> from);
+
+    // What PCI configuration space says (PASID, ATS, PRI), and messages from the bus. Any thread. Invalidations are
+    // obeyed, and answered, on the engine's thread; a machine can have 32 of them waiting for that.
+    void set_translation_services(const TranslationServices& services);
+    void invalidate(const Invalidation& invalidation);
+    void answer_page(const PageAnswer& answer);
+    PageRequestStatus page_request_status() const;
+    void clear_page_request_status(const PageRequestStatus& which);
+    void reset_page_requests();  // answers that are still to come are unexpected then
 
     // A scan-out that does not lie wholly in VRAM is reported as not enabled.
     Scanout scanout() const;

@@ -26,6 +26,15 @@ Fault Memory::check(Place first, std::uint64_t bytes) const {
     return fits ? Fault{} : Fault{FaultCause::VramOutOfRange, first.address};
 }
 
+Fault Memory::fault_of(AddressUnit::Outcome outcome, FaultCause refused, std::uint64_t address) {
+    switch (outcome) {
+        case AddressUnit::Outcome::Done: break;
+        case AddressUnit::Outcome::Refused: return {.cause = refused, .address = address};
+        case AddressUnit::Outcome::Waits: return {.address = address, .waits = true};
+    }
+    return {};
+}
+
 Fault Memory::copy(Place to, Place from, std::size_t bytes) {
     if (to.space == Space::Vram) {
         const Fault fault = read(from, vram_at(to), bytes);
@@ -43,8 +52,7 @@ Fault Memory::read(Place from, void* to, std::size_t bytes) {
         std::memmove(to, vram_at(from), bytes);
         return {};
     }
-    if (bus_.read({from.address}, to, bytes)) return {};
-    return {FaultCause::BusReadRefused, from.address};
+    return fault_of(system_.read(from.address, to, bytes), FaultCause::BusReadRefused, from.address);
 }
 
 Fault Memory::write(Place to, const void* from, std::size_t bytes) {
@@ -53,8 +61,7 @@ Fault Memory::write(Place to, const void* from, std::size_t bytes) {
         host_.vram_written(to.address, bytes);
         return {};
     }
-    if (bus_.write({to.address}, from, bytes)) return {};
-    return {FaultCause::BusWriteRefused, to.address};
+    return fault_of(system_.write(to.address, from, bytes), FaultCause::BusWriteRefused, to.address);
 }
 
 Fault Memory::write_fence(Place to, std::uint64_t value) {

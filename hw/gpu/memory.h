@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bits.h"
+#include "hw/gpu/address_unit.h"
 #include "hw/gpu/fault.h"
 #include "hw/gpu/ports.h"
 #include "hw/spec/gpu_packets.h"
@@ -15,8 +16,8 @@ namespace remap::gpu {
 
 class Memory {
 public:
-    Memory(std::span<std::byte> vram, BusPort& bus, HostPort& host, unsigned address_bits)
-        : vram_(vram), bus_(bus), host_(host), highest_(low_bits(address_bits)) {}
+    Memory(std::span<std::byte> vram, AddressUnit& system, HostPort& host, unsigned address_bits)
+        : vram_(vram), system_(system), host_(host), highest_(low_bits(address_bits)) {}
 
     // Whether `bytes` (at least 1) from `first` lie within reach.
     Fault check(spec::Place first, std::uint64_t bytes) const;
@@ -32,9 +33,10 @@ public:
 
 private:
     std::byte* vram_at(spec::Place place) const { return vram_.data() + place.address; }
+    static Fault fault_of(AddressUnit::Outcome outcome, spec::FaultCause refused, std::uint64_t address);
 
     std::span<std::byte> vram_;
-    BusPort& bus_;
+    AddressUnit& system_;
     HostPort& host_;
     std::uint64_t highest_;  // address the part can put on the bus
 };

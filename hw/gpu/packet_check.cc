@@ -25,6 +25,7 @@ constexpr Use use_of(std::uint16_t opcode) {
         case Opcode::FillRect: return {.flags = to, .pattern = true, .destination = true, .rect = true};
         case Opcode::CopyRect: return {.flags = to | from, .destination = true, .source = true, .rect = true};
         case Opcode::Fence: return {.flags = to | PacketFlags::Interrupt::mask, .destination = true, .value = true};
+        case Opcode::Context: return {.flags = PacketFlags::Pasid::mask | PacketFlags::Privileged::mask, .value = true};
     }
     return unknown_opcode;
 }
@@ -41,6 +42,13 @@ bool rect_is_good(const Packet& packet, const Use& use) {
     if (std::uint64_t{packet.width} * packet.lines > max_length) return false;
     if (packet.lines <= 1) return true;
     return packet.destination_pitch >= packet.width && (!use.source || packet.source_pitch >= packet.width);
+}
+
+// Without a PASID there is nothing to say of it.
+bool context_is_good(const Packet& packet) {
+    if (packet.opcode != static_cast<std::uint16_t>(Opcode::Context)) return true;
+    if (PacketFlags::Pasid::get(packet.flags)) return packet.value <= max_pasid;
+    return packet.flags == 0 && packet.value == 0;
 }
 
 // The bytes that a surface covers from its first to its last, if they fit 64 bits. Not empty.
@@ -70,7 +78,7 @@ FaultCause check_form(const Packet& packet) {
     const Use use = use_of(packet.opcode);
     if (use.flags == unknown_opcode.flags) return FaultCause::BadOpcode;
     const bool good = unused_are_zero(packet, use) && packet.length <= max_length && rect_is_good(packet, use) &&
-                      (!use.value || packet.destination % sizeof packet.value == 0);
+                      context_is_good(packet) && (!use.value || packet.destination % sizeof packet.value == 0);
     return good ? FaultCause::None : FaultCause::BadPacket;
 }
 

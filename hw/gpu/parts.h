@@ -2,10 +2,12 @@
 // What a GPU is made of.
 #pragma once
 
+#include "hw/gpu/address_unit.h"
 #include "hw/gpu/engine.h"
 #include "hw/gpu/gpu.h"
 #include "hw/gpu/memory.h"
 #include "hw/gpu/register_file.h"
+#include "hw/gpu/translation_registers.h"
 
 #include <cstddef>
 #include <span>
@@ -18,22 +20,24 @@ struct Gpu::Parts {
         std::span<std::byte> vram;
         BusPort& bus;
         HostPort& host;
+        TranslationPort* translations = nullptr;
     };
 
     explicit Parts(const Setting& made_for)
         : setting(made_for),
-          registers(setting.address_bits, setting.vram.size()),
-          memory(setting.vram, setting.bus, setting.host, setting.address_bits),
-          engine(registers, memory, setting.host) {}
+          registers(setting.address_bits, setting.vram.size(), translation),
+          system(setting.bus, setting.translations, translation),
+          memory(setting.vram, system, setting.host, setting.address_bits),
+          engine(registers, system, memory, setting.host) {}
 
+    struct SinceVersionTwo;
     template <typename Archive>
-    void state(Archive& archive) {
-        archive("registers", registers);
-        archive("engine", engine);
-    }
+    void state(Archive& archive);
 
     Setting setting;
+    TranslationRegisters translation;
     RegisterFile registers;
+    AddressUnit system;
     Memory memory;
     Engine engine;
 };

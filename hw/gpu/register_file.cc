@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hw/gpu/register_file.h"
 
+#include "hw/gpu/context_register.h"
 #include "hw/gpu/halves.h"
 #include "hw/gpu/range.h"
 #include "hw/spec/gpu_packets.h"
@@ -9,16 +10,21 @@ namespace remap::gpu {
 
 using namespace spec;
 
-RegisterFile::RegisterFile(unsigned address_bits, std::uint64_t vram_bytes)
+RegisterFile::RegisterFile(unsigned address_bits, std::uint64_t vram_bytes, TranslationRegisters& translation)
     : capability_(Capability::AddressBits::of(address_bits) | Capability::MaxLog2Entries::of(max_log2_entries) |
                   Capability::Vectors::of(vectors)),
       vram_bytes_(vram_bytes),
+      translation_(translation),
       scanout_(vram_bytes) {}
 
 namespace {
 
 bool is_access(std::uint64_t offset, unsigned bytes) {
     return (bytes == 4 || bytes == 8) && offset % bytes == 0 && offset <= Gpu::register_window - bytes;
+}
+
+bool is_about_translation(std::uint64_t offset) {
+    return offset >= Translation::offset && offset < PageAnswers::offset + 8;
 }
 
 }  // namespace
@@ -66,7 +72,8 @@ std::uint32_t RegisterFile::read_half(std::uint64_t offset) const {
         case PacketCount::offset + 4: return half_of(engine_.packets, offset);
         case ByteCount::offset:
         case ByteCount::offset + 4: return half_of(engine_.bytes, offset);
-        default: return scanout_.read(offset);
+        case ActiveContext::offset: return engine_.context;
+        default: return is_about_translation(offset) ? translation_.read(offset) : scanout_.read(offset);
     }
 }
 
@@ -75,7 +82,9 @@ std::uint32_t RegisterFile::read_status() const {
                        : engine_.halted               ? Status::State::Halted
                        : engine_.head != engine_.tail ? Status::State::Busy
                                                       : Status::State::Idle;
-    return static_cast<std::uint32_t>(Status::EngineState::of(state) | Status::Stopping::of(stopping()));
+    const bool waits = state == Status::State::Busy && translation_.waits_for_page();
+    return static_cast<std::uint32_t>(Status::EngineState::of(state) | Status::Stopping::of(stopping()) |
+                                      Status::WaitsForPage::of(waits));
 }
 
 Actions RegisterFile::write_half(std::uint64_t offset, std::uint32_t value) {
@@ -94,18 +103,22 @@ Actions RegisterFile::write_half(std::uint64_t offset, std::uint32_t value) {
         case InterruptMask::offset: interrupts_.set_mask(value); return {};
         case InterruptRaise::offset: interrupts_.raise(value); return {};
         case FaultStatus::offset: acknowledge_fault(value); return {};
+        case TranslationDebug::offset:
+            translation_.write(offset, value);
+            return {.work = true};  // what was held may be due
         default: scanout_.write(offset, value); return {};
     }
 }
 
 Actions RegisterFile::write_control(std::uint32_t value) {
+    // A packet that waits for a page has to be woken to be given back.
     if (Control::Reset::get(value)) {
         reset_engine();
-        return {};
+        return {.work = held_.has_value()};
     }
     if (!Control::Enable::get(value)) {
         disable();
-        return {};
+        return {.work = held_.has_value()};
     }
     if (!engine_.enabled) enable();
     return {.work = Control::Resume::get(value) && resume() && runnable()};
@@ -127,6 +140,7 @@ void RegisterFile::enable() {
     engine_.halted = false;
     engine_.head = 0;
     engine_.tail = 0;
+    engine_.context = 0;
 }
 
 void RegisterFile::disable() {
@@ -162,6 +176,7 @@ void RegisterFile::acknowledge_fault(std::uint32_t value) {
 void RegisterFile::reset_engine() {
     void_orders();
     engine_ = EngineState{};
+    translation_.reset_counters();
     interrupts_.acknowledge(InterruptStatus::all);
 }
 
@@ -172,6 +187,7 @@ void RegisterFile::reset() {
     log2_entries_ = 0;
     interrupts_ = Interrupts{};
     scanout_ = ScanoutRegisters(vram_bytes_);
+    translation_.reset();
     held_.reset();
 }
 
@@ -207,7 +223,8 @@ std::optional<Order> RegisterFile::held() const {
 Order RegisterFile::order_at_head(std::uint64_t generation) const {
     return {.generation = generation,
             .entry = engine_.head,
-            .address = {ring_base_ + std::uint64_t{engine_.head} * packet_size}};
+            .address = {ring_base_ + std::uint64_t{engine_.head} * packet_size},
+            .context = context_of(engine_.context)};
 }
 
 void RegisterFile::count_bytes(const Order& order, std::uint64_t bytes) {
@@ -229,6 +246,14 @@ bool RegisterFile::give_back(const Order& order) {
 void RegisterFile::complete(const Order& order) {
     const std::lock_guard guard(lock_);
     if (!give_back(order)) return;
+    ++engine_.packets;
+    advance();
+}
+
+void RegisterFile::complete_context(const Order& order, const Context& context) {
+    const std::lock_guard guard(lock_);
+    if (!give_back(order)) return;
+    engine_.context = word_of(context);
     ++engine_.packets;
     advance();
 }

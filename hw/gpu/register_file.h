@@ -7,6 +7,8 @@
 #include "hw/gpu/gpu.h"
 #include "hw/gpu/interrupts.h"
 #include "hw/gpu/scanout.h"
+#include "hw/gpu/translation.h"
+#include "hw/gpu/translation_registers.h"
 
 #include <atomic>
 #include <cstdint>
@@ -26,11 +28,12 @@ struct Order {
     std::uint64_t generation = 0;
     std::uint32_t entry = 0;
     LogicalAddress address;  // of the entry
+    Context context;         // in which its packet works
 };
 
 class RegisterFile {
 public:
-    RegisterFile(unsigned address_bits, std::uint64_t vram_bytes);
+    RegisterFile(unsigned address_bits, std::uint64_t vram_bytes, TranslationRegisters& translation);
 
     // Software's side.
     std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
@@ -56,6 +59,11 @@ public:
     // It is done, and was a fence.
     Actions complete_fence(const Order& order, std::uint64_t value, bool interrupt);
 
+    // It is done, and set the context of those that follow.
+    void complete_context(const Order& order, const Context& context);
+
+    void set_waits_for_page(bool waits) { translation_.set_waits_for_page(waits); }
+
     // It cannot be done; the engine halts.
     Actions halt(const Order& order, std::uint16_t opcode, const Fault& fault);
 
@@ -66,9 +74,11 @@ public:
     std::optional<Order> held() const;
 
     // Everything, for a model of the same options; see base/archive.h. The engine is not at work. Orders given before a
-    // state is loaded are void.
+    // state is loaded are void. Version 1 has no context.
     template <typename Archive>
     void state(Archive& archive);
+    template <typename Archive>
+    void state_of_context(Archive& archive);
 
 private:
     // What a reset by software takes back to power-on.
@@ -83,6 +93,7 @@ private:
         std::uint64_t fault_address = 0;
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
+        std::uint32_t context = 0;  // CONTEXT
 
         template <typename Archive>
         void state(Archive& archive);
@@ -113,6 +124,7 @@ private:
 
     const std::uint64_t capability_;
     const std::uint64_t vram_bytes_;
+    TranslationRegisters& translation_;
 
     mutable std::mutex lock_;
     std::atomic<std::uint64_t> generation_ = 0;  // changed under the lock, read without it

@@ -18,13 +18,16 @@ enum class Opcode : std::uint16_t {
     FillRect = 4,  // destination and pitch, width, lines, pattern
     CopyRect = 5,  // destination and pitch, source and pitch, width, lines
     Fence = 6,     // destination (a multiple of 8), value
+    Context = 7,   // value: the PASID, with its flag; else none
 };
 
 // Packet::flags. A place not in VRAM is system memory, given by its logical address; one in VRAM by its offset.
 struct PacketFlags {
     using DestinationInVram = Flag<0>;
     using SourceInVram = Flag<1>;
-    using Interrupt = Flag<2>;  // fence: raise InterruptStatus::Fence once the value is written
+    using Interrupt = Flag<2>;   // fence: raise InterruptStatus::Fence once the value is written
+    using Pasid = Flag<3>;       // context: accesses to system memory carry the PASID
+    using Privileged = Flag<4>;  // context: and ask for the rights of a supervisor; only with a PASID
 };
 
 struct Packet {
@@ -38,11 +41,12 @@ struct Packet {
     std::uint64_t source_pitch = 0;       // likewise
     std::uint32_t width = 0;              // bytes of a line
     std::uint32_t lines = 0;              // width * lines is at most max_length
-    std::uint64_t value = 0;              // of a fence
+    std::uint64_t value = 0;              // of a fence; of a context, its PASID
 };
 
 inline constexpr std::size_t packet_size = 64;                       // bytes
 inline constexpr std::uint64_t max_length = std::uint64_t{1} << 40;  // bytes
+inline constexpr std::uint64_t max_pasid = (1 << 20) - 1;
 
 static_assert(sizeof(Packet) == packet_size);
 static_assert(offsetof(Packet, opcode) == 0x00 && offsetof(Packet, flags) == 0x02);
@@ -141,5 +145,16 @@ constexpr Packet fence(Place destination, std::uint64_t value, bool interrupt = 
     packet.value = value;
     return packet;
 }
+
+// From here on, packets work on the memory of a process.
+constexpr Packet context(std::uint32_t pasid, bool privileged = false) {
+    Packet packet = detail::to(Opcode::Context, {});
+    packet.flags = static_cast<std::uint16_t>(PacketFlags::Pasid::of(true) | PacketFlags::Privileged::of(privileged));
+    packet.value = pasid;
+    return packet;
+}
+
+// From here on, packets work on the memory of the function itself.
+constexpr Packet no_context() { return detail::to(Opcode::Context, {}); }
 
 }  // namespace remap::gpu::spec

@@ -44,7 +44,7 @@ struct Version {
     static constexpr std::uint64_t offset = 0x004;
     using Major = Field<31, 16>;
     using Minor = Field<15, 0>;
-    static constexpr std::uint32_t value = 0x00010000;
+    static constexpr std::uint32_t value = 0x00010001;
 };
 
 // VramSize: 0x008, 64 bits, RO. Bytes.
@@ -80,6 +80,7 @@ struct Status {
     using EngineState = Field<1, 0, State>;
     using Stopping =
         Flag<2>;  // the ring was disabled or reset, but a last access of an abandoned packet may be under way
+    using WaitsForPage = Flag<3>;  // the packet in execution goes on when a page request is answered
 };
 
 // RingBase: 0x040, 64 bits, RW. Logical address of entry 0, a multiple of 64. Writes are ignored while enabled.
@@ -141,6 +142,7 @@ enum class FaultCause : std::uint8_t {
     BadOpcode = 5,        // FaultAddress: logical address of the ring entry
     BadPacket = 6,        // a flag, length, pitch, alignment or unused field that the opcode does not allow; likewise
     RingUnreadable = 7,   // the bus refused the read of the ring entry; likewise
+    ContextRefused = 8,   // a PASID, or privilege, that software has not enabled for the function; likewise
 };
 
 // FaultStatus: 0x080, 32 bits. Writing 1 to Valid clears the whole report; other bits are RO.
@@ -162,6 +164,14 @@ struct FaultAddress {
     static constexpr std::uint64_t offset = 0x088;
 };
 
+// ActiveContext: 0x090, 32 bits, RO. What the last context packet said. 0 once the ring is enabled or the engine reset.
+struct ActiveContext {
+    static constexpr std::uint64_t offset = 0x090;
+    using Pasid = Field<19, 0>;
+    using Privileged = Flag<30>;
+    using Valid = Flag<31>;
+};
+
 // PacketCount: 0x0a0, 64 bits, RO. Packets completed since reset; a packet that faulted is not counted.
 struct PacketCount {
     static constexpr std::uint64_t offset = 0x0a0;
@@ -170,6 +180,40 @@ struct PacketCount {
 // ByteCount: 0x0a8, 64 bits, RO. Bytes written by fills and copies since reset.
 struct ByteCount {
     static constexpr std::uint64_t offset = 0x0a8;
+};
+
+// Translation: 0x0c0, 32 bits, RO. What software has enabled in PCI configuration space.
+struct Translation {
+    static constexpr std::uint64_t offset = 0x0c0;
+    using Cache = Flag<0>;         // ATS: translations are asked for and kept
+    using PageRequests = Flag<1>;  // PRI
+    using Pasid = Flag<2>;
+    using Privileged = Flag<3>;  // requests with a PASID may ask for the rights of a supervisor
+    using Failed = Flag<8>;      // a page request met a response failure: no more are made until PRI is reset
+};
+
+// TranslationDebug: 0x0c4, 32 bits, RW. Reset value 0.
+struct TranslationDebug {
+    static constexpr std::uint64_t offset = 0x0c4;
+    using HoldInvalidations =
+        Flag<0>;  // invalidations of the cache are neither obeyed nor answered until it is cleared
+};
+
+// 64 bits each, RO: events since reset.
+struct CacheHits {
+    static constexpr std::uint64_t offset = 0x0c8;
+};
+struct TranslationRequests {
+    static constexpr std::uint64_t offset = 0x0d0;
+};
+struct Invalidations {  // obeyed
+    static constexpr std::uint64_t offset = 0x0d8;
+};
+struct PageRequests {
+    static constexpr std::uint64_t offset = 0x0e0;
+};
+struct PageAnswers {
+    static constexpr std::uint64_t offset = 0x0e8;
 };
 
 // ScanoutControl: 0x100, 32 bits, RW. Reset value 0. Writing it latches the other scan-out registers into the display.

@@ -54,7 +54,7 @@ TEST_F(Driver, IdentifiesThePart) {
     const auto part = device.identify();
     ASSERT_TRUE(part);
     EXPECT_EQ(part->major, 1u);
-    EXPECT_EQ(part->minor, 0u);
+    EXPECT_EQ(part->minor, 1u);
     EXPECT_EQ(part->vram_bytes, vram_bytes);
     EXPECT_EQ(part->address_bits, 64u);
     EXPECT_EQ(part->highest_address(), ~std::uint64_t{0});
@@ -251,7 +251,7 @@ TEST(DriverNames, NameEveryValueAndUnknownOnes) {
         EXPECT_STRNE(gpu_driver::name_of(static_cast<FaultCause>(value)), "unknown cause");
     }
     EXPECT_STREQ(gpu_driver::name_of(static_cast<Error>(200)), "unknown error");
-    EXPECT_STREQ(gpu_driver::name_of(static_cast<FaultCause>(8)), "unknown cause");
+    EXPECT_STREQ(gpu_driver::name_of(static_cast<FaultCause>(9)), "unknown cause");
     EXPECT_STREQ(gpu_driver::name_of_opcode(6), "fence");
     EXPECT_STREQ(gpu_driver::name_of_opcode(0), "unknown opcode");
 }

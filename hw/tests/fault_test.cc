@@ -40,7 +40,7 @@ protected:
 
 TEST_F(Faults, AnUnknownOpcodeIsReportedWithTheEntry) {
     Packet packet;
-    for (const std::uint16_t opcode : {0, 7, 0x100, 0x102, 0xffff}) {
+    for (const std::uint16_t opcode : {0, 8, 0x100, 0x102, 0xffff}) {
         packet.opcode = opcode;
         expect_fault(packet, bad_opcode, ring_base);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Saved states that no part can be in are refused with the name of what is wrong, and nothing is changed by them. The
-// layout is written here once more, in bytes: it is that of version 1 for good.
+// layout is written here once more, in bytes: it is that of version 1 for good, and what later versions put behind it.
 #include "base/archive.h"
 #include "hw/tests/state_bench.h"
 
@@ -40,6 +40,31 @@ enum At : std::size_t {
     lines_done = 197,
     bytes_done = 201,
     end = 209,
+};
+
+// What version 2 has behind that: ACTIVE_CONTEXT, TRANSLATION_DEBUG, the flag of a packet that waits, five counters,
+// what is enabled, a flag, 64 entries of a cache, 16 ways to replace, and page requests. Of entries that are empty and
+// of messages that are not there there is least.
+enum Behind : std::size_t {
+    active_context = 0,
+    debug = 4,
+    waits = 8,
+    counters = 9,
+    services = 49,
+    to_be_emptied = 57,
+    cache = 58,
+    next_ways = cache + 64 * 25,
+    invalidations = next_ways + 16,
+    wish_stage = invalidations + 4,
+    wish_page = wish_stage + 1,
+    wish_write = wish_page + 8,
+    wish_group = wish_write + 1,
+    wish_attempts = wish_group + 2,
+    open_groups = wish_attempts + 4,
+    next_group = open_groups + 4,
+    failed = next_group + 2,
+    unexpected = failed + 1,
+    end_of_two = unexpected + 1,
 };
 constexpr std::size_t packet_flags = packet + 2, packet_destination = packet + 8, packet_length = packet + 0x18;
 
@@ -81,8 +106,8 @@ State halted_state() {
 
 TEST(HostileState, TheLayoutIsThatOfVersionOne) {
     const State state = busy_state();
-    ASSERT_EQ(state.size(), 16u + end);
-    EXPECT_EQ(std::memcmp(state.data(), "RGPU\x01\0\0\0", 8), 0);
+    ASSERT_EQ(state.size(), 16u + end + end_of_two);
+    EXPECT_EQ(std::memcmp(state.data(), "RGPU\x02\0\0\0", 8), 0);
     EXPECT_EQ(get(state, address_bits, 8), 64u);
     EXPECT_EQ(get(state, vram_size, 8), vram_bytes);
     EXPECT_EQ(get(state, ring_base_at, 8), ring_base);
@@ -100,7 +125,7 @@ TEST(HostileState, TheLayoutIsThatOfVersionOne) {
     EXPECT_EQ(get(state, lines_done, 4), 1u);
     EXPECT_EQ(get(state, bytes_done, 8) + 0xb0000, get(state, bytes, 8));
     const State report = halted_state();
-    ASSERT_EQ(report.size(), 16u + packet);  // nothing is in execution
+    ASSERT_EQ(report.size(), 16u + packet + end_of_two);  // nothing is in execution
     EXPECT_EQ(get(report, enable, 2), 0x101u);
     EXPECT_EQ(get(report, fault_status, 4), 0x501u);
     EXPECT_EQ(get(report, fault_address, 8), ring_base);
@@ -155,7 +180,7 @@ TEST(HostileState, RegistersThatContradictThePartOrEachOtherAreRefused) {
     expect_refused(halted_state(), {{fault_status, 0x500, 4, no_fault},
                                     {fault_status, 0, 4, no_fault},
                                     {fault_status, 0x001, 4, no_fault},
-                                    {fault_status, 0x801, 4, no_fault},
+                                    {fault_status, 0x901, 4, no_fault},
                                     {fault_status, 0x505, 4, no_fault},
                                     {fault_entry, 0x10000, 4, "engine registers: FAULT_ENTRY is out of its bounds"}});
     expect_refused(save(*Rig().gpu), {{fault_entry, 1, 4, no_fault}, {fault_address, 1, 8, no_fault}});
@@ -187,6 +212,36 @@ TEST(HostileState, WorkThatCannotBeInExecutionIsRefused) {
     put(idle, halted, 0, 1);
     seal(idle);
     EXPECT_EQ(load(*Rig().gpu, idle), no_order);
+}
+
+TEST(HostileState, AStateOfVersionOneIsTaken) {
+    State old = busy_state();
+    old.resize(16 + end);
+    old[4] = std::byte{1};
+    seal(old);
+    Rig rig;
+    EXPECT_EQ(load(*rig.gpu, old), "");
+    EXPECT_EQ(save(*rig.gpu), busy_state());
+    put(old, busy, 2, 1);  // what later versions know
+    seal(old);
+    EXPECT_EQ(load(*rig.gpu, old), "engine: busy is out of its bounds");
+}
+
+TEST(HostileState, TranslationsThatCannotBeAreRefused) {
+    const char* const no_context = "context: ACTIVE_CONTEXT is not that of a context, nor clear";
+    const std::size_t behind = packet;  // of an idle part
+    expect_refused(halted_state(),
+                   {{behind + active_context, 5, 4, no_context},
+                    {behind + active_context, 0xb0000005, 4, no_context},
+                    {behind + debug, 2, 4, "translation registers: TRANSLATION_DEBUG is out of its bounds"},
+                    {behind + cache, 1, 1, "entries: shift is of no page"},
+                    {behind + next_ways, 4, 1, "cache: way to replace is out of its bounds"},
+                    {behind + invalidations, 33, 4, "translation: invalidations is out of its bounds"},
+                    {behind + wish_stage, 6, 1, "page requests: stage is out of its bounds"},
+                    {behind + wish_stage, 3, 1, "page requests: group is asked for, but not open"},
+                    {behind + wish_stage, 2, 1, "context: page request is waited for by no packet"},
+                    {behind + wish_group, 512, 2, "page requests: group is out of its bounds"},
+                    {behind + next_group, 512, 2, "page requests: next group is out of its bounds"}});
 }
 
 TEST(HostileState, APictureOutsideVramIsNotShown) {
