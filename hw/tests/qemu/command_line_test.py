@@ -147,15 +147,14 @@ def an_iommu_cannot_be_plugged_in_later():
 
 
 @case
-def neither_device_can_be_migrated_and_both_say_so():
-    for device in ("remap-iommu", "remap-gpu"):
-        with Machine(device) as machine:
-            try:
-                machine.monitor.ask("migrate", uri="file:/dev/null")
-            except RuntimeError as error:
-                expect(device in str(error), f"the error speaks of the device: {error}")
-            else:
-                raise AssertionError("QEMU migrates")
+def an_iommu_cannot_be_migrated_and_says_so():
+    with Machine("remap-iommu", "remap-gpu") as machine:
+        try:
+            machine.monitor.ask("migrate", uri="file:/dev/null")
+        except RuntimeError as error:
+            expect("remap-iommu" in str(error), f"the error speaks of the device: {error}")
+        else:
+            raise AssertionError("QEMU migrates remap-iommu")
 
 
 main()
