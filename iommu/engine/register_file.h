@@ -34,7 +34,21 @@ public:
     // Every access that had begun when advance() returned MustDrain has ended.
     void drained();
 
-    const TranslationState& state() const { return state_; }
+    const TranslationState& translation_state() const { return state_; }
+
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("RTADDR in force", state_.word);
+        archive("RTPS", root_table_set_);
+        archive.check(!state_.enabled() || root_table_set_, "TES", "is set without a root table");
+        archive("RTADDR", root_table_);
+        archive("CCMD", context_command_);
+        archive("IVA", invalidate_address_);
+        archive("IOTLB", iotlb_invalidate_);
+        archive("ICC", context_pending_);
+        archive("IVT", iotlb_phase_, Phase::Draining);
+        archive("queue", queue_);
+    }
 
 private:
     // A write to the 8 bytes of a register, or of two 32-bit registers: `mask` has ones where bytes are written.

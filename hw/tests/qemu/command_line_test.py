@@ -146,15 +146,4 @@ def an_iommu_cannot_be_plugged_in_later():
             raise AssertionError("QEMU took it")
 
 
-@case
-def an_iommu_cannot_be_migrated_and_says_so():
-    with Machine("remap-iommu", "remap-gpu") as machine:
-        try:
-            machine.monitor.ask("migrate", uri="file:/dev/null")
-        except RuntimeError as error:
-            expect("remap-iommu" in str(error), f"the error speaks of the device: {error}")
-        else:
-            raise AssertionError("QEMU migrates remap-iommu")
-
-
 main()
