@@ -32,6 +32,7 @@ struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort, iommu::Wor
                                                                             : REMAP_IOMMU_INVALIDATION_COMPLETION;
         ops.interrupt(opaque, cause, message.address, message.data);
     }
+    bool may_work_here() override { return ops.may_work_here(opaque); }
     void work_available() override { ops.work_available(opaque); }
     void drain_unannounced() override { ops.drain(opaque); }
     std::uint64_t nanoseconds() override { return ops.nanoseconds(opaque); }
@@ -65,7 +66,7 @@ iommu::Options options_of(const RemapIommuOptions& options) {
 iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports) {
     return {.memory = ports,
             .interrupts = ports,
-            .work = options.asynchronous ? &ports : nullptr,
+            .work = &ports,
             .clock = options.detect_stale_uses ? &ports : nullptr};
 }
 

@@ -29,9 +29,14 @@ typedef struct RemapIommuOps {
     bool (*exchange)(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired);
     /* An interrupt message of the unit, on any thread, no lock held. */
     void (*interrupt)(void *opaque, unsigned cause, uint64_t address, uint32_t data);
-    /* Of an asynchronous unit: remap_iommu_work has something to do. Any thread, no lock held; must not block. */
+    /*
+     * Asked in remap_iommu_write: whether that may do work itself, as far as it need not wait. Only if no access that is
+     * not announced can be in progress meanwhile.
+     */
+    bool (*may_work_here)(void *opaque);
+    /* remap_iommu_work has something to do. Any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
-    /* The same: returns when all accesses that were not announced and have begun have ended. From remap_iommu_work. */
+    /* Returns when all accesses that were not announced and have begun have ended. From remap_iommu_work. */
     void (*drain)(void *opaque);
     /* The machine's clock. */
     uint64_t (*nanoseconds)(void *opaque);
@@ -47,7 +52,6 @@ typedef struct RemapIommuOptions {
     bool caching_mode;
     unsigned iotlb_entries;
     unsigned iotlb_ways;
-    bool asynchronous;      /* invalidations are left to remap_iommu_work */
     bool detect_stale_uses;
     uint64_t stale_grace;   /* nanoseconds */
 } RemapIommuOptions;
@@ -88,7 +92,7 @@ void remap_iommu_write(RemapIommu *iommu, uint64_t offset, uint64_t value, unsig
 RemapIommuTicket remap_iommu_begin_access(RemapIommu *iommu);
 void remap_iommu_end_access(RemapIommu *iommu, RemapIommuTicket ticket);
 
-/* Of an asynchronous unit: does a piece of the work that is waiting; true when there is more. */
+/* Does a piece of the work that is waiting, and waits for accesses if it must; true when there is more. */
 bool remap_iommu_work(RemapIommu *iommu);
 
 void remap_iommu_statistics(RemapIommu *iommu, RemapIommuStatistics *statistics);

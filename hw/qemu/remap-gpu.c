@@ -17,6 +17,7 @@
 
 #include "remap-iommu.h"
 #include "remap-memory.h"
+#include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_gpu.h"
 
@@ -33,6 +34,7 @@ struct RemapGpuDevice {
     uint8_t address_bits;
 
     RemapGpu *model;
+    RemapState state;
     RemapWorker worker;
     VMChangeStateEntry *state_handler;
     bool machine_runs;
@@ -133,11 +135,19 @@ static void remap_gpu_send_interrupts(void *opaque)
     }
 }
 
+static void remap_gpu_vram_written(void *opaque, uint64_t offset, uint64_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+
+    remap_memory_mark_written(&s->vram, offset, bytes);
+}
+
 static const RemapGpuOps remap_gpu_ops = {
     .read = remap_gpu_bus_read,
     .write = remap_gpu_bus_write,
     .work_available = remap_gpu_work_available,
     .interrupt = remap_gpu_interrupt,
+    .vram_written = remap_gpu_vram_written,
 };
 
 static bool remap_gpu_work(void *opaque)
@@ -149,7 +159,8 @@ static bool remap_gpu_work(void *opaque)
 
 /*
  * While the machine is stopped, the engine is too, and memory keeps still for whoever looks at it. What the engine
- * raised before is sent before: a message may be a write to memory.
+ * raised before is sent before: a message may be a write to memory. Messages that came with a saved state leave when the
+ * machine runs, and whoever they are for is loaded.
  */
 static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
 {
@@ -160,6 +171,7 @@ static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
     }
     s->machine_runs = runs;
     if (runs) {
+        qemu_bh_schedule(s->interrupt_bh);
         remap_worker_resume(&s->worker);
     } else {
         remap_worker_pause(&s->worker);
@@ -268,8 +280,29 @@ static void remap_gpu_remove_capabilities(PCIDevice *pci)
     pcie_cap_exit(pci);
 }
 
+static size_t remap_gpu_save_model(void *opaque, void *to, size_t room)
+{
+    RemapGpuDevice *s = opaque;
+
+    return remap_gpu_save(s->model, to, room);
+}
+
+static bool remap_gpu_load_model(void *opaque, const void *from, size_t bytes, char *why, size_t room)
+{
+    RemapGpuDevice *s = opaque;
+
+    return remap_gpu_load(s->model, from, bytes, why, room);
+}
+
 static bool remap_gpu_add_model(RemapGpuDevice *s, Error **errp)
 {
+    s->state = (RemapState) {
+        .name = TYPE_REMAP_GPU,
+        .limit = 4 * KiB,
+        .opaque = s,
+        .save = remap_gpu_save_model,
+        .load = remap_gpu_load_model,
+    };
     if (memory_region_init_ram(&s->vram, OBJECT(s), "remap-gpu.vram", s->vram_size, errp)) {
         s->model = remap_gpu_new(s->address_bits, memory_region_get_ram_ptr(&s->vram), s->vram_size, &remap_gpu_ops, s);
         if (s->model) {
@@ -337,6 +370,7 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
     RemapGpuDevice *s = REMAP_GPU(object);
 
     remap_worker_pause(&s->worker);
+    qemu_bh_cancel(s->interrupt_bh);
     remap_gpu_find_iommu(s);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
@@ -348,9 +382,30 @@ static const Property remap_gpu_properties[] = {
     DEFINE_PROP_UINT8("address-bits", RemapGpuDevice, address_bits, 64),
 };
 
+static bool remap_gpu_raised_exist(void *opaque, int version)
+{
+    RemapGpuDevice *s = opaque;
+
+    return s->raised >> remap_gpu_identity().vectors == 0;
+}
+
+/*
+ * VRAM is moved by QEMU's code for RAM, which compares its size. The engine was stopped with the machine; here it is at
+ * rest between two pieces of work, and messages are raised only by registers that were written since.
+ */
 static const VMStateDescription remap_gpu_vmstate = {
     .name = TYPE_REMAP_GPU,
-    .unmigratable = 1,
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_PCI_DEVICE(pci, RemapGpuDevice),
+        VMSTATE_MSIX(pci, RemapGpuDevice),
+        VMSTATE_UINT8_EQUAL(address_bits, RemapGpuDevice, "address-bits of remap-gpu differs"),
+        VMSTATE_UINT32(raised, RemapGpuDevice),
+        VMSTATE_VALIDATE("raised vectors exist", remap_gpu_raised_exist),
+        VMSTATE_REMAP_STATE(state, RemapGpuDevice),
+        VMSTATE_END_OF_LIST()
+    },
 };
 
 static void remap_gpu_class_init(ObjectClass *class, void *data)

@@ -70,6 +70,17 @@ static void remap_iommu_send_interrupts(void *opaque)
     }
 }
 
+/*
+ * QEMU's own devices make their accesses with the BQL held, and so comes a register write of a processor: none of those
+ * accesses is in progress then.
+ */
+static bool remap_iommu_may_work_here(void *opaque)
+{
+    RemapIommuDevice *s = opaque;
+
+    return !s->async_invalidation && bql_locked();
+}
+
 static void remap_iommu_work_available(void *opaque)
 {
     RemapIommuDevice *s = opaque;
@@ -115,6 +126,7 @@ static const RemapIommuOps remap_iommu_ops = {
     .write = remap_iommu_memory_write,
     .exchange = remap_iommu_memory_exchange,
     .interrupt = remap_iommu_interrupt,
+    .may_work_here = remap_iommu_may_work_here,
     .work_available = remap_iommu_work_available,
     .drain = remap_iommu_drain,
     .nanoseconds = remap_iommu_nanoseconds,
@@ -197,13 +209,9 @@ static void remap_iommu_reset_exit(Object *object, ResetType type)
             s->interrupts[cause].pending = false;
         }
     }
-    if (s->async_invalidation) {
-        remap_worker_pause(&s->worker);
-    }
+    remap_worker_pause(&s->worker);
     remap_iommu_reset(s->engine);
-    if (s->async_invalidation) {
-        remap_worker_resume(&s->worker);
-    }
+    remap_worker_resume(&s->worker);
 }
 
 static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
@@ -220,7 +228,6 @@ static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
         return false;
     }
     s->options.stale_grace = s->stale_grace * (uint64_t)SCALE_MS;
-    s->options.asynchronous = s->async_invalidation;
     s->engine = remap_iommu_new(&s->options, &remap_iommu_ops, s);
     if (!s->engine) {
         error_setg(errp, "remap-iommu: no memory for the caches");
@@ -249,14 +256,12 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     /* Its own interrupts are written from the bottom half, possibly by an access to these registers. */
     s->registers.disable_reentrancy_guard = true;
     memory_region_add_subregion_overlap(get_system_memory(), REMAP_IOMMU_BASE, &s->registers, 1);
-    if (s->async_invalidation) {
-        remap_worker_start(&s->worker, "remap-iommu", remap_iommu_do_work, s);
-        s->machine_runs = runstate_is_live(runstate_get());
-        if (!s->machine_runs) {
-            remap_worker_pause(&s->worker);
-        }
-        s->state_handler = qdev_add_vm_change_state_handler(dev, remap_iommu_machine_changed, s);
+    remap_worker_start(&s->worker, "remap-iommu", remap_iommu_do_work, s);
+    s->machine_runs = runstate_is_live(runstate_get());
+    if (!s->machine_runs) {
+        remap_worker_pause(&s->worker);
     }
+    s->state_handler = qdev_add_vm_change_state_handler(dev, remap_iommu_machine_changed, s);
     remap_iommu_take_bus(s);
     s->machine_done.notify = remap_iommu_machine_done;
     qemu_add_machine_init_done_notifier(&s->machine_done);

@@ -36,7 +36,7 @@ struct RemapIommuDevice {
     GHashTable *spaces;
     Notifier machine_done;
 
-    /* Does what the registers set off, with async_invalidation. It stands still while the machine does. */
+    /* Does what the registers set off, as far as their write has not. It stands still while the machine does. */
     RemapWorker worker;
     VMChangeStateEntry *state_handler;
     bool machine_runs;

@@ -24,4 +24,10 @@ bool remap_memory_write(AddressSpace *as, hwaddr to, const void *from, size_t by
  */
 bool remap_memory_exchange(AddressSpace *as, hwaddr at, uint64_t *expected, uint64_t desired);
 
+/*
+ * What QEMU does after each of its own writes to RAM, for bytes that were written by other ways: code translated from them
+ * is void, and their pages are dirty for who tracks that, a migration for example. Any thread.
+ */
+void remap_memory_mark_written(MemoryRegion *region, hwaddr offset, hwaddr bytes);
+
 #endif

@@ -57,7 +57,7 @@ private:
     using Info = Verdict::Info;
 
     // So many at a time, that others get at the registers in between.
-    static constexpr unsigned descriptors_a_turn = 64;
+    static constexpr unsigned descriptors_a_turn = 16;
 
     std::uint64_t bytes() const { return page_size << vtd::queue_address::Size::get(address_); }
     bool wide() const { return vtd::queue_address::WideDescriptors::get(address_); }

@@ -16,6 +16,13 @@
 
 namespace remap::iommu {
 
+namespace {
+
+// Pieces of work that a register write does itself.
+constexpr unsigned turns_in_write = 8;
+
+}  // namespace
+
 // Two locks. `working` is held by whoever does the unit's work, also while that waits for accesses to end; `lock`
 // protects everything that is not read without one, and is never held while anything waits. Taken in this order.
 struct Iommu::Parts {
@@ -51,7 +58,11 @@ struct Iommu::Parts {
     TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
     InterruptState interrupt_state() const { return {interrupt_word.load(std::memory_order_acquire)}; }
 
-    bool work_once();
+    enum class Patience { WaitForAccesses, DoNotWait };
+    // What is left after a piece of the work: nothing, more, or more for somebody who can wait.
+    enum class Left { Nothing, More, MustWait };
+    Left work_once(Patience patience);
+    void work_in_write();
 
     const Configuration configuration;
     const Machine machine;
@@ -89,20 +100,34 @@ void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
     }
     if (remapping_changed) parts_->machine.interrupts.remapping_changed();
     parts_->send(outbox);
-    if (!work_left) return;
-    if (parts_->machine.work != nullptr) {
-        parts_->machine.work->work_available();
-    } else {
-        while (parts_->work_once()) {
-        }
-    }
+    if (work_left) parts_->work_in_write();
 }
 
-bool Iommu::Parts::work_once() {
+void Iommu::Parts::work_in_write() {
+    if (machine.work == nullptr) {
+        while (work_once(Patience::WaitForAccesses) == Left::More) {
+        }
+        return;
+    }
+    if (machine.work->may_work_here()) {
+        for (unsigned turn = 0; turn < turns_in_write; ++turn) {
+            const Left left = work_once(Patience::DoNotWait);
+            if (left == Left::Nothing) return;
+            if (left == Left::MustWait) break;
+        }
+    }
+    machine.work->work_available();
+}
+
+Iommu::Parts::Left Iommu::Parts::work_once(Patience patience) {
+    const bool waits = patience == Patience::WaitForAccesses;
     Outbox outbox;
-    Progress progress;
+    Left left = Left::More;
     {
-        const std::lock_guard one_worker(working);
+        std::unique_lock one_worker(working, std::defer_lock);
+        if (waits) one_worker.lock();
+        else if (!one_worker.try_lock()) return Left::MustWait;
+        Progress progress;
         bool remapping_changed = false;
         {
             const std::lock_guard guard(lock);
@@ -110,18 +135,25 @@ bool Iommu::Parts::work_once() {
             remapping_changed = interrupts.take_invalidated();
         }
         if (remapping_changed) machine.interrupts.remapping_changed();
+        if (progress == Progress::Idle) left = Left::Nothing;
         if (progress == Progress::MustDrain) {
-            gate.drain();
-            if (machine.work != nullptr) machine.work->drain_unannounced();
-            const std::lock_guard guard(lock);
-            registers->file.drained();
+            if (waits) {
+                gate.drain();
+                if (machine.work != nullptr) machine.work->drain_unannounced();
+            } else if (!gate.try_drain()) {
+                left = Left::MustWait;
+            }
+            if (left == Left::More) {
+                const std::lock_guard guard(lock);
+                registers->file.drained();
+            }
         }
     }
     send(outbox);
-    return progress != Progress::Idle;
+    return left;
 }
 
-bool Iommu::work() { return parts_->work_once(); }
+bool Iommu::work() { return parts_->work_once(Parts::Patience::WaitForAccesses) != Parts::Left::Nothing; }
 
 Iommu::Ticket Iommu::begin_access() {
     const AccessGate::Ticket ticket = parts_->gate.begin();
