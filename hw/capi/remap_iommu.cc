@@ -116,6 +116,16 @@ void remap_iommu_write(RemapIommu* iommu, uint64_t offset, uint64_t value, unsig
     iommu->engine.write(offset, value, bytes);
 }
 
+size_t remap_iommu_save(RemapIommu* iommu, void* to, size_t room) {
+    return iommu->engine.save({static_cast<std::byte*>(to), room});
+}
+
+bool remap_iommu_load(RemapIommu* iommu, const void* from, size_t bytes, char* why, size_t room) {
+    const ArchiveError error = iommu->engine.load({static_cast<const std::byte*>(from), bytes});
+    if (error) describe(error, {why, room});
+    return !error;
+}
+
 RemapIommuTicket remap_iommu_begin_access(RemapIommu* iommu) {
     const iommu::Iommu::Ticket ticket = iommu->engine.begin_access();
     return {ticket.slot, ticket.phase};

@@ -108,6 +108,14 @@ uint64_t remap_iommu_window_size(void);
 uint64_t remap_iommu_read(RemapIommu *iommu, uint64_t offset, unsigned bytes);
 void remap_iommu_write(RemapIommu *iommu, uint64_t offset, uint64_t value, unsigned bytes);
 
+/*
+ * Between pieces of work and while no device translates. Save: the bytes that the state takes; they are written if there
+ * is room for all of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes,
+ * tells the reason.
+ */
+size_t remap_iommu_save(RemapIommu *iommu, void *to, size_t room);
+bool remap_iommu_load(RemapIommu *iommu, const void *from, size_t bytes, char *why, size_t room);
+
 /* Announces an access before its translation, and its end after its data has moved. */
 RemapIommuTicket remap_iommu_begin_access(RemapIommu *iommu);
 void remap_iommu_end_access(RemapIommu *iommu, RemapIommuTicket ticket);

@@ -13,6 +13,7 @@
 #include "qom/object.h"
 #include "system/runstate.h"
 
+#include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_iommu.h"
 
@@ -21,6 +22,12 @@ OBJECT_DECLARE_SIMPLE_TYPE(RemapIommuDevice, REMAP_IOMMU)
 
 #define REMAP_IOMMU_BASE 0xfed90000ULL
 #define REMAP_IOMMU_LONGEST_DELAY 1000000 /* microseconds */
+
+typedef struct RemapIommuMessage {
+    bool pending;
+    uint64_t address;
+    uint32_t data;
+} RemapIommuMessage;
 
 struct RemapIommuDevice {
     DeviceState parent;
@@ -33,6 +40,7 @@ struct RemapIommuDevice {
     uint32_t stale_grace;        /* milliseconds */
 
     RemapIommu *engine;
+    RemapState state;
     MemoryRegion registers;
     PCIBus *bus;
     GHashTable *spaces;
@@ -56,11 +64,7 @@ struct RemapIommuDevice {
      * them may not wait for. A message that is pending is not pending twice. */
     QemuMutex interrupt_lock;
     QEMUBH *interrupt_bh;
-    struct {
-        bool pending;
-        uint64_t address;
-        uint32_t data;
-    } interrupts[REMAP_IOMMU_INTERRUPTS];
+    RemapIommuMessage interrupts[REMAP_IOMMU_INTERRUPTS];
 };
 
 /* remap-iommu-space.c: what PCI functions see instead of system memory. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/iommu.h"
 
+#include "base/archive.h"
 #include "iommu/engine/access_gate.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
@@ -21,6 +22,8 @@ namespace {
 // Pieces of work that a register write does itself.
 constexpr unsigned turns_in_write = 8;
 
+constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 1, .oldest = 1};  // "RVTD"
+
 }  // namespace
 
 // Two locks. `working` is held by whoever does the unit's work, also while that waits for accesses to end; `lock`
@@ -32,17 +35,33 @@ struct Iommu::Parts {
             : faults(parts.configuration),
               file(parts.configuration, parts.translator, parts.interrupts, faults, parts.machine.memory) {}
 
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("faults", faults);
+            archive("registers", file);
+        }
+
         FaultLog faults;
         RegisterFile file;
     };
 
-    Parts(const Options& options, const Machine& around)
-        : configuration(options),
+    Parts(const Configuration& unit, const Machine& around)
+        : configuration(unit),
           machine(around),
           stamps(around.clock),
           translator(configuration, around.memory, stamps),
           interrupts(configuration, around.memory, stamps) {
         registers.emplace(*this);
+    }
+
+    // What makes a unit what it is, and then what it is in.
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive.same("CAP", configuration.capability);
+        archive.same("ECAP", configuration.extended_capability);
+        archive("translation", translator);
+        archive("interrupts", interrupts);
+        archive("unit", *registers);
     }
 
     // Only without a lock: the receiver may call back.
@@ -52,7 +71,7 @@ struct Iommu::Parts {
 
     // What the fast path reads without the lock.
     void publish_state() {
-        state_word.store(registers->file.state().word, std::memory_order_release);
+        state_word.store(registers->file.translation_state().word, std::memory_order_release);
         interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
     }
     TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
@@ -77,7 +96,7 @@ struct Iommu::Parts {
     std::atomic<std::uint64_t> interrupt_word{0};
 };
 
-Iommu::Iommu(const Options& options, const Machine& machine) : parts_(std::make_unique<Parts>(options, machine)) {}
+Iommu::Iommu(const Options& options, const Machine& machine) : parts_(std::make_unique<Parts>(Configuration(options), machine)) {}
 
 Iommu::~Iommu() = default;
 
@@ -168,7 +187,7 @@ Translation Iommu::translate(const Request& request) {
         return known->translation;
 
     std::unique_lock guard(parts_->lock);
-    const Outcome outcome = parts_->translator.translate(parts_->registers->file.state(), request);
+    const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
     if (outcome.translation.allowed || outcome.quiet) return outcome.translation;
 
     Outbox outbox;
@@ -212,7 +231,7 @@ InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage&
 
 Translation Iommu::probe(const Request& request) {
     const std::lock_guard guard(parts_->lock);
-    return parts_->translator.probe(parts_->registers->file.state(), request).translation;
+    return parts_->translator.probe(parts_->registers->file.translation_state(), request).translation;
 }
 
 Statistics Iommu::statistics() {
@@ -241,6 +260,34 @@ std::vector<StaleUse> Iommu::stale_uses() {
     }
     std::ranges::stable_sort(all, {}, &StaleUse::first_used_at);
     return all;
+}
+
+std::size_t Iommu::save(std::span<std::byte> to) {
+    const std::lock_guard one_worker(parts_->working);
+    const std::lock_guard guard(parts_->lock);
+    ArchiveWriter archive(state_format, to);
+    parts_->state(archive);
+    return archive.finish();
+}
+
+ArchiveError Iommu::load(std::span<const std::byte> from) {
+    Parts trial(parts_->configuration, parts_->machine);
+    ArchiveReader judge(state_format, from);
+    trial.state(judge);
+    if (const ArchiveError error = judge.finish()) return error;
+
+    bool work_left = false;
+    {
+        const std::lock_guard one_worker(parts_->working);
+        const std::lock_guard guard(parts_->lock);
+        ArchiveReader archive(state_format, from);
+        parts_->state(archive);
+        parts_->publish_state();
+        work_left = parts_->registers->file.has_work();
+    }
+    parts_->machine.interrupts.remapping_changed();
+    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
+    return {};
 }
 
 void Iommu::reset() {

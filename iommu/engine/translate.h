@@ -57,6 +57,22 @@ public:
 
     void reset();
 
+    // For snapshots. Loading replaces what was there.
+    template <typename Archive>
+    void state(Archive& archive) {
+        if constexpr (Archive::reading) {
+            reset();
+            floors_.reset();
+        }
+        archive("clock", stamps_);
+        devices_.state(archive, stamps_.last());
+        iotlb_.state(archive, stamps_.last());
+        tables_.state(archive, stamps_.last());
+        archive("stale uses", stale_uses_);
+        archive("translations", lookups_);
+        archive("walks", walks_);
+    }
+
     // Decides the cases of stale uses whose grace has ended.
     void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
     const StaleUses& stale_uses() const { return stale_uses_; }

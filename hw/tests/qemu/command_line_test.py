@@ -147,16 +147,4 @@ def an_iommu_cannot_be_plugged_in_later():
             raise AssertionError("QEMU took it")
 
 
-@case
-def neither_device_can_be_migrated_and_both_say_so():
-    for device in ("remap-iommu", "remap-gpu"):
-        with Machine(device) as machine:
-            try:
-                machine.monitor.ask("migrate", uri="file:/dev/null")
-            except RuntimeError as error:
-                expect(device in str(error), f"the error speaks of the device: {error}")
-            else:
-                raise AssertionError("QEMU migrates")
-
-
 main()
