@@ -286,8 +286,8 @@ ArchiveError Iommu::load(std::span<const std::byte> from) {
         parts_->publish_state();
         work_left = parts_->registers->file.has_work();
     }
-    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
     parts_->machine.interrupts.remapping_changed();
+    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
     return {};
 }
 
