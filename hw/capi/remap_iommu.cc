@@ -30,7 +30,7 @@ struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort, iommu::Wor
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
         const unsigned cause = source == iommu::InterruptSource::FaultEvent ? REMAP_IOMMU_FAULT_EVENT
                                                                             : REMAP_IOMMU_INVALIDATION_COMPLETION;
-        ops.interrupt(opaque, cause, message.address.value, message.data);
+        ops.interrupt(opaque, cause, message.address, message.data);
     }
     bool may_work_here() override { return ops.may_work_here(opaque); }
     void work_available() override { ops.work_available(opaque); }

@@ -26,7 +26,7 @@ struct Outcome {
 
 class Translator {
 public:
-    Translator(const Configuration& configuration, MemoryPort& memory, ClockPort* clock);
+    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
     // An answer that needs no table: from the IOTLB, or for a device that passes through. Any thread, without a lock.
     // Nothing while stale uses are looked for.
@@ -82,7 +82,7 @@ private:
     void close_stale_uses();
 
     const Configuration& configuration_;
-    StampClock stamps_;
+    StampClock& stamps_;
     DomainFloors floors_;
     DeviceTables devices_;
     Iotlb iotlb_;
