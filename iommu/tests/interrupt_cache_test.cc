@@ -331,6 +331,7 @@ TEST(InterruptAnswers, ThatAreKeptAreAskedForAgain) {
 // A message that was remapped, and is on its way, holds up the completion of the invalidation (section 6.5.5).
 TEST(InterruptAnswers, AreWaitedForOnTheirWay) {
     struct Worker final : WorkPort {
+        bool may_work_here() override { return false; }
         void work_available() override {}
         void drain_unannounced() override {}
     };
