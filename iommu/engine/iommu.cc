@@ -72,10 +72,10 @@ struct Iommu::Parts {
 
     // What the fast path reads without the lock.
     void publish_state() {
-        state_word.store(registers->file.translation_state().word, std::memory_order_release);
+        state_word.store(registers->file.translation_state().word, std::memory_order_seq_cst);
         interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
     }
-    TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
+    TranslationState state() const { return {state_word.load(std::memory_order_seq_cst)}; }
     InterruptState interrupt_state() const { return {interrupt_word.load(std::memory_order_acquire)}; }
 
     enum class Patience { WaitForAccesses, DoNotWait };
