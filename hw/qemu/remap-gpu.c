@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
@@ -24,6 +25,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(RemapGpuDevice, REMAP_GPU)
 
 /* BARs; the programmer's manual of the part is docs/gpu.md. */
 enum { BAR_REGISTERS = 0, BAR_VRAM = 2, BAR_MSIX = 4 };
+
+/* How long the engine keeps the main loop, where it has to work there. Long against what changing threads costs. */
+#define REMAP_GPU_TURN_NS (500 * SCALE_US)
 
 struct RemapGpuDevice {
     PCIDevice pci;
@@ -49,48 +53,24 @@ struct RemapGpuDevice {
     uint32_t raised;
 };
 
-typedef struct RemapGpuAccess {
-    RemapGpuDevice *device;
-    bool is_write;
-    uint64_t address;
-    void *data;
-    size_t bytes;
-    bool allowed;
-} RemapGpuAccess;
-
 /*
  * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off,
  * there is nothing in the address space.
  */
-static void remap_gpu_make_access(void *argument)
-{
-    RemapGpuAccess *access = argument;
-    PCIDevice *pci = &access->device->pci;
-    AddressSpace *as = pci_get_address_space(pci);
-    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
-
-    access->allowed = access->is_write ? remap_memory_write(as, access->address, access->data, access->bytes, attrs)
-                                       : remap_memory_read(as, access->address, access->data, access->bytes, attrs);
-}
-
-static bool remap_gpu_access(RemapGpuAccess access)
-{
-    if (!access.device->needs_main_loop) {
-        remap_gpu_make_access(&access);
-    } else {
-        remap_worker_call(&access.device->worker, remap_gpu_make_access, &access);
-    }
-    return access.allowed;
-}
-
 static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, false, from, to, bytes });
+    PCIDevice *pci = opaque;
+    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
+
+    return remap_memory_read(pci_get_address_space(pci), from, to, bytes, attrs);
 }
 
 static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, true, to, (void *)from, bytes });
+    PCIDevice *pci = opaque;
+    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
+
+    return remap_memory_write(pci_get_address_space(pci), to, from, bytes, attrs);
 }
 
 static void remap_gpu_work_available(void *opaque)
@@ -127,11 +107,31 @@ static const RemapGpuOps remap_gpu_ops = {
     .interrupt = remap_gpu_interrupt,
 };
 
+typedef struct RemapGpuTurn {
+    RemapGpuDevice *device;
+    bool more;
+} RemapGpuTurn;
+
+static void remap_gpu_take_turn(void *argument)
+{
+    RemapGpuTurn *turn = argument;
+    int64_t end = get_clock() + REMAP_GPU_TURN_NS;
+
+    do {
+        turn->more = remap_gpu_run(turn->device->model);
+    } while (turn->more && get_clock() < end);
+}
+
 static bool remap_gpu_work(void *opaque)
 {
     RemapGpuDevice *s = opaque;
+    RemapGpuTurn turn = { .device = s };
 
-    return remap_gpu_run(s->model);
+    if (!s->needs_main_loop) {
+        return remap_gpu_run(s->model);
+    }
+    remap_worker_call(&s->worker, remap_gpu_take_turn, &turn);
+    return turn.more;
 }
 
 /*
@@ -305,7 +305,7 @@ static void remap_gpu_exit(PCIDevice *pci)
 
 /*
  * QEMU's own IOMMU devices send their fault interrupt on the thread that made the access, and assert that it holds the
- * BQL. Behind them, accesses are made in the main loop. Known only when all devices are there.
+ * BQL. Behind them, the engine works in the main loop. Known only when all devices are there.
  */
 static bool remap_gpu_is_behind_foreign_iommu(RemapGpuDevice *s)
 {
