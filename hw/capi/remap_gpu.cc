@@ -21,6 +21,7 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
     }
     void work_available() override { ops.work_available(opaque); }
     void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
+    void vram_written(std::uint64_t offset, std::uint64_t bytes) override { ops.vram_written(opaque, offset, bytes); }
 
     const RemapGpuOps& ops;
     void* opaque;
@@ -71,4 +72,14 @@ RemapGpuScanout remap_gpu_scanout(RemapGpu* gpu) {
             .width = scanout.width,
             .height = scanout.height,
             .stride = scanout.stride};
+}
+
+size_t remap_gpu_save(RemapGpu* gpu, void* to, size_t room) {
+    return gpu->model.save({static_cast<std::byte*>(to), room});
+}
+
+bool remap_gpu_load(RemapGpu* gpu, const void* from, size_t bytes, char* why, size_t room) {
+    const ArchiveError error = gpu->model.load({static_cast<const std::byte*>(from), bytes});
+    if (error) describe(error, {why, room});
+    return !error;
 }

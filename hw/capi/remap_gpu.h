@@ -22,6 +22,8 @@ typedef struct RemapGpuOps {
     /* On any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
     void (*interrupt)(void *opaque, unsigned vector);
+    /* On the engine thread: it has written these bytes of VRAM, or may have written some of them. */
+    void (*vram_written)(void *opaque, uint64_t offset, uint64_t bytes);
 } RemapGpuOps;
 
 typedef struct RemapGpuScanout {
@@ -55,6 +57,13 @@ uint64_t remap_gpu_read(RemapGpu *gpu, uint64_t offset, unsigned bytes);
 void remap_gpu_write(RemapGpu *gpu, uint64_t offset, uint64_t value, unsigned bytes);
 bool remap_gpu_run(RemapGpu *gpu);
 RemapGpuScanout remap_gpu_scanout(RemapGpu *gpu);
+
+/*
+ * While remap_gpu_run is not in progress. Save: the bytes that the state takes; they are written if there is room for all
+ * of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes, tells the reason.
+ */
+size_t remap_gpu_save(RemapGpu *gpu, void *to, size_t room);
+bool remap_gpu_load(RemapGpu *gpu, const void *from, size_t bytes, char *why, size_t room);
 
 #ifdef __cplusplus
 }

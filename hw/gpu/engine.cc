@@ -24,7 +24,7 @@ bool Engine::run() {
         }
         if (busy_) transfer(budget);
     }
-    return busy_ || registers_.has_work();  // an order voided just now still has to be given back
+    return has_work();
 }
 
 // Takes the packet at the head up. False when there is none.
@@ -32,31 +32,39 @@ bool Engine::begin_next() {
     const auto order = registers_.take();
     if (!order) return false;
     order_ = *order;
-    opcode_ = 0;
-    Packet packet;
-    if (memory_.read(system_memory(order_.address.value), &packet, sizeof packet))
+    if (memory_.read(system_memory(order_.address.value), &packet_, sizeof packet_)) {
+        packet_ = {};  // the fault has no opcode
         halt({FaultCause::RingUnreadable, order_.address.value});
-    else
-        begin(packet);
+    } else {
+        begin();
+    }
     return true;
 }
 
-void Engine::begin(const Packet& packet) {
-    opcode_ = packet.opcode;
-    if (const FaultCause cause = check_form(packet); cause != FaultCause::None)
+void Engine::begin() {
+    if (const FaultCause cause = check_form(packet_); cause != FaultCause::None)
         return halt({cause, order_.address.value});
-    switch (static_cast<Opcode>(packet.opcode)) {
+    switch (static_cast<Opcode>(packet_.opcode)) {
         case Opcode::Nop: return registers_.complete(order_);
-        case Opcode::Fence: return execute_fence(packet);
-        default: return begin_transfer(packet);
+        case Opcode::Fence: return execute_fence();
+        default: return begin_transfer();
     }
 }
 
-void Engine::begin_transfer(const Packet& packet) {
-    const auto shape = shape_of(packet, memory_);
+void Engine::begin_transfer() {
+    const auto shape = shape_of(packet_, memory_);
     if (!shape) return halt(shape.error());
     transfer_.start(*shape);
     busy_ = true;
+}
+
+// The same in the middle. False if no engine can have left off there: a saved state may come from anybody.
+bool Engine::take_up_transfer(const Transfer::Progress& progress) {
+    if (check_form(packet_) != FaultCause::None) return false;
+    const auto shape = shape_of(packet_, memory_);
+    if (!shape) return false;
+    transfer_.start(*shape);
+    return transfer_.skip_to(progress);
 }
 
 // Goes on with the transfer until it is done, faults, was abandoned by software, or the budget is used up.
@@ -80,17 +88,17 @@ void Engine::transfer(Budget& budget) {
         registers_.drop();
 }
 
-void Engine::execute_fence(const Packet& packet) {
-    const Place to = destination_of(packet);
-    if (const Fault fault = memory_.check(to, sizeof packet.value)) return halt(fault);
+void Engine::execute_fence() {
+    const Place to = destination_of(packet_);
+    if (const Fault fault = memory_.check(to, sizeof packet_.value)) return halt(fault);
     if (!registers_.is_current(order_)) return registers_.drop();
-    if (const Fault fault = memory_.write_fence(to, packet.value)) return halt(fault);
-    tell(host_, registers_.complete_fence(order_, packet.value, PacketFlags::Interrupt::get(packet.flags)));
+    if (const Fault fault = memory_.write_fence(to, packet_.value)) return halt(fault);
+    tell(host_, registers_.complete_fence(order_, packet_.value, PacketFlags::Interrupt::get(packet_.flags)));
 }
 
 void Engine::halt(const Fault& fault) {
     busy_ = false;
-    tell(host_, registers_.halt(order_, opcode_, fault));
+    tell(host_, registers_.halt(order_, packet_.opcode, fault));
 }
 
 }  // namespace remap::gpu

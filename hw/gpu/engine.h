@@ -29,6 +29,12 @@ public:
 
     void reset() { busy_ = false; }
 
+    bool has_work() const { return busy_ || registers_.has_work(); }  // a void order still has to be given back
+
+    // What is in execution, between two calls of run; see base/archive.h. The registers come first.
+    template <typename Archive>
+    void state(Archive& archive);
+
 private:
     struct Budget {
         std::uint64_t bytes = bytes_per_run;
@@ -36,10 +42,11 @@ private:
     };
 
     bool begin_next();
-    void begin(const spec::Packet& packet);
-    void begin_transfer(const spec::Packet& packet);
+    void begin();
+    void begin_transfer();
+    bool take_up_transfer(const Transfer::Progress& progress);
     void transfer(Budget& budget);
-    void execute_fence(const spec::Packet& packet);
+    void execute_fence();
     void halt(const Fault& fault);
 
     RegisterFile& registers_;
@@ -49,7 +56,7 @@ private:
     // The packet in execution, kept from call to call while `busy_`.
     bool busy_ = false;
     Order order_;
-    std::uint16_t opcode_ = 0;
+    spec::Packet packet_;
     Transfer transfer_;
 };
 

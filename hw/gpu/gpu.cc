@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hw/gpu/gpu.h"
 
-#include "hw/gpu/engine.h"
-#include "hw/gpu/memory.h"
-#include "hw/gpu/register_file.h"
+#include "hw/gpu/parts.h"
 
 #include <algorithm>
 
@@ -18,28 +16,15 @@ unsigned offered_address_bits(const Options& options) { return std::clamp(option
 
 }  // namespace
 
-struct Gpu::Parts {
-    Parts(unsigned address_bits, std::span<std::byte> vram, BusPort& bus, HostPort& host_port)
-        : registers(address_bits, vram.size()),
-          memory(vram, bus, address_bits),
-          engine(registers, memory, host_port),
-          host(host_port) {}
-
-    RegisterFile registers;
-    Memory memory;
-    Engine engine;
-    HostPort& host;
-};
-
 Gpu::Gpu(const Options& options, std::span<std::byte> vram, BusPort& bus, HostPort& host)
-    : parts_(std::make_unique<Parts>(offered_address_bits(options), vram, bus, host)) {}
+    : parts_(std::make_unique<Parts>(Parts::Setting{offered_address_bits(options), vram, bus, host})) {}
 
 Gpu::~Gpu() = default;
 
 std::uint64_t Gpu::read(std::uint64_t offset, unsigned bytes) { return parts_->registers.read(offset, bytes); }
 
 void Gpu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
-    tell(parts_->host, parts_->registers.write(offset, value, bytes));
+    tell(parts_->setting.host, parts_->registers.write(offset, value, bytes));
 }
 
 bool Gpu::run() { return parts_->engine.run(); }

@@ -25,6 +25,14 @@ public:
         return rising;
     }
 
+    // What is signalled follows from the rest: whoever changes it takes the messages before anybody looks.
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("INTERRUPT_STATUS", status_, all);
+        archive("INTERRUPT_MASK", mask_, all);
+        signalled_ = status_ & ~mask_;
+    }
+
 private:
     static constexpr std::uint32_t all = spec::InterruptStatus::all;
 

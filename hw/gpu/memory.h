@@ -15,8 +15,8 @@ namespace remap::gpu {
 
 class Memory {
 public:
-    Memory(std::span<std::byte> vram, BusPort& bus, unsigned address_bits)
-        : vram_(vram), bus_(bus), highest_(low_bits(address_bits)) {}
+    Memory(std::span<std::byte> vram, BusPort& bus, HostPort& host, unsigned address_bits)
+        : vram_(vram), bus_(bus), host_(host), highest_(low_bits(address_bits)) {}
 
     // Whether `bytes` (at least 1) from `first` lie within reach.
     Fault check(spec::Place first, std::uint64_t bytes) const;
@@ -35,6 +35,7 @@ private:
 
     std::span<std::byte> vram_;
     BusPort& bus_;
+    HostPort& host_;
     std::uint64_t highest_;  // address the part can put on the bus
 };
 

@@ -21,7 +21,7 @@ protected:
     ~BusPort() = default;
 };
 
-// Calls out of the model. Both may be made on any thread, without any lock of the model held, and must not block.
+// Calls out of the model. They may be made on any thread, without any lock of the model held, and must not block.
 class HostPort {
 public:
     // There is work: someone has to call Gpu::run soon, on a thread of its own.
@@ -29,6 +29,10 @@ public:
 
     // Sends the MSI-X message of a vector (0 to interrupt_vectors - 1).
     virtual void interrupt(unsigned vector) = 0;
+
+    // The engine has written these bytes of VRAM, or may have written some of them. For a machine that keeps a log of what
+    // changes; called on the engine's thread, before the packet is complete.
+    virtual void vram_written(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
 
 protected:
     ~HostPort() = default;

@@ -195,9 +195,19 @@ std::optional<Order> RegisterFile::take() {
     const std::lock_guard guard(lock_);
     if (!runnable()) return std::nullopt;
     held_ = generation_.load(std::memory_order_relaxed);
-    return Order{.generation = *held_,
-                 .entry = engine_.head,
-                 .address = {ring_base_ + std::uint64_t{engine_.head} * packet_size}};
+    return order_at_head(*held_);
+}
+
+std::optional<Order> RegisterFile::held() const {
+    const std::lock_guard guard(lock_);
+    if (!held_) return std::nullopt;
+    return order_at_head(*held_);
+}
+
+Order RegisterFile::order_at_head(std::uint64_t generation) const {
+    return {.generation = generation,
+            .entry = engine_.head,
+            .address = {ring_base_ + std::uint64_t{engine_.head} * packet_size}};
 }
 
 void RegisterFile::count_bytes(const Order& order, std::uint64_t bytes) {

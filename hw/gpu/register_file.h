@@ -62,6 +62,14 @@ public:
     // It is void, and the engine has seen it.
     void drop();
 
+    // The order that the engine holds, void or not. Of a void one only the generation counts.
+    std::optional<Order> held() const;
+
+    // Everything, for a model of the same options; see base/archive.h. The engine is not at work. Orders given before a
+    // state is loaded are void.
+    template <typename Archive>
+    void state(Archive& archive);
+
 private:
     // What a reset by software takes back to power-on.
     struct EngineState {
@@ -75,7 +83,14 @@ private:
         std::uint64_t fault_address = 0;
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
+
+        template <typename Archive>
+        void state(Archive& archive);
+        bool fault_is_consistent() const;
     };
+
+    template <typename Archive>
+    void state_of_order(Archive& archive);
 
     std::uint32_t read_half(std::uint64_t offset) const;
     std::uint32_t read_status() const;
@@ -93,6 +108,7 @@ private:
     bool runnable() const;
     bool stopping() const;
     bool give_back(const Order& order);
+    Order order_at_head(std::uint64_t generation) const;
     std::uint32_t entries() const { return std::uint32_t{1} << log2_entries_; }
 
     const std::uint64_t capability_;

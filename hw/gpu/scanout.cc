@@ -2,7 +2,6 @@
 #include "hw/gpu/scanout.h"
 
 #include "hw/gpu/halves.h"
-#include "hw/spec/gpu_registers.h"
 
 namespace remap::gpu {
 
@@ -48,13 +47,14 @@ void ScanoutRegisters::write(std::uint64_t offset, std::uint32_t value) {
 }
 
 void ScanoutRegisters::latch(std::uint32_t control) {
-    control_ = control & static_cast<std::uint32_t>(ScanoutControl::Enable::mask | ScanoutControl::Format::mask);
+    control_ = control & kept_control;
     shown_ = written_;
-    shown_.enabled = ScanoutControl::Enable::get(control_) && valid();
+    show();
 }
 
-bool ScanoutRegisters::valid() const {
-    const Scanout& s = written_;
+void ScanoutRegisters::show() { shown_.enabled = ScanoutControl::Enable::get(control_) && valid(shown_); }
+
+bool ScanoutRegisters::valid(const Scanout& s) const {
     if (ScanoutControl::Format::get(control_) != ScanoutControl::PixelFormat::Xrgb8888) return false;
     if (s.width == 0 || s.width > ScanoutWidth::max || s.height == 0 || s.height > ScanoutHeight::max) return false;
     if (s.stride % 4 != 0 || s.stride < s.width * 4 || s.stride > ScanoutStride::max || s.offset % 4 != 0) return false;

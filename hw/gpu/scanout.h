@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hw/gpu/gpu.h"
+#include "hw/spec/gpu_registers.h"
 
 #include <cstdint>
 
@@ -19,9 +20,27 @@ public:
     // What the display shows: not enabled unless it lies wholly in VRAM.
     const Scanout& shown() const { return shown_; }
 
+    // Whether the latched picture is shown follows from what was latched.
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("SCANOUT_CONTROL", control_);
+        archive.check((control_ & ~kept_control) == 0, "SCANOUT_CONTROL", "has bits that no write sets");
+        for (Scanout* registers : {&written_, &shown_}) {
+            archive("SCANOUT_OFFSET", registers->offset);
+            archive("SCANOUT_WIDTH", registers->width);
+            archive("SCANOUT_HEIGHT", registers->height);
+            archive("SCANOUT_STRIDE", registers->stride);
+        }
+        show();
+    }
+
 private:
-    bool valid() const;
+    static constexpr auto kept_control =
+        static_cast<std::uint32_t>(spec::ScanoutControl::Enable::mask | spec::ScanoutControl::Format::mask);
+
+    bool valid(const Scanout& s) const;
     void latch(std::uint32_t control);
+    void show();
 
     std::uint64_t vram_bytes_;
     std::uint32_t control_ = 0;

@@ -41,6 +41,13 @@ void Transfer::start(const TransferShape& shape) {
                       must_descend(shape.destination.place, shape.source.place, extent);
 }
 
+bool Transfer::skip_to(const Progress& progress) {
+    if (progress.lines >= shape_.lines || progress.bytes >= shape_.width) return false;
+    lines_done_ = progress.lines;
+    bytes_done_ = progress.bytes;
+    return true;
+}
+
 Transfer::Line Transfer::current_line() const {
     const bool backward = shape_.copies && lines_backward_;
     const std::uint64_t index = backward ? shape_.lines - 1 - lines_done_ : lines_done_;

@@ -34,6 +34,16 @@ public:
         Fault fault;
     };
 
+    struct Progress {
+        std::uint32_t lines = 0;  // that are done
+        std::uint64_t bytes = 0;  // of the current line that are done
+    };
+
+    Progress progress() const { return {lines_done_, bytes_done_}; }
+
+    // Goes on from there. False, and nothing changed, if that is not in the middle of what was started.
+    bool skip_to(const Progress& progress);
+
     // Moves the next piece: the longest part of a line that lies in one page on either side. Not done yet.
     Piece step(Memory& memory);
 

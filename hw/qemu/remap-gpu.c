@@ -16,7 +16,9 @@
 #include "system/runstate.h"
 #include "ui/console.h"
 
+#include "remap-iommu.h"
 #include "remap-memory.h"
+#include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_gpu.h"
 
@@ -36,6 +38,7 @@ struct RemapGpuDevice {
     uint8_t address_bits;
 
     RemapGpu *model;
+    RemapState state;
     RemapWorker worker;
     VMChangeStateEntry *state_handler;
     bool machine_runs;
@@ -48,6 +51,9 @@ struct RemapGpuDevice {
     /* The IOMMU in front of the device is not made for accesses from a thread without the BQL. */
     bool needs_main_loop;
 
+    /* The engine of a remap-iommu in front of the device: it is told of accesses, so that invalidations wait for them. */
+    RemapIommu *iommu;
+
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
     QEMUBH *interrupt_bh;
     uint32_t raised;
@@ -57,20 +63,32 @@ struct RemapGpuDevice {
  * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off,
  * there is nothing in the address space.
  */
+static bool remap_gpu_access(RemapGpuDevice *s, uint64_t address, void *data, size_t bytes, bool is_write)
+{
+    AddressSpace *as = pci_get_address_space(&s->pci);
+    MemTxAttrs attrs = { .requester_id = pci_requester_id(&s->pci) };
+    RemapIommuTicket ticket = { 0 };
+    bool allowed;
+
+    if (s->iommu) {
+        ticket = remap_iommu_begin_access(s->iommu);
+    }
+    allowed = is_write ? remap_memory_write(as, address, data, bytes, attrs)
+                       : remap_memory_read(as, address, data, bytes, attrs);
+    if (s->iommu) {
+        remap_iommu_end_access(s->iommu, ticket);
+    }
+    return allowed;
+}
+
 static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    PCIDevice *pci = opaque;
-    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
-
-    return remap_memory_read(pci_get_address_space(pci), from, to, bytes, attrs);
+    return remap_gpu_access(opaque, from, to, bytes, false);
 }
 
 static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    PCIDevice *pci = opaque;
-    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
-
-    return remap_memory_write(pci_get_address_space(pci), to, from, bytes, attrs);
+    return remap_gpu_access(opaque, to, (void *)from, bytes, true);
 }
 
 static void remap_gpu_work_available(void *opaque)
@@ -100,11 +118,19 @@ static void remap_gpu_send_interrupts(void *opaque)
     }
 }
 
+static void remap_gpu_vram_written(void *opaque, uint64_t offset, uint64_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+
+    remap_memory_mark_written(&s->vram, offset, bytes);
+}
+
 static const RemapGpuOps remap_gpu_ops = {
     .read = remap_gpu_bus_read,
     .write = remap_gpu_bus_write,
     .work_available = remap_gpu_work_available,
     .interrupt = remap_gpu_interrupt,
+    .vram_written = remap_gpu_vram_written,
 };
 
 typedef struct RemapGpuTurn {
@@ -136,7 +162,8 @@ static bool remap_gpu_work(void *opaque)
 
 /*
  * While the machine is stopped, the engine is too, and memory keeps still for whoever looks at it. What the engine
- * raised before is sent before: a message may be a write to memory.
+ * raised before is sent before: a message may be a write to memory. Messages that came with a saved state leave when the
+ * machine runs, and whoever they are for is loaded.
  */
 static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
 {
@@ -147,6 +174,7 @@ static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
     }
     s->machine_runs = runs;
     if (runs) {
+        qemu_bh_schedule(s->interrupt_bh);
         remap_worker_resume(&s->worker);
     } else {
         remap_worker_pause(&s->worker);
@@ -255,8 +283,29 @@ static void remap_gpu_remove_capabilities(PCIDevice *pci)
     pcie_cap_exit(pci);
 }
 
+static size_t remap_gpu_save_model(void *opaque, void *to, size_t room)
+{
+    RemapGpuDevice *s = opaque;
+
+    return remap_gpu_save(s->model, to, room);
+}
+
+static bool remap_gpu_load_model(void *opaque, const void *from, size_t bytes, char *why, size_t room)
+{
+    RemapGpuDevice *s = opaque;
+
+    return remap_gpu_load(s->model, from, bytes, why, room);
+}
+
 static bool remap_gpu_add_model(RemapGpuDevice *s, Error **errp)
 {
+    s->state = (RemapState) {
+        .name = TYPE_REMAP_GPU,
+        .limit = 4 * KiB,
+        .opaque = s,
+        .save = remap_gpu_save_model,
+        .load = remap_gpu_load_model,
+    };
     if (memory_region_init_ram(&s->vram, OBJECT(s), "remap-gpu.vram", s->vram_size, errp)) {
         s->model = remap_gpu_new(s->address_bits, memory_region_get_ram_ptr(&s->vram), s->vram_size, &remap_gpu_ops, s);
         if (s->model) {
@@ -307,10 +356,12 @@ static void remap_gpu_exit(PCIDevice *pci)
  * QEMU's own IOMMU devices send their fault interrupt on the thread that made the access, and assert that it holds the
  * BQL. Behind them, the engine works in the main loop. Known only when all devices are there.
  */
-static bool remap_gpu_is_behind_foreign_iommu(RemapGpuDevice *s)
+static void remap_gpu_find_iommu(RemapGpuDevice *s)
 {
-    return pci_device_iommu_address_space(&s->pci) != &address_space_memory &&
-           !object_resolve_path_type("", "remap-iommu", NULL);
+    AddressSpace *as = pci_device_iommu_address_space(&s->pci);
+
+    s->iommu = remap_iommu_of(as);
+    s->needs_main_loop = as != &address_space_memory && !s->iommu;
 }
 
 /*
@@ -322,7 +373,8 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
     RemapGpuDevice *s = REMAP_GPU(object);
 
     remap_worker_pause(&s->worker);
-    s->needs_main_loop = remap_gpu_is_behind_foreign_iommu(s);
+    qemu_bh_cancel(s->interrupt_bh);
+    remap_gpu_find_iommu(s);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
     remap_worker_resume(&s->worker);
@@ -333,9 +385,30 @@ static const Property remap_gpu_properties[] = {
     DEFINE_PROP_UINT8("address-bits", RemapGpuDevice, address_bits, 64),
 };
 
+static bool remap_gpu_raised_exist(void *opaque, int version)
+{
+    RemapGpuDevice *s = opaque;
+
+    return s->raised >> remap_gpu_identity().vectors == 0;
+}
+
+/*
+ * VRAM is moved by QEMU's code for RAM, which compares its size. The engine was stopped with the machine; here it is at
+ * rest between two pieces of work, and messages are raised only by registers that were written since.
+ */
 static const VMStateDescription remap_gpu_vmstate = {
     .name = TYPE_REMAP_GPU,
-    .unmigratable = 1,
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_PCI_DEVICE(pci, RemapGpuDevice),
+        VMSTATE_MSIX(pci, RemapGpuDevice),
+        VMSTATE_UINT8_EQUAL(address_bits, RemapGpuDevice, "address-bits of remap-gpu differs"),
+        VMSTATE_UINT32(raised, RemapGpuDevice),
+        VMSTATE_VALIDATE("raised vectors exist", remap_gpu_raised_exist),
+        VMSTATE_REMAP_STATE(state, RemapGpuDevice),
+        VMSTATE_END_OF_LIST()
+    },
 };
 
 static void remap_gpu_class_init(ObjectClass *class, void *data)

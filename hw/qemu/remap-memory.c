@@ -16,12 +16,17 @@ static void remap_memory_move(void *to, const void *from, size_t bytes)
     }
 }
 
-/* What QEMU does after each of its own writes to RAM: code translated from these bytes is void, and they are dirty. */
-static void remap_memory_mark_written(MemoryRegion *region, hwaddr offset, hwaddr bytes)
+void remap_memory_mark_written(MemoryRegion *region, hwaddr offset, hwaddr bytes)
 {
     ram_addr_t first = memory_region_get_ram_addr(region) + offset;
-    uint8_t clients = memory_region_get_dirty_log_mask(region);
+    uint8_t clients;
 
+    /*
+     * A page that is dirty already is not marked again. Whoever is about to clear the mark and then to read the page must
+     * find the bytes there, so they come before the look at the mark, and before the look at whether marks are kept.
+     */
+    smp_mb();
+    clients = memory_region_get_dirty_log_mask(region);
     if (clients) {
         clients = cpu_physical_memory_range_includes_clean(first, bytes, clients);
     }
@@ -66,4 +71,22 @@ bool remap_memory_read(AddressSpace *as, hwaddr from, void *to, size_t bytes, Me
 bool remap_memory_write(AddressSpace *as, hwaddr to, const void *from, size_t bytes, MemTxAttrs attrs)
 {
     return remap_memory_access(as, to, (void *)from, bytes, true, attrs);
+}
+
+bool remap_memory_exchange(AddressSpace *as, hwaddr at, uint64_t *expected, uint64_t desired)
+{
+    hwaddr offset, length = sizeof(desired);
+    MemoryRegion *region;
+
+    if (!QEMU_IS_ALIGNED(at, sizeof(desired))) {
+        return false;
+    }
+    RCU_READ_LOCK_GUARD();
+    region = address_space_translate(as, at, &offset, &length, true, MEMTXATTRS_UNSPECIFIED);
+    if (length < sizeof(desired) || !memory_access_is_direct(region, true, MEMTXATTRS_UNSPECIFIED)) {
+        return false;
+    }
+    *expected = qatomic_cmpxchg((uint64_t *)qemu_map_ram_ptr(region->ram_block, offset), *expected, desired);
+    remap_memory_mark_written(region, offset, length);
+    return true;
 }

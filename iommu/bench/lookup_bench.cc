@@ -62,7 +62,7 @@ public:
 private:
     test::Ram ram_{16 << 20};
     test::Interrupts interrupts_;
-    iommu::Iommu unit_{{}, ram_, interrupts_};
+    iommu::Iommu unit_{{}, {.memory = ram_, .interrupts = interrupts_}};
     test::Window window_{unit_};
     vtd_driver::Unit driver_{window_, ram_};
 };

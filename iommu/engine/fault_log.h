@@ -4,6 +4,7 @@
 
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
+#include "iommu/engine/request.h"
 #include "iommu/spec/fault.h"
 
 #include <array>
@@ -11,19 +12,13 @@
 
 namespace remap::iommu {
 
-struct FaultDetails {
-    SourceId source;
-    LogicalAddress address;
-    Access access = Access::Read;
-    RequestType type = RequestType::Untranslated;
-    vtd::FaultReason reason = vtd::FaultReason::None;
-};
-
 class FaultLog {
 public:
-    FaultLog() : event(InterruptSource::FaultEvent) {}
+    explicit FaultLog(const Configuration& configuration)
+        : event(InterruptSource::FaultEvent), configuration_(configuration) {}
 
-    void record(const FaultDetails& fault, Outbox& outbox);
+    // A refused request. One that is already in the log, and not yet cleared, is not put there again.
+    void record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
     void set_queue_error(Outbox& outbox);
     bool queue_error() const { return queue_error_; }
 
@@ -44,11 +39,15 @@ private:
     struct Record {
         std::uint64_t low = 0;
         std::uint64_t high = 0;
+
+        friend bool operator==(const Record&, const Record&) = default;
     };
 
+    Record record_of(const Request& request, vtd::FaultReason reason) const;
     bool pending() const;
     bool any_condition() const { return overflow_ || queue_error_ || pending(); }
 
+    const Configuration& configuration_;
     std::array<Record, fault_records> records_{};
     unsigned next_ = 0;   // record for the next fault
     unsigned first_ = 0;  // record that made the log pending

@@ -2,49 +2,43 @@
 // One emulated VT-d remapping unit: registers on one side, translation of device accesses on the other.
 #pragma once
 
-#include "base/address.h"
+#include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
+#include "iommu/engine/request.h"
+#include "iommu/engine/stale_uses.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace remap::iommu {
 
-// PCI requester: bus 15:8, device 7:3, function 2:0.
-struct SourceId {
-    std::uint16_t value = 0;
+// What the unit needs around it. Ports must outlive the unit; the last two may be null.
+struct Machine {
+    MemoryPort& memory;
+    InterruptPort& interrupts;
+    WorkPort* work = nullptr;    // null: invalidations are done before the write that asks for them ends
+    ClockPort* clock = nullptr;  // null: no times in reports
 };
 
-enum class Access : std::uint8_t { Read, Write };
-
-struct Options {
-    unsigned address_width = 48;       // bits a device's address may have: 39 or 48
-    bool huge_pages = true;            // second-stage leaves of 2 MiB and 1 GiB
-    unsigned host_address_width = 46;  // bits of physical addresses, 32 to 52; what the DMAR table tells
+// What has happened since power-on.
+struct Statistics {
+    std::uint64_t translations = 0;       // answers given to devices
+    std::uint64_t walks = 0;              // of those, the ones that the IOTLB did not know
+    std::uint64_t stale_uses = 0;         // see StaleUses, as the next two
+    std::uint64_t late_invalidations = 0;
+    std::uint64_t undecided_uses = 0;
 };
 
-// The address type (AT) of a PCIe memory request. The unit offers no device TLBs, so that only the first kind is
-// served.
-enum class RequestType : std::uint8_t { Untranslated, Translation, Translated };
-
-// What a device's access meets. `granule` bytes around the address (a power of two, at least a page, naturally aligned
-// on both sides) translate alike and with the same rights, so that a caller may use the answer for all of them once.
-struct Translation {
-    bool allowed = false;
-    PhysicalAddress address;    // of the very byte asked for; meaningless when not allowed
-    std::uint64_t granule = 0;  // bytes
-    bool readable = false;
-    bool writable = false;
-    std::uint8_t fault_reason = 0;  // when not allowed: the specification's fault reason (iommu/spec/fault.h), else 0
-};
-
-// Thread safe: registers and translations may be used from any thread. Ports must outlive the object.
+// Thread safe: everything but construction and destruction may be called from any thread. A translation that the caches
+// know takes no lock.
 class Iommu {
 public:
     // Size in bytes of the register window.
     static constexpr std::uint64_t window_size = 4096;
 
-    Iommu(const Options& options, MemoryPort& memory, InterruptPort& interrupts);
+    Iommu(const Options& options, const Machine& machine);
     ~Iommu();
     Iommu(const Iommu&) = delete;
     Iommu& operator=(const Iommu&) = delete;
@@ -56,13 +50,38 @@ public:
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
     // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated.
+    Translation translate(const Request& request);
     Translation translate(SourceId source, LogicalAddress address, Access access,
-                          RequestType type = RequestType::Untranslated);
+                          RequestType type = RequestType::Untranslated) {
+        return translate({.source = source, .address = address, .access = access, .type = type});
+    }
+
+    // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
+    // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on
+    // any thread. In between, do nothing that waits for an invalidation: no register access, no work().
+    struct Ticket {
+        std::uint8_t slot = 0;
+        std::uint8_t phase = 0;
+    };
+    Ticket begin_access();
+    void end_access(Ticket ticket);
+
+    // With a work port: does a bounded piece of the work that registers have set off, and tells whether there is more.
+    // On one thread at a time.
+    bool work();
 
     // As translate, but leaves no trace: no fault record, nothing cached. For debuggers and monitors.
-    Translation probe(SourceId source, LogicalAddress address, Access access);
+    Translation probe(const Request& request);
+    Translation probe(SourceId source, LogicalAddress address, Access access) {
+        return probe({.source = source, .address = address, .access = access});
+    }
 
-    // Power-on state: registers at their reset values, all caches empty.
+    Statistics statistics();
+
+    // The latest stale uses, oldest first, at most StaleUses::most_cases.
+    std::vector<StaleUse> stale_uses();
+
+    // Power-on state: registers at their reset values, all caches empty, counters at zero.
     void reset();
 
 private:

@@ -9,12 +9,18 @@
 
 namespace remap::iommu {
 
+// Changed: the word was not what was expected, and stays as it is. Unanswered: there is no RAM that can be written.
+enum class Exchange : std::uint8_t { Done, Changed, Unanswered };
+
 // System memory as the unit's own accesses see it. Only RAM answers: an access that meets anything else (a hole, a
 // device) returns false and has no effect. Called with the engine's lock held: must not call back into the engine.
 class MemoryPort {
 public:
     virtual bool read(PhysicalAddress from, void* to, std::size_t bytes) = 0;
     virtual bool write(PhysicalAddress to, const void* from, std::size_t bytes) = 0;
+
+    // An aligned 8-byte word: takes it from `expected` to `desired` in one step, as processors see it.
+    virtual Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) = 0;
 
 protected:
     ~MemoryPort() = default;
@@ -36,6 +42,30 @@ public:
 
 protected:
     ~InterruptPort() = default;
+};
+
+// Work that registers have set off and that somebody else does: Iommu::work. Without such a port the unit does it
+// before the register write ends.
+class WorkPort {
+public:
+    // There is work. Called without any lock of the engine held, on any thread; must not block.
+    virtual void work_available() = 0;
+
+    // Returns once all accesses have ended that devices began before and did not announce (Iommu::begin_access), as far
+    // as the machine can know. Called on the thread that works, without any lock that an access needs.
+    virtual void drain_unannounced() = 0;
+
+protected:
+    ~WorkPort() = default;
+};
+
+// The machine's time, for what is reported to people and for grace periods.
+class ClockPort {
+public:
+    virtual std::uint64_t nanoseconds() = 0;
+
+protected:
+    ~ClockPort() = default;
 };
 
 }  // namespace remap::iommu

@@ -19,10 +19,20 @@ public:
         : configuration_(configuration),
           translator_(translator),
           faults_(faults),
-          queue_(configuration, {translator, memory, faults}) {}
+          commands_(configuration, translator),
+          queue_(configuration, {commands_, memory, faults}) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox);
+
+    // Invalidations that were asked for and are not done: registers and queue.
+    bool has_work() const { return context_pending_ || iotlb_phase_ != Phase::Idle || queue_.has_work(); }
+
+    // Does some of them.
+    Progress advance(Outbox& outbox);
+
+    // Every access that had begun when advance() returned MustDrain has ended.
+    void drained();
 
     const TranslationState& state() const { return state_; }
 
@@ -39,20 +49,24 @@ private:
         std::uint64_t merged_into(std::uint64_t old) const { return (old & ~mask) | (value & mask); }
     };
 
+    // Of an invalidation by IOTLB_REG.
+    enum class Phase : std::uint8_t { Idle, Asked, Draining };
+
     std::uint64_t read_quad(std::uint64_t offset) const;
     std::uint64_t read_fault_record(std::uint64_t offset) const;
     void write_quad(std::uint64_t offset, const QuadWrite& write, Outbox& outbox);
     void write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox);
     void write_fault_record(std::uint64_t offset, const QuadWrite& write);
-    void write_command(std::uint32_t value, Outbox& outbox);
-    void write_fault_status(std::uint32_t value, Outbox& outbox);
-    void process_queue(Outbox& outbox);
+    void write_command(std::uint32_t value);
     void submit_context_command();
     void submit_iotlb_invalidate();
+    void do_context_command();
+    void do_iotlb_invalidate();
 
     const Configuration& configuration_;
     Translator& translator_;
     FaultLog& faults_;
+    Commands commands_;
     InvalidationQueue queue_;
     TranslationState state_;
     bool root_table_set_ = false;           // GSTS_REG.RTPS
@@ -60,6 +74,8 @@ private:
     std::uint64_t context_command_ = 0;     // CCMD_REG
     std::uint64_t invalidate_address_ = 0;  // IVA_REG
     std::uint64_t iotlb_invalidate_ = 0;    // IOTLB_REG
+    bool context_pending_ = false;          // CCMD_REG.ICC
+    Phase iotlb_phase_ = Phase::Idle;       // IOTLB_REG.IVT
 };
 
 }  // namespace remap::iommu

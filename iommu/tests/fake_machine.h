@@ -39,6 +39,12 @@ public:
         return true;
     }
 
+    iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override {
+        if (!holds(at, 8)) return iommu::Exchange::Unanswered;
+        const bool done = std::atomic_ref(words_[at.value / 8]).compare_exchange_strong(expected, desired);
+        return done ? iommu::Exchange::Done : iommu::Exchange::Changed;
+    }
+
     void set(std::uint64_t address, std::uint64_t word) { words_.at(address / 8) = word; }
     std::uint64_t get(std::uint64_t address) const { return words_.at(address / 8); }
 
@@ -101,7 +107,7 @@ public:
 
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {}) : unit(options, ram, interrupts) {}
+    explicit Machine(const iommu::Options& options = {}) : unit(options, {.memory = ram, .interrupts = interrupts}) {}
 
     std::uint64_t read32(std::uint64_t offset) { return unit.read(offset, 4); }
     std::uint64_t read64(std::uint64_t offset) { return unit.read(offset, 8); }

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parts of the remap-iommu device. Each function is described where it is defined, unless somebody else calls it.
+ */
+#ifndef REMAP_IOMMU_DEVICE_H
+#define REMAP_IOMMU_DEVICE_H
+
+#include "exec/memory.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/qdev-core.h"
+#include "qemu/notify.h"
+#include "qemu/thread.h"
+#include "qom/object.h"
+#include "system/runstate.h"
+
+#include "remap-worker.h"
+#include "remap_iommu.h"
+
+#define TYPE_REMAP_IOMMU "remap-iommu"
+OBJECT_DECLARE_SIMPLE_TYPE(RemapIommuDevice, REMAP_IOMMU)
+
+#define REMAP_IOMMU_BASE 0xfed90000ULL
+#define REMAP_IOMMU_LONGEST_DELAY 1000000 /* microseconds */
+
+struct RemapIommuDevice {
+    DeviceState parent;
+
+    RemapIommuOptions options;
+    bool async_invalidation;
+    uint32_t invalidation_delay; /* microseconds */
+    uint32_t stale_grace;        /* milliseconds */
+
+    RemapIommu *engine;
+    MemoryRegion registers;
+    PCIBus *bus;
+    GHashTable *spaces;
+    Notifier machine_done;
+
+    /* Does what the registers set off, with async_invalidation. It stands still while the machine does. */
+    RemapWorker worker;
+    VMChangeStateEntry *state_handler;
+    bool machine_runs;
+    bool unannounced; /* atomic: devices that the engine does not know of have translated since the last drain */
+
+    /* Interrupts are sent from the main loop: an access to a device region takes the BQL, which the threads that cause
+     * them may not wait for. A message that is pending is not pending twice. */
+    QemuMutex interrupt_lock;
+    QEMUBH *interrupt_bh;
+    struct {
+        bool pending;
+        uint64_t address;
+        uint32_t data;
+    } interrupts[REMAP_IOMMU_INTERRUPTS];
+};
+
+/* remap-iommu-space.c: what PCI functions see instead of system memory. */
+void remap_iommu_take_bus(RemapIommuDevice *s);
+
+/* The engine that translates an address space whose accesses it translates; NULL for any other. */
+RemapIommu *remap_iommu_of(AddressSpace *as);
+
+/* remap-iommu-dmar.c: adds the DMAR to the tables that the firmware publishes. */
+bool remap_iommu_publish_dmar(RemapIommuDevice *s, Error **errp);
+
+/* remap-iommu-properties.c: options of the command line, counters for QMP. */
+void remap_iommu_add_properties(ObjectClass *class);
+
+#endif
