@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
@@ -16,7 +17,7 @@
 #include "system/runstate.h"
 #include "ui/console.h"
 
-#include "remap-iommu.h"
+#include "remap-dma.h"
 #include "remap-memory.h"
 #include "remap-state.h"
 #include "remap-worker.h"
@@ -28,7 +29,6 @@ OBJECT_DECLARE_SIMPLE_TYPE(RemapGpuDevice, REMAP_GPU)
 /* BARs; the programmer's manual of the part is docs/gpu.md. */
 enum { BAR_REGISTERS = 0, BAR_VRAM = 2, BAR_MSIX = 4 };
 
-/* How long the engine keeps the main loop, where it has to work there. Long against what changing threads costs. */
 #define REMAP_GPU_TURN_NS (500 * SCALE_US)
 
 struct RemapGpuDevice {
@@ -48,47 +48,39 @@ struct RemapGpuDevice {
     QemuConsole *console;
     RemapGpuScanout shown;
 
-    /* The IOMMU in front of the device is not made for accesses from a thread without the BQL. */
-    bool needs_main_loop;
-
-    /* The engine of a remap-iommu in front of the device: it is told of accesses, so that invalidations wait for them. */
-    RemapIommu *iommu;
+    RemapDma dma;
 
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
     QEMUBH *interrupt_bh;
     uint32_t raised;
 };
 
-/*
- * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off,
- * there is nothing in the address space.
- */
-static bool remap_gpu_access(RemapGpuDevice *s, uint64_t address, void *data, size_t bytes, bool is_write)
-{
-    AddressSpace *as = pci_get_address_space(&s->pci);
-    MemTxAttrs attrs = { .requester_id = pci_requester_id(&s->pci) };
-    RemapIommuTicket ticket = { 0 };
-    bool allowed;
-
-    if (s->iommu) {
-        ticket = remap_iommu_begin_access(s->iommu);
-    }
-    allowed = is_write ? remap_memory_write(as, address, data, bytes, attrs)
-                       : remap_memory_read(as, address, data, bytes, attrs);
-    if (s->iommu) {
-        remap_iommu_end_access(s->iommu, ticket);
-    }
-    return allowed;
-}
-
 static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_gpu_access(opaque, from, to, bytes, false);
+    RemapGpuDevice *s = opaque;
+
+    return remap_dma_read(&s->dma, from, to, bytes);
 }
 
 static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_gpu_access(opaque, to, (void *)from, bytes, true);
+    RemapGpuDevice *s = opaque;
+
+    return remap_dma_write(&s->dma, to, from, bytes);
+}
+
+static RemapGpuRefusal remap_gpu_bus_copy(void *opaque, uint64_t to, uint64_t from, size_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+
+    switch (remap_dma_copy(&s->dma, to, from, bytes)) {
+    case REMAP_DMA_READ:
+        return REMAP_GPU_READ_REFUSED;
+    case REMAP_DMA_WRITE:
+        return REMAP_GPU_WRITE_REFUSED;
+    default:
+        return REMAP_GPU_NOTHING_REFUSED;
+    }
 }
 
 static void remap_gpu_work_available(void *opaque)
@@ -128,6 +120,7 @@ static void remap_gpu_vram_written(void *opaque, uint64_t offset, uint64_t bytes
 static const RemapGpuOps remap_gpu_ops = {
     .read = remap_gpu_bus_read,
     .write = remap_gpu_bus_write,
+    .copy = remap_gpu_bus_copy,
     .work_available = remap_gpu_work_available,
     .interrupt = remap_gpu_interrupt,
     .vram_written = remap_gpu_vram_written,
@@ -138,6 +131,7 @@ typedef struct RemapGpuTurn {
     bool more;
 } RemapGpuTurn;
 
+/* Where the engine has to work in the main loop, it does so long enough that changing threads is little beside it. */
 static void remap_gpu_take_turn(void *argument)
 {
     RemapGpuTurn *turn = argument;
@@ -153,11 +147,13 @@ static bool remap_gpu_work(void *opaque)
     RemapGpuDevice *s = opaque;
     RemapGpuTurn turn = { .device = s };
 
-    if (!s->needs_main_loop) {
-        return remap_gpu_run(s->model);
+    if (s->dma.foreign) {
+        remap_worker_call(&s->worker, remap_gpu_take_turn, &turn);
+        return turn.more;
     }
-    remap_worker_call(&s->worker, remap_gpu_take_turn, &turn);
-    return turn.more;
+    /* One critical section around those of the accesses, each of which would cost two memory barriers. */
+    RCU_READ_LOCK_GUARD();
+    return remap_gpu_run(s->model);
 }
 
 /*
@@ -323,6 +319,7 @@ static void remap_gpu_realize(PCIDevice *pci, Error **errp)
     RemapGpuDevice *s = REMAP_GPU(pci);
     RemapGpuIdentity identity = remap_gpu_identity();
 
+    remap_memory_init();
     if (!remap_gpu_check(s, errp) || !remap_gpu_add_capabilities(pci, identity.vectors, errp) ||
         !remap_gpu_add_model(s, errp)) {
         return;
@@ -353,18 +350,6 @@ static void remap_gpu_exit(PCIDevice *pci)
 }
 
 /*
- * QEMU's own IOMMU devices send their fault interrupt on the thread that made the access, and assert that it holds the
- * BQL. Behind them, the engine works in the main loop. Known only when all devices are there.
- */
-static void remap_gpu_find_iommu(RemapGpuDevice *s)
-{
-    AddressSpace *as = pci_device_iommu_address_space(&s->pci);
-
-    s->iommu = remap_iommu_of(as);
-    s->needs_main_loop = as != &address_space_memory && !s->iommu;
-}
-
-/*
  * The first phase, so that the engine writes nothing once any part of the machine, RAM and IOMMU included, has begun to
  * change. Waits at most for the piece of work in progress, which is bounded and does not need the BQL.
  */
@@ -374,7 +359,7 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
 
     remap_worker_pause(&s->worker);
     qemu_bh_cancel(s->interrupt_bh);
-    remap_gpu_find_iommu(s);
+    remap_dma_connect(&s->dma, &s->pci);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
     remap_worker_resume(&s->worker);
