@@ -24,6 +24,7 @@ struct Scanout {
     std::uint32_t width = 0;   // pixels
     std::uint32_t height = 0;  // lines
     std::uint32_t stride = 0;  // bytes from line to line
+    friend bool operator==(const Scanout&, const Scanout&) = default;
 };
 
 // Threads: registers may be accessed from any thread; run() from one thread at a time. Ports and VRAM outlive the
@@ -50,12 +51,12 @@ public:
     // The state of power-on. The caller sees to it that run() is not in progress. VRAM keeps its content.
     void reset();
 
-    // The state of the part, a packet in execution included, but without VRAM, which its owner moves. The caller sees to
-    // it that run() is not in progress. The bytes it takes; they are written if `to` has room for all of them.
+    // The state of the part, a packet in execution included, but without VRAM, which its owner moves. The caller sees
+    // to it that run() is not in progress. The bytes it takes; they are written if `to` has room for all of them.
     std::size_t save(std::span<std::byte> to) const;
 
-    // Takes the place of a part that was saved, and goes on where it was; the host is told if that is work. A state that
-    // no part with these options can be in is refused, and nothing is changed.
+    // Takes the place of a part that was saved, and goes on where it was; the host is told if that is work. A state
+    // that no part with these options can be in is refused, and nothing is changed.
     ArchiveError load(std::span<const std::byte> from);
 
     // A scan-out that does not lie wholly in VRAM is reported as not enabled.

@@ -21,8 +21,8 @@ constexpr std::uint32_t highest_entry = (1u << max_log2_entries) - 1;
 
 bool RegisterFile::EngineState::fault_is_consistent() const {
     if (!FaultStatus::Valid::get(fault_status)) return fault_status == 0 && fault_entry == 0 && fault_address == 0;
-    constexpr std::uint64_t known = FaultStatus::Valid::mask | FaultStatus::Overflow::mask | FaultStatus::Cause::mask |
-                                    FaultStatus::Opcode::mask;
+    constexpr std::uint64_t known =
+        FaultStatus::Valid::mask | FaultStatus::Overflow::mask | FaultStatus::Cause::mask | FaultStatus::Opcode::mask;
     const FaultCause cause = FaultStatus::Cause::get(fault_status);
     return (fault_status & ~known) == 0 && cause >= FaultCause::BusReadRefused && cause <= FaultCause::RingUnreadable;
 }
@@ -60,7 +60,7 @@ void RegisterFile::state(Archive& archive) {
     state_of_order(archive);
 }
 
-// Generations only tell orders apart, so that of an order that is held and valid may be any.
+// Generations only tell valid orders from void ones: any that do will do.
 template <typename Archive>
 void RegisterFile::state_of_order(Archive& archive) {
     bool held = held_.has_value();
@@ -71,14 +71,13 @@ void RegisterFile::state_of_order(Archive& archive) {
     archive.check(!held || void_order || (engine_.enabled && !engine_.halted), "order held",
                   "is set though the ring is not executed");
     if constexpr (Archive::reading) {
-        void_orders();
         const std::uint64_t current = generation_.load(std::memory_order_relaxed);
         held_.reset();
         if (held) held_ = void_order ? current - 1 : current;
     }
 }
 
-// Of a packet in execution no more than itself and how far it has come: the rest is found, and checked, as at its start.
+// Of a packet in execution itself and how far it has come: the rest is found, and checked, as when it began.
 template <typename Archive>
 void Engine::state(Archive& archive) {
     const std::optional<Order> order = registers_.held();

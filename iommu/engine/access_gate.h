@@ -34,6 +34,12 @@ public:
 
     void end(Ticket ticket) { slots_[ticket.slot].ended[ticket.phase].fetch_add(1, std::memory_order_release); }
 
+    // Whether no announced access is in progress: then there is nothing to wait for. Does not wait itself.
+    bool try_drain() {
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        return is_idle(0) && is_idle(1);
+    }
+
     // Not from within an access, nor with a lock held that an access needs to come to its end.
     void drain() {
         const std::lock_guard one_at_a_time(draining_);

@@ -20,6 +20,16 @@ public:
         return sum;
     }
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        std::uint64_t sum = total();
+        archive("total", sum);
+        if constexpr (Archive::reading) {
+            reset();
+            add(sum);
+        }
+    }
+
     void reset() {
         for (Part& part : parts_) part.value.store(0, std::memory_order_relaxed);
     }

@@ -51,13 +51,26 @@ public:
     // Every access that had begun when advance() returned MustDrain has ended.
     void drained() { undrained_ = false; }
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("QIE", enabled_);
+        archive("IQA", address_);
+        archive("IQH", head_);
+        archive("IQT", tail_, vtd::queue_tail::position);
+        archive.check(head_ % descriptor_size() == 0 && head_ < bytes(), "IQH", "is not a place of a descriptor");
+        archive("IQERCD", error_, Info::BadTranslationMode);
+        archive("IWC", wait_complete_);
+        archive("undrained", undrained_);
+        archive("completion event", completion);
+    }
+
     Event completion;
 
 private:
     using Info = Verdict::Info;
 
     // So many at a time, that others get at the registers in between.
-    static constexpr unsigned descriptors_a_turn = 64;
+    static constexpr unsigned descriptors_a_turn = 16;
 
     std::uint64_t bytes() const { return page_size << vtd::queue_address::Size::get(address_); }
     bool wide() const { return vtd::queue_address::WideDescriptors::get(address_); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/iotlb.h"
 
+#include "base/archive.h"
+
 #include <algorithm>
 
 namespace remap::iommu {
@@ -129,5 +131,24 @@ void Iotlb::forget_pasid(std::uint16_t domain, Pasid pasid) {
         return one.domain == domain && one.pasid == pasid;
     });
 }
+
+template <typename Archive>
+void Iotlb::state(Archive& archive, std::uint64_t newest_stamp) {
+    cache_.remove_if([this](const Words& words, std::uint64_t stamp) { return is_dead(unpack(words, stamp)); });
+    cache_.state(archive, "IOTLB", newest_stamp, [this](const Words& words, auto& to) {
+        const CachedTranslation one = unpack(words, 0);
+        const bool possible = one.shift >= leaf_4k && one.shift <= paging::leaf_1g && (one.shift - leaf_4k) % bits_per_level == 0 &&
+                              (one.first.value & low_bits(one.shift)) == 0 && is_known(one.kind);
+        if (!possible) return false;
+        Request like{.source = one.source, .address = one.first};
+        if (one.tagged) like.pasid = one.pasid;
+        to = {hash_of(one.first, one.shift), key_of(one.first, one.shift, like)};
+        sizes_seen_.fetch_or(1u << size_of(one.shift), std::memory_order_relaxed);
+        return true;
+    });
+}
+
+template void Iotlb::state(ArchiveWriter&, std::uint64_t);
+template void Iotlb::state(ArchiveReader&, std::uint64_t);
 
 }  // namespace remap::iommu

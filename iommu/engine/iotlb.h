@@ -69,15 +69,9 @@ public:
     // All translations of a PASID of a domain.
     void forget_pasid(std::uint16_t domain, Pasid pasid);
 
-    // Calls visit(translation) for everything that is cached now.
-    template <typename Visit>
-    void for_each(Visit&& visit) {
-        cache_.remove_if([&](const Words& words, std::uint64_t stamp) {
-            const CachedTranslation one = unpack(words, stamp);
-            if (!is_dead(one)) visit(one);
-            return false;
-        });
-    }
+    // For snapshots; of an empty one when loading. Translations that were forgotten are left out.
+    template <typename Archive>
+    void state(Archive& archive, std::uint64_t newest_stamp);
 
 private:
     static constexpr unsigned sizes = 3;

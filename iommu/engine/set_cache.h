@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace remap::iommu {
 
@@ -111,7 +112,48 @@ public:
         remove_from(lines_.get(), size(), visit);
     }
 
+    // What is live, one entry after the other, for a snapshot; and back. `place(words, to)` sets the hash and the key that
+    // an entry belongs to, and tells whether there can be such an entry.
+    struct Place {
+        std::uint64_t hash = 0;
+        CacheKey key;
+    };
+    template <typename Archive, typename Placer>
+    void state(Archive& archive, const char* field, std::uint64_t newest_stamp, Placer&& place) {
+        std::vector<Saved> saved;
+        if constexpr (!Archive::reading) {
+            remove_if([&](const Entry& words, std::uint64_t stamp) {
+                saved.push_back({words, stamp});
+                return false;
+            });
+        }
+        archive.list(field, saved, static_cast<std::uint32_t>(size()));
+        if constexpr (Archive::reading) {
+            // Stamps of another unit's clock may be older than what was forgotten here.
+            remove_if([](const Entry&, std::uint64_t) { return true; });
+            oldest_.store(0, std::memory_order_relaxed);
+            for (const Saved& one : saved) {
+                Place to;
+                const bool possible = one.stamp != 0 && one.stamp <= newest_stamp && place(one.words, to);
+                archive.check(possible, field, "has an entry that the unit cannot have made");
+                if (!archive.ok()) return;
+                insert(to.hash, to.key, one.words, one.stamp, [](const Entry&, std::uint64_t) { return false; });
+            }
+        }
+    }
+
 private:
+    struct Saved {
+        Entry words{};
+        std::uint64_t stamp = 0;
+
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("words", words);
+            archive("stamp", stamp);
+        }
+    };
+
     struct Line {
         std::atomic<std::uint64_t> stamp{0};  // 0: nothing is here
         std::array<std::atomic<std::uint64_t>, Words> words{};

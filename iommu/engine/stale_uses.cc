@@ -5,20 +5,14 @@
 
 namespace remap::iommu {
 
-namespace {
-
-bool same_line(const CachedTranslation& a, const CachedTranslation& b) { return a.stamp == b.stamp && a.first == b.first; }
-
-}  // namespace
-
-void StaleUses::note(const StaleUse& use, const CachedTranslation& line, std::uint64_t now) {
+void StaleUses::note(const StaleUse& use, std::uint64_t now) {
     settle(now);
     const auto end = cases_.begin() + open_;
-    auto found = std::find_if(cases_.begin(), end, [&](const Case& one) { return same_line(one.line, line); });
+    auto found = std::find_if(cases_.begin(), end, [&](const Case& one) { return one.use.cached_at == use.cached_at; });
     if (found == end) {
         if (open_ == most_cases) make_room();
         found = cases_.begin() + open_++;
-        *found = {.use = use, .line = line};
+        *found = {.use = use};
         found->use.uses = 0;
         found->use.first_used_at = now;
     }
@@ -34,6 +28,13 @@ void StaleUses::settle(std::uint64_t now) {
     for (std::size_t i = 0; i < open_; ++i) {
         if (!cases_[i].decided && now - cases_[i].use.first_used_at >= grace_) decide(cases_[i]);
     }
+}
+
+// Uses of the open cases that may still turn out to be late.
+std::uint64_t StaleUses::undecided() const {
+    std::uint64_t uses = 0;
+    for (std::size_t i = 0; i < open_; ++i) uses += cases_[i].decided ? 0 : cases_[i].use.uses;
+    return uses;
 }
 
 void StaleUses::decide(Case& one) {

@@ -26,7 +26,7 @@ struct Outcome {
 
 class Translator {
 public:
-    Translator(const Configuration& configuration, MemoryPort& memory, ClockPort* clock);
+    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
     // An answer that needs no table: from the IOTLB, or for a device that passes through. Any thread, without a lock.
     // Nothing while stale uses are looked for.
@@ -57,6 +57,21 @@ public:
 
     void reset();
 
+    // For snapshots. Loading replaces what was there.
+    template <typename Archive>
+    void state(Archive& archive) {
+        if constexpr (Archive::reading) {
+            reset();
+            floors_.reset();
+        }
+        devices_.state(archive, stamps_.last());
+        iotlb_.state(archive, stamps_.last());
+        tables_.state(archive, stamps_.last());
+        archive("stale uses", stale_uses_);
+        archive("translations", lookups_);
+        archive("walks", walks_);
+    }
+
     // Decides the cases of stale uses whose grace has ended.
     void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
     const StaleUses& stale_uses() const { return stale_uses_; }
@@ -82,7 +97,7 @@ private:
     void close_stale_uses();
 
     const Configuration& configuration_;
-    StampClock stamps_;
+    StampClock& stamps_;
     DomainFloors floors_;
     DeviceTables devices_;
     Iotlb iotlb_;
