@@ -10,7 +10,13 @@ namespace {
 
 using namespace remap;
 
-struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
+RemapGpuContext to_c(const gpu::Context& context) {
+    return {.with_pasid = context.pasid.has_value(),
+            .pasid = context.pasid.value_or(0),
+            .privileged = context.privileged};
+}
+
+struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
     CallbackPorts(const RemapGpuOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
 
     bool read(LogicalAddress from, void* to, std::size_t bytes) override {
@@ -19,9 +25,40 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
     bool write(LogicalAddress to, const void* from, std::size_t bytes) override {
         return ops.write(opaque, to.value, from, bytes);
     }
+    gpu::Refusal copy(LogicalAddress to, LogicalAddress from, std::size_t bytes) override {
+        switch (ops.copy(opaque, to.value, from.value, bytes)) {
+            case REMAP_GPU_READ_REFUSED: return gpu::Refusal::Read;
+            case REMAP_GPU_WRITE_REFUSED: return gpu::Refusal::Write;
+            default: return gpu::Refusal::None;
+        }
+    }
     void work_available() override { ops.work_available(opaque); }
     void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
     void vram_written(std::uint64_t offset, std::uint64_t bytes) override { ops.vram_written(opaque, offset, bytes); }
+
+    bool read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override {
+        const RemapGpuContext context = to_c(kind.context);
+        return ops.read_in(opaque, kind.translated ? nullptr : &context, from, to, bytes);
+    }
+    bool write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) override {
+        const RemapGpuContext context = to_c(kind.context);
+        return ops.write_in(opaque, kind.translated ? nullptr : &context, to, from, bytes);
+    }
+    gpu::Translated translate(const gpu::PageWish& wish) override {
+        const RemapGpuContext context = to_c(wish.context);
+        const RemapGpuTranslated answer = ops.translate(opaque, &context, wish.address.value, wish.write);
+        return {.refused = answer.refused,
+                .readable = answer.readable,
+                .writable = answer.writable,
+                .untranslated_only = answer.untranslated_only,
+                .address = answer.address,
+                .granule = answer.granule};
+    }
+    void request_page(const gpu::PageWish& wish, std::uint16_t group) override {
+        const RemapGpuContext context = to_c(wish.context);
+        ops.request_page(opaque, &context, wish.address.value, wish.write, group);
+    }
+    void invalidated(std::uint64_t tag) override { ops.invalidated(opaque, tag); }
 
     const RemapGpuOps& ops;
     void* opaque;
@@ -31,7 +68,7 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
 
 struct RemapGpu {
     RemapGpu(unsigned address_bits, std::span<std::byte> vram, const RemapGpuOps& ops, void* opaque)
-        : ports(ops, opaque), model({.address_bits = address_bits}, vram, ports, ports) {}
+        : ports(ops, opaque), model({.address_bits = address_bits}, vram, ports, ports, &ports) {}
 
     CallbackPorts ports;
     gpu::Gpu model;
@@ -45,6 +82,8 @@ RemapGpuIdentity remap_gpu_identity(void) {
             .pci_class = gpu::spec::pci_function::device_class,
             .revision = gpu::spec::pci_function::revision,
             .register_window = gpu::spec::pci_function::register_bar_size,
+            .most_page_requests = gpu::spec::pci_function::most_page_requests,
+            .pasid_bits = gpu::spec::pci_function::pasid_bits,
             .vectors = gpu::spec::vectors};
 }
 
@@ -73,6 +112,34 @@ RemapGpuScanout remap_gpu_scanout(RemapGpu* gpu) {
             .height = scanout.height,
             .stride = scanout.stride};
 }
+
+void remap_gpu_set_services(RemapGpu* gpu, const RemapGpuServices* services) {
+    gpu->model.set_translation_services({.cache = services->ats,
+                                         .page_requests = services->page_requests,
+                                         .pasid = services->pasid,
+                                         .privileged = services->privileged,
+                                         .most_page_requests = services->most_page_requests});
+}
+
+void remap_gpu_invalidate(RemapGpu* gpu, const RemapGpuInvalidation* what) {
+    gpu::Invalidation invalidation{
+        .first = what->first, .last = what->last, .every_pasid = what->every_pasid, .tag = what->tag};
+    if (what->with_pasid) invalidation.pasid = what->pasid;
+    gpu->model.invalidate(invalidation);
+}
+
+void remap_gpu_answer_page(RemapGpu* gpu, uint16_t group, unsigned code) { gpu->model.answer_page({group, code}); }
+
+RemapGpuPageRequestStatus remap_gpu_page_request_status(RemapGpu* gpu) {
+    const gpu::PageRequestStatus status = gpu->model.page_request_status();
+    return {.failed = status.failed, .unexpected_answer = status.unexpected_answer, .idle = status.idle};
+}
+
+void remap_gpu_clear_page_request_status(RemapGpu* gpu, bool failed, bool unexpected_answer) {
+    gpu->model.clear_page_request_status({.failed = failed, .unexpected_answer = unexpected_answer});
+}
+
+void remap_gpu_reset_page_requests(RemapGpu* gpu) { gpu->model.reset_page_requests(); }
 
 size_t remap_gpu_save(RemapGpu* gpu, void* to, size_t room) {
     return gpu->model.save({static_cast<std::byte*>(to), room});

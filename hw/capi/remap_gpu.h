@@ -15,16 +15,71 @@ extern "C" {
 
 typedef struct RemapGpu RemapGpu;
 
+typedef enum RemapGpuRefusal {
+    REMAP_GPU_NOTHING_REFUSED,
+    REMAP_GPU_READ_REFUSED,
+    REMAP_GPU_WRITE_REFUSED
+} RemapGpuRefusal;
+
+/* In whose name memory is accessed: the function's own, or that of a process. */
+typedef struct RemapGpuContext {
+    bool with_pasid;
+    uint32_t pasid;
+    bool privileged;
+} RemapGpuContext;
+
+typedef struct RemapGpuTranslated {
+    bool refused; /* nothing else counts then */
+    bool readable;
+    bool writable;
+    bool untranslated_only;
+    uint64_t address;
+    uint64_t granule;
+} RemapGpuTranslated;
+
 typedef struct RemapGpuOps {
-    /* The bus, on the engine thread, no lock held. False: refused. */
+    /* The bus, on the engine thread, no lock held. No access crosses a page. False: refused. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
     bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
+    /* The same from memory to memory. Says which of the two was refused first. */
+    RemapGpuRefusal (*copy)(void *opaque, uint64_t to, uint64_t from, size_t bytes);
     /* On any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
     void (*interrupt)(void *opaque, unsigned vector);
     /* On the engine thread: it has written these bytes of VRAM, or may have written some of them. */
     void (*vram_written)(void *opaque, uint64_t offset, uint64_t bytes);
+    /* On the engine thread: accesses with a PASID, and to addresses that the bus has translated (context is null). */
+    bool (*read_in)(void *opaque, const RemapGpuContext *context, uint64_t from, void *to, size_t bytes);
+    bool (*write_in)(void *opaque, const RemapGpuContext *context, uint64_t to, const void *from, size_t bytes);
+    /* On the engine thread: a translation to keep, a page to wait for, and the answer to an invalidation. */
+    RemapGpuTranslated (*translate)(void *opaque, const RemapGpuContext *context, uint64_t address, bool write);
+    void (*request_page)(void *opaque, const RemapGpuContext *context, uint64_t address, bool write, uint16_t group);
+    void (*invalidated)(void *opaque, uint64_t tag);
 } RemapGpuOps;
+
+/* What software has enabled in PCI configuration space. */
+typedef struct RemapGpuServices {
+    bool ats;
+    bool page_requests;
+    bool pasid;
+    bool privileged;
+    uint32_t most_page_requests;
+} RemapGpuServices;
+
+typedef struct RemapGpuInvalidation {
+    uint64_t first;
+    uint64_t last; /* address of the last byte */
+    bool with_pasid;
+    uint32_t pasid;
+    bool every_pasid;
+    uint64_t tag;
+} RemapGpuInvalidation;
+
+typedef struct RemapGpuPageRequestStatus {
+    bool failed;
+    bool unexpected_answer;
+    bool idle;
+} RemapGpuPageRequestStatus;
 
 typedef struct RemapGpuScanout {
     bool enabled;
@@ -43,6 +98,8 @@ typedef struct RemapGpuIdentity {
     uint16_t pci_class;
     uint8_t revision;
     uint64_t register_window; /* bytes, BAR 0 */
+    unsigned most_page_requests;
+    unsigned pasid_bits;
     unsigned vectors;         /* MSI-X */
 } RemapGpuIdentity;
 
@@ -57,6 +114,14 @@ uint64_t remap_gpu_read(RemapGpu *gpu, uint64_t offset, unsigned bytes);
 void remap_gpu_write(RemapGpu *gpu, uint64_t offset, uint64_t value, unsigned bytes);
 bool remap_gpu_run(RemapGpu *gpu);
 RemapGpuScanout remap_gpu_scanout(RemapGpu *gpu);
+
+/* Of ATS, PRI and PASID; on any thread. */
+void remap_gpu_set_services(RemapGpu *gpu, const RemapGpuServices *services);
+void remap_gpu_invalidate(RemapGpu *gpu, const RemapGpuInvalidation *invalidation);
+void remap_gpu_answer_page(RemapGpu *gpu, uint16_t group, unsigned code);
+RemapGpuPageRequestStatus remap_gpu_page_request_status(RemapGpu *gpu);
+void remap_gpu_clear_page_request_status(RemapGpu *gpu, bool failed, bool unexpected_answer);
+void remap_gpu_reset_page_requests(RemapGpu *gpu);
 
 /*
  * While remap_gpu_run is not in progress. Save: the bytes that the state takes; they are written if there is room for all

@@ -13,7 +13,20 @@ namespace {
 
 using namespace remap;
 
-struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort, iommu::WorkPort, iommu::ClockPort {
+unsigned cause_of(iommu::InterruptSource source) {
+    switch (source) {
+        case iommu::InterruptSource::FaultEvent: break;
+        case iommu::InterruptSource::InvalidationCompletion: return REMAP_IOMMU_INVALIDATION_COMPLETION;
+        case iommu::InterruptSource::PageRequest: return REMAP_IOMMU_PAGE_REQUEST;
+    }
+    return REMAP_IOMMU_FAULT_EVENT;
+}
+
+struct CallbackPorts final : iommu::MemoryPort,
+                             iommu::InterruptPort,
+                             iommu::WorkPort,
+                             iommu::ClockPort,
+                             iommu::DevicePort {
     CallbackPorts(const RemapIommuOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override {
@@ -28,13 +41,30 @@ struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort, iommu::Wor
         return found == expected ? iommu::Exchange::Done : iommu::Exchange::Changed;
     }
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
-        const unsigned cause = source == iommu::InterruptSource::FaultEvent ? REMAP_IOMMU_FAULT_EVENT
-                                                                            : REMAP_IOMMU_INVALIDATION_COMPLETION;
-        ops.interrupt(opaque, cause, message.address, message.data);
+        ops.interrupt(opaque, cause_of(source), message.address, message.data);
     }
+    void remapping_changed() override { ops.remapping_changed(opaque); }
+    bool may_work_here() override { return ops.may_work_here(opaque); }
     void work_available() override { ops.work_available(opaque); }
     void drain_unannounced() override { ops.drain(opaque); }
     std::uint64_t nanoseconds() override { return ops.nanoseconds(opaque); }
+
+    void invalidate(const iommu::DeviceInvalidation& what) override {
+        const RemapInvalidation invalidation{.source = what.source.value,
+                                             .first = what.first.value,
+                                             .last = what.last.value,
+                                             .with_pasid = what.pasid.has_value(),
+                                             .pasid = what.pasid.value_or(iommu::Pasid{}).value,
+                                             .every_pasid = what.every_pasid,
+                                             .tag = what.tag.value};
+        ops.invalidate(opaque, &invalidation);
+    }
+    void answer(const iommu::PageAnswer& what) override {
+        const RemapPageAnswer answer{
+            .source = what.source.value, .group = what.group, .code = static_cast<unsigned>(what.code)};
+        ops.answer_page(opaque, &answer);
+    }
+    void start_timer() override { ops.start_timer(opaque); }
 
     const RemapIommuOps& ops;
     void* opaque;
@@ -50,12 +80,27 @@ RemapTranslation to_c(const iommu::Translation& translation) {
             .granule = translation.granule};
 }
 
+iommu::Request request_of(std::uint16_t source, const RemapContext& context, std::uint64_t address, bool write) {
+    iommu::Request request{.source = {source}, .address = {address}, .access = access_of(write)};
+    if (context.with_pasid) request.pasid = iommu::Pasid{context.pasid};
+    request.privileged = context.privileged;
+    return request;
+}
+
+RemapInterrupt to_c(const iommu::InterruptOutcome& outcome) {
+    return {.allowed = outcome.allowed, .address = outcome.message.address, .data = outcome.message.data};
+}
+
 iommu::Options options_of(const RemapIommuOptions& options) {
     return {.address_width = options.address_width,
             .huge_pages = options.huge_pages,
             .scalable = options.scalable,
             .snoop_control = options.snoop_control,
             .caching_mode = options.caching_mode,
+            .device_tlb = options.device_tlb,
+            .page_requests = options.page_requests,
+            .interrupt_remapping = options.interrupt_remapping,
+            .extended_interrupts = options.extended_interrupts,
             .caches = {.iotlb = {options.iotlb_entries, options.iotlb_ways}},
             .detect_stale_uses = options.detect_stale_uses,
             .stale_grace = options.stale_grace};
@@ -65,8 +110,9 @@ iommu::Options options_of(const RemapIommuOptions& options) {
 iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports) {
     return {.memory = ports,
             .interrupts = ports,
-            .work = options.asynchronous ? &ports : nullptr,
-            .clock = options.detect_stale_uses ? &ports : nullptr};
+            .work = &ports,
+            .clock = options.detect_stale_uses ? &ports : nullptr,
+            .devices = &ports};
 }
 
 }  // namespace
@@ -86,6 +132,8 @@ const char* remap_iommu_check(const RemapIommuOptions* options) {
     if (!iommu::Options::supports_width(options->address_width)) return "aw-bits is not 39, 48 or 57";
     if (!options_of(*options).caches.valid())
         return "iotlb-entries is not iotlb-ways (1 to 64) times a power of two, at most 4194304";
+    if (options->page_requests && !(options->device_tlb && options->scalable))
+        return "page-requests=on needs device-iotlb=on and scalable-mode=on";
     return nullptr;
 }
 
@@ -108,6 +156,16 @@ void remap_iommu_write(RemapIommu* iommu, uint64_t offset, uint64_t value, unsig
     iommu->engine.write(offset, value, bytes);
 }
 
+size_t remap_iommu_save(RemapIommu* iommu, void* to, size_t room) {
+    return iommu->engine.save({static_cast<std::byte*>(to), room});
+}
+
+bool remap_iommu_load(RemapIommu* iommu, const void* from, size_t bytes, char* why, size_t room) {
+    const ArchiveError error = iommu->engine.load({static_cast<const std::byte*>(from), bytes});
+    if (error) describe(error, {why, room});
+    return !error;
+}
+
 RemapIommuTicket remap_iommu_begin_access(RemapIommu* iommu) {
     const iommu::Iommu::Ticket ticket = iommu->engine.begin_access();
     return {ticket.slot, ticket.phase};
@@ -123,6 +181,8 @@ void remap_iommu_statistics(RemapIommu* iommu, RemapIommuStatistics* statistics)
     const iommu::Statistics now = iommu->engine.statistics();
     *statistics = {.translations = now.translations,
                    .walks = now.walks,
+                   .interrupts = now.interrupts,
+                   .interrupt_fetches = now.interrupt_fetches,
                    .stale_uses = now.stale_uses,
                    .late_invalidations = now.late_invalidations,
                    .undecided_uses = now.undecided_uses};
@@ -144,12 +204,68 @@ RemapTranslation remap_iommu_translate(RemapIommu* iommu, uint16_t source, uint6
     return to_c(iommu->engine.translate({source}, {address}, access_of(write)));
 }
 
+RemapTranslation remap_iommu_translate_in(RemapIommu* iommu, uint16_t source, const RemapContext* context,
+                                          uint64_t address, bool write) {
+    return to_c(iommu->engine.translate(request_of(source, *context, address, write)));
+}
+
+RemapTranslation remap_iommu_check_translated(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
+    return to_c(iommu->engine.translate({source}, {address}, access_of(write), iommu::RequestType::Translated));
+}
+
+RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapContext* context, uint64_t address,
+                                bool write) {
+    iommu::Request request = request_of(source, *context, address, write);
+    request.type = iommu::RequestType::Translation;
+    const iommu::Translation answer = iommu->engine.translate(request);
+    return {.refused = answer.refused,
+            .readable = answer.readable,
+            .writable = answer.writable,
+            .untranslated_only = answer.untranslated_only,
+            .address = answer.address.value,
+            .granule = answer.granule};
+}
+
+void remap_iommu_device_invalidated(RemapIommu* iommu, uint16_t source, uint64_t tag) {
+    iommu->engine.device_invalidated({source}, {tag});
+}
+
+void remap_iommu_request_page(RemapIommu* iommu, uint16_t source, const RemapContext* context, uint64_t address,
+                              bool write, uint16_t group) {
+    const iommu::Request request = request_of(source, *context, address, write);
+    iommu->engine.request_page({.source = request.source,
+                                .address = request.address,
+                                .read = !write,
+                                .write = write,
+                                .pasid = request.pasid,
+                                .privileged = request.privileged,
+                                .group = group});
+}
+
+void remap_iommu_timer_expired(RemapIommu* iommu) { iommu->engine.timer_expired(); }
+
 RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
 }
 
-size_t remap_iommu_dmar(uint64_t base, void* to, size_t size) {
-    vtd::dmar::Options options;
-    options.register_base = base;
-    return vtd::dmar::build_dmar({static_cast<std::byte*>(to), size}, options);
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
+    return to_c(iommu->engine.remap_interrupt({source}, {address, data}));
+}
+
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
+    return to_c(iommu->engine.probe_interrupt({source}, {address, data}));
+}
+
+size_t remap_iommu_dmar(const RemapIommuOptions* options, const RemapIommuPlace* place, void* to, size_t size) {
+    const vtd::dmar::Scope ioapic{.type = vtd::dmar::scope::type_ioapic,
+                                  .enumeration = place->ioapic_id,
+                                  .bus = static_cast<std::uint8_t>(place->ioapic_source >> 8),
+                                  .device = static_cast<std::uint8_t>(place->ioapic_source >> 3 & 0x1f),
+                                  .function = static_cast<std::uint8_t>(place->ioapic_source & 7)};
+    vtd::dmar::Options table;
+    table.register_base = place->base;
+    table.interrupt_remapping = options->interrupt_remapping;
+    table.ats_all_ports = options->device_tlb;
+    if (options->interrupt_remapping) table.scopes = {&ioapic, 1};
+    return vtd::dmar::build_dmar({static_cast<std::byte*>(to), size}, table);
 }

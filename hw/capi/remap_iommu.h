@@ -16,7 +16,37 @@ extern "C" {
 typedef struct RemapIommu RemapIommu;
 
 /* The causes of the unit's own interrupts; each keeps one message pending at a time. */
-enum { REMAP_IOMMU_FAULT_EVENT, REMAP_IOMMU_INVALIDATION_COMPLETION, REMAP_IOMMU_INTERRUPTS };
+enum {
+    REMAP_IOMMU_FAULT_EVENT,
+    REMAP_IOMMU_INVALIDATION_COMPLETION,
+    REMAP_IOMMU_PAGE_REQUEST,
+    REMAP_IOMMU_INTERRUPTS
+};
+
+/* In whose name a device accesses memory: its own, or that of a process. */
+typedef struct RemapContext {
+    bool with_pasid;
+    uint32_t pasid;
+    bool privileged;
+} RemapContext;
+
+/* What a device has to forget, answered by remap_iommu_device_invalidated. */
+typedef struct RemapInvalidation {
+    uint16_t source;
+    uint64_t first;
+    uint64_t last; /* address of the last byte */
+    bool with_pasid;
+    uint32_t pasid;
+    bool every_pasid;
+    uint64_t tag;
+} RemapInvalidation;
+
+/* The answer to a page request: a response code of PCIe. */
+typedef struct RemapPageAnswer {
+    uint16_t source;
+    uint16_t group;
+    unsigned code;
+} RemapPageAnswer;
 
 typedef struct RemapIommuOps {
     /* System memory. Only RAM answers; false for anything else. The engine's lock is held. */
@@ -29,12 +59,24 @@ typedef struct RemapIommuOps {
     bool (*exchange)(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired);
     /* An interrupt message of the unit, on any thread, no lock held. */
     void (*interrupt)(void *opaque, unsigned cause, uint64_t address, uint32_t data);
-    /* Of an asynchronous unit: remap_iommu_work has something to do. Any thread, no lock held; must not block. */
+    /* What is kept of remap_iommu_remap_interrupt's answers has to be asked for again; on any thread, no lock held. */
+    void (*remapping_changed)(void *opaque);
+    /*
+     * Asked in remap_iommu_write: whether that may do work itself, as far as it need not wait. Only if no access that is
+     * not announced can be in progress meanwhile.
+     */
+    bool (*may_work_here)(void *opaque);
+    /* remap_iommu_work has something to do. Any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
-    /* The same: returns when all accesses that were not announced and have begun have ended. From remap_iommu_work. */
+    /* Returns when all accesses that were not announced and have begun have ended. From remap_iommu_work. */
     void (*drain)(void *opaque);
     /* The machine's clock. */
     uint64_t (*nanoseconds)(void *opaque);
+    /* To a device that keeps translations or asked for a page; on any thread, no lock held; must not block. */
+    void (*invalidate)(void *opaque, const RemapInvalidation *invalidation);
+    void (*answer_page)(void *opaque, const RemapPageAnswer *answer);
+    /* remap_iommu_timer_expired is to be called once, when the time is over that a device has for an answer. */
+    void (*start_timer)(void *opaque);
 } RemapIommuOps;
 
 enum { REMAP_IOMMU_IOTLB_ENTRIES = 131072, REMAP_IOMMU_IOTLB_WAYS = 8 };
@@ -45,9 +87,12 @@ typedef struct RemapIommuOptions {
     bool scalable;
     bool snoop_control;
     bool caching_mode;
+    bool device_tlb;
+    bool page_requests;       /* needs device_tlb and scalable */
+    bool interrupt_remapping;
+    bool extended_interrupts; /* needs interrupt_remapping */
     unsigned iotlb_entries;
     unsigned iotlb_ways;
-    bool asynchronous;      /* invalidations are left to remap_iommu_work */
     bool detect_stale_uses;
     uint64_t stale_grace;   /* nanoseconds */
 } RemapIommuOptions;
@@ -59,9 +104,35 @@ typedef struct RemapTranslation {
     uint64_t granule;     /* a power of two: that much around the address translates alike */
 } RemapTranslation;
 
+/* What a translation request is answered; nothing else counts when it was refused. */
+typedef struct RemapCompletion {
+    bool refused;
+    bool readable;
+    bool writable;
+    bool untranslated_only;
+    uint64_t address;
+    uint64_t granule;
+} RemapCompletion;
+
+/* What goes to the processors in place of an interrupt request. */
+typedef struct RemapInterrupt {
+    bool allowed;         /* false: it was refused, and a fault recorded */
+    uint64_t address;     /* bits 63:40 are bits 31:8 of an x2APIC id */
+    uint32_t data;
+} RemapInterrupt;
+
+/* Where the machine has the unit and its IOAPIC; an IOAPIC has no place on a bus, but a source id. */
+typedef struct RemapIommuPlace {
+    uint64_t base;
+    uint8_t ioapic_id;
+    uint16_t ioapic_source;
+} RemapIommuPlace;
+
 typedef struct RemapIommuStatistics {
     uint64_t translations;
     uint64_t walks;
+    uint64_t interrupts;
+    uint64_t interrupt_fetches;
     uint64_t stale_uses;
     uint64_t late_invalidations;
     uint64_t undecided_uses;
@@ -84,11 +155,19 @@ uint64_t remap_iommu_window_size(void);
 uint64_t remap_iommu_read(RemapIommu *iommu, uint64_t offset, unsigned bytes);
 void remap_iommu_write(RemapIommu *iommu, uint64_t offset, uint64_t value, unsigned bytes);
 
+/*
+ * Between pieces of work and while no device translates. Save: the bytes that the state takes; they are written if there
+ * is room for all of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes,
+ * tells the reason.
+ */
+size_t remap_iommu_save(RemapIommu *iommu, void *to, size_t room);
+bool remap_iommu_load(RemapIommu *iommu, const void *from, size_t bytes, char *why, size_t room);
+
 /* Announces an access before its translation, and its end after its data has moved. */
 RemapIommuTicket remap_iommu_begin_access(RemapIommu *iommu);
 void remap_iommu_end_access(RemapIommu *iommu, RemapIommuTicket ticket);
 
-/* Of an asynchronous unit: does a piece of the work that is waiting; true when there is more. */
+/* Does a piece of the work that is waiting, and waits for accesses if it must; true when there is more. */
 bool remap_iommu_work(RemapIommu *iommu);
 
 void remap_iommu_statistics(RemapIommu *iommu, RemapIommuStatistics *statistics);
@@ -96,14 +175,27 @@ void remap_iommu_statistics(RemapIommu *iommu, RemapIommuStatistics *statistics)
 void remap_iommu_stale_report(RemapIommu *iommu, char *to, size_t size);
 
 RemapTranslation remap_iommu_translate(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
+/* With a PASID, or of an address that a translation request gave. */
+RemapTranslation remap_iommu_translate_in(RemapIommu *iommu, uint16_t source, const RemapContext *context,
+                                          uint64_t address, bool write);
+RemapTranslation remap_iommu_check_translated(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 /* The same without a trace: nothing recorded, nothing cached. */
 RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 
-/*
- * Writes the complete ACPI DMAR table that announces the unit at `base`, and returns its length; 0 when `size` is too
- * small.
- */
-size_t remap_iommu_dmar(uint64_t base, void *to, size_t size);
+/* A device's question for a translation that it will keep, its answers, and its question for a page. */
+RemapCompletion remap_iommu_ask(RemapIommu *iommu, uint16_t source, const RemapContext *context, uint64_t address,
+                                bool write);
+void remap_iommu_device_invalidated(RemapIommu *iommu, uint16_t source, uint64_t tag);
+void remap_iommu_request_page(RemapIommu *iommu, uint16_t source, const RemapContext *context, uint64_t address,
+                              bool write, uint16_t group);
+void remap_iommu_timer_expired(RemapIommu *iommu);
+
+/* A write of 32 bits to 0xfee00000-0xfeefffff, by a device or by the IOAPIC. */
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+
+/* Writes the complete ACPI DMAR table that announces the unit, and returns its length; 0 when `size` is too small. */
+size_t remap_iommu_dmar(const RemapIommuOptions *options, const RemapIommuPlace *place, void *to, size_t size);
 
 #ifdef __cplusplus
 }

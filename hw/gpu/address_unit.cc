@@ -56,7 +56,7 @@ AddressUnit::Outcome AddressUnit::write(std::uint64_t to, const void* from, std:
 
 AddressUnit::Outcome AddressUnit::access(const Access& access) {
     const TranslationServices enabled = services();
-    if (port_ == nullptr || (!enabled.cache && !context_.pasid)) return access_bus(access);
+    if (uses_bus_alone(enabled)) return access_bus(access);
     if (!allows(context_, enabled)) return Outcome::Refused;
     if (!enabled.cache) return make(access, {context_, false}, access.address);
     const Outcome outcome = access_through_cache(access, enabled);

@@ -22,7 +22,7 @@ namespace remap::gpu {
 class AddressUnit {
 public:
     // Invalidations that can wait to be obeyed: the Invalidate Queue Depth of ATS.
-    static constexpr std::size_t queue_depth = 32;
+    static constexpr std::size_t queue_depth = spec::pci_function::invalidation_queue_depth;
 
     // Without a port the function has the bus alone.
     AddressUnit(BusPort& bus, TranslationPort* port, TranslationRegisters& registers)
@@ -34,6 +34,11 @@ public:
     void enter(const Context& context) { context_ = context; }
     Outcome read(std::uint64_t from, void* to, std::size_t bytes);
     Outcome write(std::uint64_t to, const void* from, std::size_t bytes);
+
+    // Whether accesses go over the bus as they are; and then from memory to memory.
+    bool uses_bus_alone() const { return uses_bus_alone(services()); }
+    Refusal copy(std::uint64_t to, std::uint64_t from, std::size_t bytes) { return bus_.copy({to}, {from}, bytes); }
+
     bool allows(const Context& context) const { return allows(context, services()); }
 
     bool is_waiting() const { return wishing_ && requester_.is_waiting(); }
@@ -68,6 +73,9 @@ private:
     };
 
     static bool allows(const Context& context, const TranslationServices& services);
+    bool uses_bus_alone(const TranslationServices& services) const {
+        return port_ == nullptr || (!services.cache && !context_.pasid);
+    }
     TranslationServices services() const;
     void store(const TranslationServices& services);
     Outcome access(const Access& access);

@@ -68,7 +68,7 @@ void Engine::begin() {
     if (const FaultCause cause = check_form(packet_); cause != FaultCause::None)
         return halt({cause, order_.address.value});
     switch (static_cast<Opcode>(packet_.opcode)) {
-        case Opcode::Nop: stage_ = Stage::Idle; return registers_.complete(order_);
+        case Opcode::Nop: stage_ = Stage::Idle; return registers_.complete(order_, 0);
         case Opcode::Fence: return execute_fence();
         case Opcode::Context: return execute_context();
         default: return begin_transfer();
@@ -111,12 +111,13 @@ void Engine::transfer(Budget& budget) {
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
     }
+    if (transfer_.done()) {
+        stage_ = Stage::Idle;
+        return registers_.complete(order_, moved);
+    }
     registers_.count_bytes(order_, moved);
     if (fault.waits) return;
-    if (fault) return halt(fault);
-    if (!transfer_.done()) return;
-    stage_ = Stage::Idle;
-    registers_.complete(order_);
+    if (fault) halt(fault);
 }
 
 void Engine::execute_fence() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "hw/gpu/translation.h"
+#include "hw/spec/gpu_registers.h"
 
 #include <array>
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace remap::gpu {
 class PageRequester {
 public:
     // Of requests at a time; software may allow less. A group index has 9 bits.
-    static constexpr unsigned most = 4;
+    static constexpr unsigned most = spec::pci_function::most_page_requests;
     static constexpr std::uint16_t most_group = 511;
 
     // Answers that say the page is there, while it is not: after so many the access is given up.

@@ -62,7 +62,7 @@ void RegisterFile::state(Archive& archive) {
     state_of_order(archive);
 }
 
-// Generations only tell orders apart, so that of an order that is held and valid may be any.
+// Generations only tell valid orders from void ones: any that do will do.
 template <typename Archive>
 void RegisterFile::state_of_order(Archive& archive) {
     bool held = held_.has_value();
@@ -73,7 +73,6 @@ void RegisterFile::state_of_order(Archive& archive) {
     archive.check(!held || void_order || (engine_.enabled && !engine_.halted), "order held",
                   "is set though the ring is not executed");
     if constexpr (Archive::reading) {
-        void_orders();
         const std::uint64_t current = generation_.load(std::memory_order_relaxed);
         held_.reset();
         if (held) held_ = void_order ? current - 1 : current;

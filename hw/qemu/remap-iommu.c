@@ -10,6 +10,7 @@
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
 #include "hw/i386/pc.h"
@@ -17,6 +18,7 @@
 #include "migration/vmstate.h"
 #include "system/reset.h"
 #include "system/runstate.h"
+#include "system/system.h"
 
 #include "remap-iommu.h"
 #include "remap-memory.h"
@@ -24,17 +26,17 @@
 /* Tables or queues that a guest places over device registers do not reach them, nor the BQL. */
 static bool remap_iommu_memory_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_memory_read(&address_space_memory, from, to, bytes, MEMTXATTRS_UNSPECIFIED);
+    return remap_memory_read(from, to, bytes);
 }
 
 static bool remap_iommu_memory_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_memory_write(&address_space_memory, to, from, bytes, MEMTXATTRS_UNSPECIFIED);
+    return remap_memory_write(to, from, bytes);
 }
 
 static bool remap_iommu_memory_exchange(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired)
 {
-    return remap_memory_exchange(&address_space_memory, at, expected, desired);
+    return remap_memory_exchange(at, expected, desired);
 }
 
 static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address, uint32_t data)
@@ -49,10 +51,14 @@ static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address
     qemu_bh_schedule(s->interrupt_bh);
 }
 
+/* Of a machine that stands still, messages wait: what they are for may not be loaded yet. */
 static void remap_iommu_send_interrupts(void *opaque)
 {
     RemapIommuDevice *s = opaque;
 
+    if (!s->machine_runs) {
+        return;
+    }
     for (unsigned cause = 0; cause < REMAP_IOMMU_INTERRUPTS; cause++) {
         bool pending;
         uint64_t address;
@@ -65,9 +71,25 @@ static void remap_iommu_send_interrupts(void *opaque)
             s->interrupts[cause].pending = false;
         }
         if (pending) {
-            address_space_stl_le(&address_space_memory, address, data, MEMTXATTRS_UNSPECIFIED, NULL);
+            remap_iommu_deliver(s, address, data);
         }
     }
+}
+
+static void remap_iommu_remapping_changed(void *opaque)
+{
+    remap_iommu_routes_changed(opaque);
+}
+
+/*
+ * QEMU's own devices make their accesses with the BQL held, and so comes a register write of a processor: none of those
+ * accesses is in progress then.
+ */
+static bool remap_iommu_may_work_here(void *opaque)
+{
+    RemapIommuDevice *s = opaque;
+
+    return !s->async_invalidation && bql_locked();
 }
 
 static void remap_iommu_work_available(void *opaque)
@@ -115,6 +137,8 @@ static const RemapIommuOps remap_iommu_ops = {
     .write = remap_iommu_memory_write,
     .exchange = remap_iommu_memory_exchange,
     .interrupt = remap_iommu_interrupt,
+    .remapping_changed = remap_iommu_remapping_changed,
+    .may_work_here = remap_iommu_may_work_here,
     .work_available = remap_iommu_work_available,
     .drain = remap_iommu_drain,
     .nanoseconds = remap_iommu_nanoseconds,
@@ -181,6 +205,7 @@ static void remap_iommu_machine_changed(void *opaque, bool running, RunState sta
     }
     s->machine_runs = running;
     if (running) {
+        qemu_bh_schedule(s->interrupt_bh);
         remap_worker_resume(&s->worker);
     } else {
         remap_worker_pause(&s->worker);
@@ -197,19 +222,32 @@ static void remap_iommu_reset_exit(Object *object, ResetType type)
             s->interrupts[cause].pending = false;
         }
     }
-    if (s->async_invalidation) {
-        remap_worker_pause(&s->worker);
-    }
+    remap_worker_pause(&s->worker);
     remap_iommu_reset(s->engine);
-    if (s->async_invalidation) {
-        remap_worker_resume(&s->worker);
-    }
+    remap_worker_resume(&s->worker);
+}
+
+static size_t remap_iommu_save_engine(void *opaque, void *to, size_t room)
+{
+    RemapIommuDevice *s = opaque;
+
+    return remap_iommu_save(s->engine, to, room);
+}
+
+static bool remap_iommu_load_engine(void *opaque, const void *from, size_t bytes, char *why, size_t room)
+{
+    RemapIommuDevice *s = opaque;
+
+    return remap_iommu_load(s->engine, from, bytes, why, room);
 }
 
 static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
 {
     const char *problem = remap_iommu_check(&s->options);
 
+    if (!remap_iommu_decide_interrupts(s, errp)) {
+        return false;
+    }
     if (problem) {
         error_setg(errp, "remap-iommu: %s", problem);
         return false;
@@ -220,7 +258,13 @@ static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
         return false;
     }
     s->options.stale_grace = s->stale_grace * (uint64_t)SCALE_MS;
-    s->options.asynchronous = s->async_invalidation;
+    s->state = (RemapState) {
+        .name = TYPE_REMAP_IOMMU,
+        .limit = 256 * MiB, /* all caches full */
+        .opaque = s,
+        .save = remap_iommu_save_engine,
+        .load = remap_iommu_load_engine,
+    };
     s->engine = remap_iommu_new(&s->options, &remap_iommu_ops, s);
     if (!s->engine) {
         error_setg(errp, "remap-iommu: no memory for the caches");
@@ -233,6 +277,7 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     RemapIommuDevice *s = REMAP_IOMMU(dev);
 
     s->bus = remap_iommu_find_bus(errp);
+    remap_memory_init();
     if (!s->bus || !remap_iommu_make_engine(s, errp)) {
         return;
     }
@@ -249,14 +294,13 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     /* Its own interrupts are written from the bottom half, possibly by an access to these registers. */
     s->registers.disable_reentrancy_guard = true;
     memory_region_add_subregion_overlap(get_system_memory(), REMAP_IOMMU_BASE, &s->registers, 1);
-    if (s->async_invalidation) {
-        remap_worker_start(&s->worker, "remap-iommu", remap_iommu_do_work, s);
-        s->machine_runs = runstate_is_live(runstate_get());
-        if (!s->machine_runs) {
-            remap_worker_pause(&s->worker);
-        }
-        s->state_handler = qdev_add_vm_change_state_handler(dev, remap_iommu_machine_changed, s);
+    remap_worker_start(&s->worker, "remap-iommu", remap_iommu_do_work, s);
+    s->machine_runs = runstate_is_live(runstate_get());
+    if (!s->machine_runs) {
+        remap_worker_pause(&s->worker);
     }
+    s->state_handler = qdev_add_vm_change_state_handler(dev, remap_iommu_machine_changed, s);
+    remap_iommu_take_interrupts(s);
     remap_iommu_take_bus(s);
     s->machine_done.notify = remap_iommu_machine_done;
     qemu_add_machine_init_done_notifier(&s->machine_done);
@@ -264,9 +308,30 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     qemu_register_resettable(OBJECT(s));
 }
 
+static const VMStateDescription remap_iommu_message_vmstate = {
+    .name = TYPE_REMAP_IOMMU "/message",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_BOOL(pending, RemapIommuMessage),
+        VMSTATE_UINT64(address, RemapIommuMessage),
+        VMSTATE_UINT32(data, RemapIommuMessage),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+/* The worker was stopped with the machine; here it is at rest between two pieces of work. */
 static const VMStateDescription remap_iommu_vmstate = {
     .name = TYPE_REMAP_IOMMU,
-    .unmigratable = 1,
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .priority = MIG_PRI_IOMMU, /* before the devices whose accesses it translates */
+    .fields = (const VMStateField[]) {
+        VMSTATE_STRUCT_ARRAY(interrupts, RemapIommuDevice, REMAP_IOMMU_INTERRUPTS, 1, remap_iommu_message_vmstate,
+                             RemapIommuMessage),
+        VMSTATE_REMAP_STATE(state, RemapIommuDevice),
+        VMSTATE_END_OF_LIST()
+    },
 };
 
 static void remap_iommu_class_init(ObjectClass *class, void *data)

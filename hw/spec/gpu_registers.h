@@ -24,6 +24,9 @@ inline constexpr std::uint64_t register_bar_size = 64 * 1024;  // bytes
 inline constexpr std::uint64_t msix_bar_size = 4096;           // bytes
 inline constexpr std::uint64_t msix_table_offset = 0x000;
 inline constexpr std::uint64_t msix_pending_offset = 0x800;
+inline constexpr unsigned pasid_bits = 20;
+inline constexpr unsigned most_page_requests = 4;  // that are to be answered at a time
+inline constexpr unsigned invalidation_queue_depth = 32;
 }  // namespace pci_function
 
 // MSI-X vectors. A cause of InterruptStatus has the bit, and the vector, of this number.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/device_tables.h"
 
+#include "base/archive.h"
 #include "iommu/spec/scalable_tables.h"
 #include "iommu/spec/tables.h"
 
@@ -55,6 +56,7 @@ DeviceTables::DeviceTables(const Configuration& configuration, MemoryPort& memor
       pasids_(configuration.caches.pasids) {}
 
 FaultReason DeviceTables::check_legacy(std::uint64_t low, std::uint64_t high) const {
+    if (!ctx::Present::get(low)) return FaultReason::ContextNotPresent;
     const ctx::TranslationType type = ctx::Type::get(low);
     const bool pass_through = type == ctx::TranslationType::PassThrough;
     std::uint64_t reserved_low = ctx::reserved_low;
@@ -81,9 +83,7 @@ DeviceTables::ContextEntry DeviceTables::read_legacy_context(const TranslationSt
     const std::uint64_t contexts = words[0] & root::context_table;
     if (!read_words(memory_, contexts + std::uint64_t{ctx::bytes} * (source.value & 0xff), words))
         return {.reason = FaultReason::ContextUnreadable};
-    const FaultReason reason =
-        ctx::Present::get(words[0]) ? check_legacy(words[0], words[1]) : FaultReason::ContextNotPresent;
-    return {.scalable = false, .low = words[0], .high = words[1], .reason = reason};
+    return {.scalable = false, .low = words[0], .high = words[1], .reason = check_legacy(words[0], words[1])};
 }
 
 DeviceTables::ContextEntry DeviceTables::read_scalable_context(const TranslationState& state, SourceId source) {
@@ -101,16 +101,20 @@ DeviceTables::ContextEntry DeviceTables::read_scalable_context(const Translation
     const std::uint64_t contexts = half[0] & sm_root::context_table;
     if (!read_words(memory_, contexts + std::uint64_t{sm_ctx::bytes} * sm_ctx::index_of(devfn), words))
         return {.scalable = true, .reason = FaultReason::ScalableContextUnreadable};
-    ContextEntry found{.scalable = true, .low = words[0], .high = words[1], .reason = FaultReason::None};
-    const sm_ctx::Words reserved = sm_ctx::reserved(configuration_.extended_capability, width);
-    bool any_reserved = false;
-    for (unsigned i = 0; i < 4; ++i) any_reserved |= (words[i] & reserved[i]) != 0;
-    if (!sm_ctx::Present::get(words[0])) {
-        found.reason = FaultReason::ScalableContextNotPresent;
-    } else if (any_reserved) {
-        found.reason = FaultReason::ScalableContextReserved;
+    return {.scalable = true,
+            .low = words[0],
+            .high = words[1],
+            .reason = check_scalable({words[0], words[1], words[2], words[3]})};
+}
+
+FaultReason DeviceTables::check_scalable(const vtd::scalable_context_entry::Words& words) const {
+    if (!sm_ctx::Present::get(words[0])) return FaultReason::ScalableContextNotPresent;
+    const sm_ctx::Words reserved =
+        sm_ctx::reserved(configuration_.extended_capability, configuration_.host_address_width);
+    for (unsigned i = 0; i < words.size(); ++i) {
+        if ((words[i] & reserved[i]) != 0) return FaultReason::ScalableContextReserved;
     }
-    return found;
+    return FaultReason::None;
 }
 
 std::optional<DeviceTables::ContextEntry> DeviceTables::cached_context(SourceId source, bool scalable) const {
@@ -136,6 +140,7 @@ DeviceTables::ContextEntry DeviceTables::find_context(const TranslationState& st
 }
 
 FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
+    if (!entry::Present::get(words[0])) return FaultReason::PasidNotPresent;
     const entry::Words reserved =
         entry::reserved(configuration_.extended_capability, configuration_.host_address_width);
     for (unsigned i = 0; i < 8; ++i) {
@@ -170,10 +175,9 @@ DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, P
     const std::uint64_t entries = slot[0] & directory::pasid_table;
     if (!read_words(memory_, entries + std::uint64_t{entry::bytes} * entry::index_of(pasid.value), words))
         return {.reason = FaultReason::PasidUnreadable, .quiet = quiet};
-    PasidEntry found{.words = {words[0], words[1], words[2]}, .reason = FaultReason::PasidNotPresent};
-    found.quiet = quiet || entry::FaultProcessingDisable::get(words[0]);
-    if (entry::Present::get(words[0])) found.reason = check_pasid(words);
-    return found;
+    return {.words = {words[0], words[1], words[2]},
+            .reason = check_pasid(words),
+            .quiet = quiet || entry::FaultProcessingDisable::get(words[0])};
 }
 
 std::optional<DeviceTables::PasidEntry> DeviceTables::cached_pasid(SourceId source, Pasid pasid) const {
@@ -318,5 +322,33 @@ void DeviceTables::forget_pasids(std::uint16_t domain, std::optional<Pasid> pasi
         return PasidDomain::get(words[1]) == domain && (!pasid || PasidValue::get(words[0]) == pasid->value);
     });
 }
+
+// Whether an entry with that verdict can be in a cache: `due` is what its words would get if they were read now.
+bool DeviceTables::may_cache(FaultReason kept, FaultReason due) const {
+    return kept == FaultReason::None ? due == FaultReason::None : configuration_.caching_mode;
+}
+
+template <typename Archive>
+void DeviceTables::state(Archive& archive, std::uint64_t newest_stamp) {
+    contexts_.state(archive, "context cache", newest_stamp, [this](const ContextWords& words, auto& to) {
+        const SourceId source{ContextSource::get(words[0])};
+        const bool scalable = ContextScalable::get(words[0]);
+        if (scalable && !configuration_.scalable) return false;
+        const FaultReason due = scalable ? check_scalable({words[2], words[3], 0, 0}) : check_legacy(words[2], words[3]);
+        to = {context_hash(source), context_key(source, scalable)};
+        return to.key.first == words[0] && may_cache(ContextReason::get(words[1]), due);
+    });
+    pasids_.state(archive, "PASID cache", newest_stamp, [this](const PasidWords& words, auto& to) {
+        const SourceId source{PasidSource::get(words[0])};
+        const Pasid pasid{PasidValue::get(words[0])};
+        if (!configuration_.scalable || pasid.value >> pasid_width != 0) return false;
+        to = {pasid_hash(source, pasid), pasid_key(source, pasid)};
+        const std::uint64_t entry_words[8] = {words[2], words[3], words[4]};
+        return to.key.first == words[0] && may_cache(PasidReason::get(words[1]), check_pasid(entry_words));
+    });
+}
+
+template void DeviceTables::state(ArchiveWriter&, std::uint64_t);
+template void DeviceTables::state(ArchiveReader&, std::uint64_t);
 
 }  // namespace remap::iommu

@@ -42,6 +42,19 @@ public:
 
     void reset();
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("invalidations", sent_);
+        archive("invalidations before the reset", sent_at_reset_);
+        pending_ = 0;
+        for (Slot& slot : slots_) {
+            archive("pending invalidation", slot);
+            const bool fits = (slot.tag.value & (most_pending - 1)) == static_cast<std::uint64_t>(&slot - &slots_[0]);
+            archive.check(!slot.used || fits, "tag", "is not that of its place");
+            pending_ += slot.used;
+        }
+    }
+
 private:
     struct Slot {
         bool used = false;
@@ -49,6 +62,15 @@ private:
         SourceId source;
         SourceId function;
         InvalidationTag tag;
+
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("pending", used);
+            archive("overdue", overdue);
+            archive("source", source.value);
+            archive("function", function.value);
+            archive("tag", tag.value);
+        }
     };
 
     unsigned pending_of(SourceId function) const;

@@ -11,9 +11,6 @@ namespace remappable = vtd::remappable;
 
 namespace {
 
-// An entry is found by its index alone: the second word is what it says.
-CacheKey key_of(std::uint16_t index) { return {index, 0, 0}; }
-
 constexpr auto nobody_is_dead = [](const CacheWords<3>&, std::uint64_t) { return false; };
 
 InterruptVerdict pass(const InterruptMessage& message) { return {.message = message}; }

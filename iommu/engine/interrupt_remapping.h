@@ -54,6 +54,19 @@ public:
 
     void reset();
 
+    // For snapshots. Loading replaces what was there.
+    template <typename Archive>
+    void state(Archive& archive) {
+        if constexpr (Archive::reading) reset();
+        cache_.state(archive, "interrupt entry cache", stamps_.last(), [](const CacheWords<3>& words, auto& to) {
+            to = {words[0], key_of(words[0])};
+            return words[0] <= 0xffff;
+        });
+        archive("stale interrupts", stale_uses_);
+        archive("interrupts", requests_);
+        archive("interrupt fetches", fetches_);
+    }
+
     void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
     const StaleUses& stale_uses() const { return stale_uses_; }
     const Counter& requests() const { return requests_; }
@@ -71,6 +84,9 @@ private:
         std::optional<InterruptVerdict> verdict;
         std::uint16_t index = 0;
     };
+
+    // An entry is found by its index alone: the second word is what it says.
+    static CacheKey key_of(std::uint64_t index) { return {index, 0, 0}; }
 
     Start start(const InterruptState& state, const InterruptMessage& request) const;
     std::optional<Entry> cached(std::uint16_t index) const;

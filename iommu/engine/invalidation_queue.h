@@ -62,6 +62,24 @@ public:
     // Another period of the time that devices have to answer is over (DeviceTlbs::tick).
     void timer_expired(Outbox& outbox);
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("QIE", enabled_);
+        archive("IQA", address_);
+        archive("IQH", head_);
+        archive("IQT", tail_, vtd::queue_tail::position);
+        archive.check(head_ % descriptor_size() == 0 && head_ < bytes(), "IQH", "is not a place of a descriptor");
+        archive("IQERCD", error_, Info::BadTranslationMode);
+        archive("IWC", wait_complete_);
+        archive("undrained", undrained_);
+        archive("blocker", blocked_by_, Blocker::Invalidation);
+        archive.check(blocked_by_ == Blocker::None || targets_.devices.any_pending(), "blocker",
+                      "waits for a device that was told nothing");
+        archive("ITESID", late_source_.value);
+        archive("ICESID", unasked_source_.value);
+        archive("completion event", completion);
+    }
+
     Event completion;
 
 private:
@@ -71,7 +89,7 @@ private:
     enum class Blocker : std::uint8_t { None, Wait, Invalidation };
 
     // So many at a time, that others get at the registers in between.
-    static constexpr unsigned descriptors_a_turn = 64;
+    static constexpr unsigned descriptors_a_turn = 16;
 
     std::uint64_t bytes() const { return page_size << vtd::queue_address::Size::get(address_); }
     bool wide() const { return vtd::queue_address::WideDescriptors::get(address_); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/iommu.h"
 
+#include "base/archive.h"
 #include "iommu/engine/access_gate.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/device_tlbs.h"
@@ -18,6 +19,15 @@
 
 namespace remap::iommu {
 
+namespace {
+
+// Pieces of work that a register write does itself.
+constexpr unsigned turns_in_write = 8;
+
+constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 1, .oldest = 1};  // "RVTD"
+
+}  // namespace
+
 // Two locks. `working` is held by whoever does the unit's work, also while that waits for accesses to end; `lock`
 // protects everything that is not read without one, and is never held while anything waits. Taken in this order.
 struct Iommu::Parts {
@@ -28,12 +38,18 @@ struct Iommu::Parts {
               file(parts.configuration,
                    {{parts.translator, parts.interrupts, parts.device_tlbs}, faults, parts.machine.memory}) {}
 
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("faults", faults);
+            archive("registers", file);
+        }
+
         FaultLog faults;
         RegisterFile file;
     };
 
-    Parts(const Options& options, const Machine& around)
-        : configuration(with_ports(options, around)),
+    Parts(const Configuration& unit, const Machine& around)
+        : configuration(unit),
           machine(around),
           stamps(around.clock),
           translator(configuration, around.memory, stamps),
@@ -41,24 +57,34 @@ struct Iommu::Parts {
         registers.emplace(*this);
     }
 
-    // Nobody keeps translations whom the unit cannot tell to forget them.
-    static Options with_ports(Options options, const Machine& around) {
-        options.device_tlb = options.device_tlb && around.devices != nullptr;
-        return options;
+    // What makes a unit what it is, and then what it is in.
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive.same("CAP", configuration.capability);
+        archive.same("ECAP", configuration.extended_capability);
+        archive("clock", stamps);
+        archive("translation", translator);
+        archive("interrupts", interrupts);
+        archive("device TLBs", device_tlbs);
+        archive("unit", *registers);
     }
 
     void send(const Outbox& outbox);
-    void go_on(bool work_left);
 
     // What the fast path reads without the lock.
     void publish_state() {
-        state_word.store(registers->file.state().word, std::memory_order_release);
+        state_word.store(registers->file.translation_state().word, std::memory_order_seq_cst);
         interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
     }
-    TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
+    TranslationState state() const { return {state_word.load(std::memory_order_seq_cst)}; }
     InterruptState interrupt_state() const { return {interrupt_word.load(std::memory_order_acquire)}; }
 
-    bool work_once();
+    enum class Patience { WaitForAccesses, DoNotWait };
+    // What is left after a piece of the work: nothing, more, or more for somebody who can wait.
+    enum class Left { Nothing, More, MustWait };
+    Left work_once(Patience patience);
+    void work_in_write();
+    void go_on(bool work_left);
 
     const Configuration configuration;
     const Machine machine;
@@ -74,7 +100,18 @@ struct Iommu::Parts {
     std::atomic<std::uint64_t> interrupt_word{0};
 };
 
-Iommu::Iommu(const Options& options, const Machine& machine) : parts_(std::make_unique<Parts>(options, machine)) {}
+namespace {
+
+// Nobody keeps translations whom the unit cannot tell to forget them.
+Options with_ports(Options options, const Machine& machine) {
+    options.device_tlb = options.device_tlb && machine.devices != nullptr;
+    return options;
+}
+
+}  // namespace
+
+Iommu::Iommu(const Options& options, const Machine& machine)
+    : parts_(std::make_unique<Parts>(Configuration(with_ports(options, machine)), machine)) {}
 
 Iommu::~Iommu() = default;
 
@@ -97,7 +134,7 @@ void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
     }
     if (remapping_changed) parts_->machine.interrupts.remapping_changed();
     parts_->send(outbox);
-    parts_->go_on(work_left);
+    if (work_left) parts_->work_in_write();
 }
 
 // Only without a lock: the receiver may call back.
@@ -114,21 +151,38 @@ void Iommu::Parts::send(const Outbox& outbox) {
     }
 }
 
-void Iommu::Parts::go_on(bool work_left) {
-    if (!work_left) return;
-    if (machine.work != nullptr) {
-        machine.work->work_available();
-    } else {
-        while (work_once()) {
+void Iommu::Parts::work_in_write() {
+    if (machine.work == nullptr) {
+        while (work_once(Patience::WaitForAccesses) == Left::More) {
+        }
+        return;
+    }
+    if (machine.work->may_work_here()) {
+        for (unsigned turn = 0; turn < turns_in_write; ++turn) {
+            const Left left = work_once(Patience::DoNotWait);
+            if (left == Left::Nothing) return;
+            if (left == Left::MustWait) break;
         }
     }
+    machine.work->work_available();
 }
 
-bool Iommu::Parts::work_once() {
+// After a message of a device: on its thread nothing is done that another can do.
+void Iommu::Parts::go_on(bool work_left) {
+    if (!work_left) return;
+    if (machine.work != nullptr) return machine.work->work_available();
+    work_in_write();
+}
+
+Iommu::Parts::Left Iommu::Parts::work_once(Patience patience) {
+    const bool waits = patience == Patience::WaitForAccesses;
     Outbox outbox;
-    Progress progress;
+    Left left = Left::More;
     {
-        const std::lock_guard one_worker(working);
+        std::unique_lock one_worker(working, std::defer_lock);
+        if (waits) one_worker.lock();
+        else if (!one_worker.try_lock()) return Left::MustWait;
+        Progress progress;
         bool remapping_changed = false;
         {
             const std::lock_guard guard(lock);
@@ -136,18 +190,25 @@ bool Iommu::Parts::work_once() {
             remapping_changed = interrupts.take_invalidated();
         }
         if (remapping_changed) machine.interrupts.remapping_changed();
+        if (progress == Progress::Idle) left = Left::Nothing;
         if (progress == Progress::MustDrain) {
-            gate.drain();
-            if (machine.work != nullptr) machine.work->drain_unannounced();
-            const std::lock_guard guard(lock);
-            registers->file.drained();
+            if (waits) {
+                gate.drain();
+                if (machine.work != nullptr) machine.work->drain_unannounced();
+            } else if (!gate.try_drain()) {
+                left = Left::MustWait;
+            }
+            if (left == Left::More) {
+                const std::lock_guard guard(lock);
+                registers->file.drained();
+            }
         }
     }
     send(outbox);
-    return progress != Progress::Idle;
+    return left;
 }
 
-bool Iommu::work() { return parts_->work_once(); }
+bool Iommu::work() { return parts_->work_once(Parts::Patience::WaitForAccesses) != Parts::Left::Nothing; }
 
 Iommu::Ticket Iommu::begin_access() {
     const AccessGate::Ticket ticket = parts_->gate.begin();
@@ -190,12 +251,10 @@ void Iommu::request_page(const PageRequest& request) {
 }
 
 Translation Iommu::translate(const Request& request) {
-    if (const auto known = parts_->translator.find(parts_->state(), request);
-        known && (known->translation.allowed || known->quiet))
-        return known->translation;
+    if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
 
     std::unique_lock guard(parts_->lock);
-    const Outcome outcome = parts_->translator.translate(parts_->registers->file.state(), request);
+    const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
     if (outcome.quiet || outcome.translation.fault_reason == 0) return outcome.translation;
 
     Outbox outbox;
@@ -239,7 +298,7 @@ InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage&
 
 Translation Iommu::probe(const Request& request) {
     const std::lock_guard guard(parts_->lock);
-    return parts_->translator.probe(parts_->registers->file.state(), request).translation;
+    return parts_->translator.probe(parts_->registers->file.translation_state(), request).translation;
 }
 
 Statistics Iommu::statistics() {
@@ -268,6 +327,37 @@ std::vector<StaleUse> Iommu::stale_uses() {
     }
     std::ranges::stable_sort(all, {}, &StaleUse::first_used_at);
     return all;
+}
+
+std::size_t Iommu::save(std::span<std::byte> to) {
+    const std::lock_guard one_worker(parts_->working);
+    const std::lock_guard guard(parts_->lock);
+    ArchiveWriter archive(state_format, to);
+    parts_->state(archive);
+    return archive.finish();
+}
+
+ArchiveError Iommu::load(std::span<const std::byte> from) {
+    Parts trial(parts_->configuration, parts_->machine);
+    ArchiveReader judge(state_format, from);
+    trial.state(judge);
+    if (const ArchiveError error = judge.finish()) return error;
+
+    bool work_left = false;
+    bool devices_pending = false;
+    {
+        const std::lock_guard one_worker(parts_->working);
+        const std::lock_guard guard(parts_->lock);
+        ArchiveReader archive(state_format, from);
+        parts_->state(archive);
+        parts_->publish_state();
+        work_left = parts_->registers->file.has_work();
+        devices_pending = parts_->device_tlbs.any_pending();
+    }
+    if (devices_pending && parts_->machine.devices != nullptr) parts_->machine.devices->start_timer();
+    parts_->machine.interrupts.remapping_changed();
+    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
+    return {};
 }
 
 void Iommu::reset() {

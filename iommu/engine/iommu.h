@@ -2,6 +2,7 @@
 // One emulated VT-d remapping unit: registers on one side, translation of device accesses on the other.
 #pragma once
 
+#include "base/archive.h"
 #include "iommu/engine/device_port.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace remap::iommu {
@@ -86,7 +88,7 @@ public:
 
     // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
     // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on
-    // any thread. In between, do nothing that waits for an invalidation: no register access, no work().
+    // the same thread. In between, do nothing that waits for an invalidation: no register access, no work().
     struct Ticket {
         std::uint8_t slot = 0;
         std::uint8_t phase = 0;
@@ -110,6 +112,12 @@ public:
 
     // The latest stale uses, oldest first, at most StaleUses::most_cases.
     std::vector<StaleUse> stale_uses();
+
+    // The whole state, caches and invalidations in progress included. Save: no translations meanwhile; the bytes it
+    // takes, which are written if `to` has room for all of them. Load: into a unit with the same capabilities, while no
+    // device works; a state that no such unit can be in is refused, and nothing is changed.
+    std::size_t save(std::span<std::byte> to);
+    ArchiveError load(std::span<const std::byte> from);
 
     // Power-on state: registers at their reset values, all caches empty, counters at zero.
     void reset();

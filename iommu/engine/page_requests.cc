@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/page_requests.h"
 
-#include "iommu/spec/registers.h"
-
 namespace remap::iommu {
 
 namespace pqh = vtd::page_queue_head;

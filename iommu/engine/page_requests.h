@@ -12,6 +12,7 @@
 #include "iommu/engine/request.h"
 #include "iommu/engine/translate.h"
 #include "iommu/spec/page_requests.h"
+#include "iommu/spec/registers.h"
 
 #include <cstdint>
 #include <optional>
@@ -34,6 +35,16 @@ public:
     static bool holds(std::uint64_t offset);
     std::uint64_t read(std::uint64_t offset) const;
     void write(std::uint64_t offset, const QuadWrite& write, Outbox& outbox);
+
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("PQA", address_);
+        archive("PQH", head_, vtd::page_queue_head::position);
+        archive("PQT", tail_, vtd::page_queue_tail::position);
+        archive("PPR", pending_);
+        archive("PRO", overflow_);
+        archive("page request event", event_);
+    }
 
     // The outbox has room for an answer.
     void request(const TranslationState& state, const PageRequest& request, Outbox& outbox);

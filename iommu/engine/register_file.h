@@ -53,8 +53,27 @@ public:
     void timer_expired(Outbox& outbox) { queue_.timer_expired(outbox); }
     void request_page(const PageRequest& request, Outbox& outbox) { page_requests_.request(state_, request, outbox); }
 
-    const TranslationState& state() const { return state_; }
+    const TranslationState& translation_state() const { return state_; }
     const InterruptState& interrupt_state() const { return interrupt_state_; }
+
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("RTADDR in force", state_.word);
+        archive("RTPS", root_table_set_);
+        archive.check(!state_.enabled() || root_table_set_, "TES", "is set without a root table");
+        archive("RTADDR", root_table_);
+        archive("IRTA in force", interrupt_state_.word);
+        archive("IRTPS", interrupt_table_set_);
+        archive("IRTA", interrupt_table_);
+        archive.check(is_possible(interrupt_state_), "IRTA in force", "is not what this unit could have set");
+        archive("CCMD", context_command_);
+        archive("IVA", invalidate_address_);
+        archive("IOTLB", iotlb_invalidate_);
+        archive("ICC", context_pending_);
+        archive("IVT", iotlb_phase_, Phase::Draining);
+        archive("queue", queue_);
+        archive("page requests", page_requests_);
+    }
 
 private:
     // Of an invalidation by IOTLB_REG.
@@ -65,6 +84,7 @@ private:
     void write_quad(std::uint64_t offset, const QuadWrite& write, Outbox& outbox);
     void write_fault_record(std::uint64_t offset, const QuadWrite& write);
     std::uint32_t global_status() const;
+    bool is_possible(const InterruptState& state) const;
     void write_command(std::uint32_t value);
     void write_interrupt_command(std::uint32_t value);
     void submit_context_command();

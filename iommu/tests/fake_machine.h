@@ -105,9 +105,22 @@ public:
     std::function<void()> on_send;
 };
 
+// Leaves the unit's work to whoever calls Iommu::work.
+class Work final : public iommu::WorkPort {
+public:
+    bool may_work_here() override { return here; }
+    void work_available() override { ++kicks; }
+    void drain_unannounced() override { ++drains; }
+
+    bool here = false;
+    int kicks = 0;
+    int drains = 0;
+};
+
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {}) : unit(options, {.memory = ram, .interrupts = interrupts}) {}
+    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work}) {}
 
     std::uint64_t read32(std::uint64_t offset) { return unit.read(offset, 4); }
     std::uint64_t read64(std::uint64_t offset) { return unit.read(offset, 8); }

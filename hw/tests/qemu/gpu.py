@@ -15,7 +15,7 @@ PACKET_COUNT, BYTE_COUNT = 0x0a0, 0x0a8
 SCANOUT_CONTROL, SCANOUT_OFFSET, SCANOUT_WIDTH, SCANOUT_HEIGHT, SCANOUT_STRIDE = 0x100, 0x108, 0x110, 0x114, 0x118
 
 DISABLED, IDLE, BUSY, HALTED = range(4)
-IN_VRAM = 1  # the destination
+IN_VRAM, IN_SOURCE_VRAM = 1, 2  # flags: the destination, the source
 
 # docs/gpu.md, 2: offset, bytes, value after a reset of the machine
 RESET_VALUES = [
@@ -28,16 +28,21 @@ RESET_VALUES = [
 FIRST_WINDOW = 0xe0000000  # a part has 256 MiB from here: VRAM, then the registers, then MSI-X
 
 
-def packet(opcode, flags=0, pattern=0, destination=0, source=0, length=0, value=0):
-    return struct.pack("<HHIQQQQQIIQ", opcode, flags, pattern, destination, source, length, 0, 0, 0, 0, value)
+def packet(opcode, flags=0, pattern=0, destination=0, source=0, length=0, pitch=0, width=0, lines=0, value=0):
+    return struct.pack("<HHIQQQQQIIQ", opcode, flags, pattern, destination, source, length, pitch, 0, width, lines, value)
 
 
 def fill(destination, length, pattern, flags=0):
     return packet(2, flags=flags, destination=destination, length=length, pattern=pattern)
 
 
-def copy(destination, source, length):
-    return packet(3, destination=destination, source=source, length=length)
+def fill_bytes(destination, length, pattern, flags=0):
+    """One by one, as a rectangle of lines of a byte: that takes its time."""
+    return packet(4, flags=flags, destination=destination, pattern=pattern, pitch=1, width=1, lines=length)
+
+
+def copy(destination, source, length, flags=0):
+    return packet(3, flags=flags, destination=destination, source=source, length=length)
 
 
 def fence(destination, value, interrupt=False):
