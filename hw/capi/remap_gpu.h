@@ -22,7 +22,7 @@ typedef struct RemapGpuOps {
     /* On any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
     void (*interrupt)(void *opaque, unsigned vector);
-    /* On the engine thread: it has written these bytes of VRAM, or may have written some of them. */
+    /* On the engine thread: it may have written any byte of these pages of VRAM. */
     void (*vram_written)(void *opaque, uint64_t offset, uint64_t bytes);
 } RemapGpuOps;
 

@@ -77,6 +77,7 @@ void Engine::transfer(Budget& budget) {
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
     }
+    memory_.report_writes();
     registers_.count_bytes(order_, moved);
     const bool abandoned = !registers_.is_current(order_);
     busy_ = !fault && !transfer_.done() && !abandoned;
@@ -93,6 +94,7 @@ void Engine::execute_fence() {
     if (const Fault fault = memory_.check(to, sizeof packet_.value)) return halt(fault);
     if (!registers_.is_current(order_)) return registers_.drop();
     if (const Fault fault = memory_.write_fence(to, packet_.value)) return halt(fault);
+    memory_.report_writes();
     tell(host_, registers_.complete_fence(order_, packet_.value, PacketFlags::Interrupt::get(packet_.flags)));
 }
 
