@@ -22,8 +22,8 @@ void remap_memory_mark_written(MemoryRegion *region, hwaddr offset, hwaddr bytes
     uint8_t clients = memory_region_get_dirty_log_mask(region);
 
     /*
-     * A page that is dirty already is not marked again. A migration clears the mark and then reads the page; if the mark is
-     * still seen here, it must find these bytes, so they come before the look at the mark.
+     * A page that is dirty already is not marked again. A migration clears the mark and then reads the page; if the
+     * mark is still seen here, it must find these bytes, so they come before the look at the mark.
      */
     if (clients & (1 << DIRTY_MEMORY_MIGRATION)) {
         smp_mb();

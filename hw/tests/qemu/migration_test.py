@@ -64,7 +64,8 @@ def add_disk(machine, path):
     with open(path, "wb"):
         pass
     machine.monitor.ask("blockdev-add", **{"driver": "file", "filename": path, "node-name": "file"})
-    run_job(machine, "blockdev-create", **{"job-id": "make", "options": {"driver": "qcow2", "file": "file", "size": MIB}})
+    options = {"driver": "qcow2", "file": "file", "size": MIB}
+    run_job(machine, "blockdev-create", **{"job-id": "make", "options": options})
     machine.monitor.ask("blockdev-add", **{"driver": "qcow2", "file": "file", "node-name": "disk"})
 
 
