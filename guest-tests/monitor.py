@@ -52,3 +52,10 @@ class Monitor:
     def save_picture(self, path):
         """What the first display shows, as PNG or, for a name that ends so, as PPM."""
         self.ask("screendump", filename=path, format="ppm" if path.endswith(".ppm") else "png")
+
+    def objects(self, kind):
+        """Paths of the objects of a type among the devices."""
+        for folder in ("/machine/peripheral", "/machine/peripheral-anon"):
+            for child in self.ask("qom-list", path=folder):
+                if child["type"] == f"child<{kind}>":
+                    yield f"{folder}/{child['name']}"

@@ -142,8 +142,13 @@ def save_picture(args):
     return "+"
 
 
-def run(command, seconds, tap, args):
-    """Forwards what guest and QEMU say. Returns QEMU's status, or None if it had to be killed."""
+REQUESTS = {"@picture": save_picture}
+
+
+def run(command, seconds, tap, args, requests=None, files=()):
+    """Forwards what guest and QEMU say, and answers the guest's requests. QEMU inherits the monitor and these files.
+    Returns QEMU's status, or None if it had to be killed."""
+    requests = REQUESTS if requests is None else requests
     killed, begun = threading.Event(), threading.Event()
 
     def kill():
@@ -151,7 +156,8 @@ def run(command, seconds, tap, args):
         process.kill()
 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1,
-                          encoding="utf-8", errors="replace", pass_fds=[args.monitor.for_qemu.fileno()]) as process:
+                          encoding="utf-8", errors="replace",
+                          pass_fds=[args.monitor.for_qemu.fileno(), *files]) as process:
         timer = threading.Timer(seconds, kill)
         comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun])
         timer.start()
@@ -159,8 +165,8 @@ def run(command, seconds, tap, args):
         try:
             for line in process.stdout:
                 line = line.rstrip("\r\n")
-                if line == "@picture":
-                    process.stdin.write(save_picture(args))
+                if line in requests:
+                    process.stdin.write(requests[line](args))
                     process.stdin.flush()
                     continue
                 say(line)

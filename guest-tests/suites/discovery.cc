@@ -128,10 +128,13 @@ TEST(an_msix_entry_is_silent_until_it_is_enabled_and_again_when_masked) {
     registers[e1000e_ims / 4] = cause_other;
     REQUIRE(table.enable(3, message_for(*vector)));
     registers[e1000e_ics / 4] = cause_other;
-    EXPECT(wait_until(1000, [&] { return taken == 1; }));
+    EXPECT(wait_until(1000, [&] { return taken != 0; }));
     REQUIRE(table.mask(3));
+    // Until its cause is cleared the part may send again, when its timer for moderation ends.
+    wait_until(1, [] { return false; });
+    const unsigned before = taken;
     registers[e1000e_ics / 4] = cause_other;
-    EXPECT(!wait_until(20, [&] { return taken != 1; }));
+    EXPECT(!wait_until(20, [&] { return taken != before; }));
     unregister_interrupt(*vector);
     nic->set_bus_master(false);
     EXPECT_EQ(unexpected_interrupts(), 0);

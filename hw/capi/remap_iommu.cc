@@ -2,15 +2,18 @@
 #include "hw/capi/remap_iommu.h"
 
 #include "iommu/engine/iommu.h"
+#include "iommu/engine/stale_report.h"
 #include "iommu/spec/dmar.h"
 
+#include <cstring>
 #include <new>
+#include <string>
 
 namespace {
 
 using namespace remap;
 
-struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort {
+struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort, iommu::WorkPort, iommu::ClockPort {
     CallbackPorts(const RemapIommuOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override {
@@ -19,11 +22,21 @@ struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort {
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override {
         return ops.write(opaque, to.value, from, bytes);
     }
+    iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override {
+        std::uint64_t found = expected;
+        if (!ops.exchange(opaque, at.value, &found, desired)) return iommu::Exchange::Unanswered;
+        return found == expected ? iommu::Exchange::Done : iommu::Exchange::Changed;
+    }
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
         const unsigned cause = source == iommu::InterruptSource::FaultEvent ? REMAP_IOMMU_FAULT_EVENT
                                                                             : REMAP_IOMMU_INVALIDATION_COMPLETION;
-        ops.interrupt(opaque, cause, message.address.value, message.data);
+        ops.interrupt(opaque, cause, message.address, message.data);
     }
+    void remapping_changed() override { ops.remapping_changed(opaque); }
+    bool may_work_here() override { return ops.may_work_here(opaque); }
+    void work_available() override { ops.work_available(opaque); }
+    void drain_unannounced() override { ops.drain(opaque); }
+    std::uint64_t nanoseconds() override { return ops.nanoseconds(opaque); }
 
     const RemapIommuOps& ops;
     void* opaque;
@@ -39,20 +52,54 @@ RemapTranslation to_c(const iommu::Translation& translation) {
             .granule = translation.granule};
 }
 
+RemapInterrupt to_c(const iommu::InterruptOutcome& outcome) {
+    return {.allowed = outcome.allowed, .address = outcome.message.address, .data = outcome.message.data};
+}
+
+iommu::Options options_of(const RemapIommuOptions& options) {
+    return {.address_width = options.address_width,
+            .huge_pages = options.huge_pages,
+            .scalable = options.scalable,
+            .snoop_control = options.snoop_control,
+            .caching_mode = options.caching_mode,
+            .interrupt_remapping = options.interrupt_remapping,
+            .extended_interrupts = options.extended_interrupts,
+            .caches = {.iotlb = {options.iotlb_entries, options.iotlb_ways}},
+            .detect_stale_uses = options.detect_stale_uses,
+            .stale_grace = options.stale_grace};
+}
+
+// The clock is only for the times of stale uses, and reading it costs more than a table walk.
+iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports) {
+    return {.memory = ports,
+            .interrupts = ports,
+            .work = &ports,
+            .clock = options.detect_stale_uses ? &ports : nullptr};
+}
+
 }  // namespace
 
+static_assert(iommu::CacheGeometries{}.iotlb ==
+              iommu::CacheGeometry{REMAP_IOMMU_IOTLB_ENTRIES, REMAP_IOMMU_IOTLB_WAYS});
+
 struct RemapIommu {
-    RemapIommu(const iommu::Options& options, const RemapIommuOps& ops, void* opaque)
-        : ports(ops, opaque), engine(options, ports, ports) {}
+    RemapIommu(const RemapIommuOptions& options, const RemapIommuOps& ops, void* opaque)
+        : ports(ops, opaque), engine(options_of(options), machine_of(options, ports)) {}
 
     CallbackPorts ports;
     iommu::Iommu engine;
 };
 
+const char* remap_iommu_check(const RemapIommuOptions* options) {
+    if (!iommu::Options::supports_width(options->address_width)) return "aw-bits is not 39, 48 or 57";
+    if (!options_of(*options).caches.valid())
+        return "iotlb-entries is not iotlb-ways (1 to 64) times a power of two, at most 4194304";
+    return nullptr;
+}
+
 RemapIommu* remap_iommu_new(const RemapIommuOptions* options, const RemapIommuOps* ops, void* opaque) {
-    if (options->address_width != 39 && options->address_width != 48) return nullptr;
-    return new (std::nothrow)
-        RemapIommu({.address_width = options->address_width, .huge_pages = options->huge_pages}, *ops, opaque);
+    if (remap_iommu_check(options) != nullptr) return nullptr;
+    return new (std::nothrow) RemapIommu(*options, *ops, opaque);
 }
 
 void remap_iommu_free(RemapIommu* iommu) { delete iommu; }
@@ -69,6 +116,50 @@ void remap_iommu_write(RemapIommu* iommu, uint64_t offset, uint64_t value, unsig
     iommu->engine.write(offset, value, bytes);
 }
 
+size_t remap_iommu_save(RemapIommu* iommu, void* to, size_t room) {
+    return iommu->engine.save({static_cast<std::byte*>(to), room});
+}
+
+bool remap_iommu_load(RemapIommu* iommu, const void* from, size_t bytes, char* why, size_t room) {
+    const ArchiveError error = iommu->engine.load({static_cast<const std::byte*>(from), bytes});
+    if (error) describe(error, {why, room});
+    return !error;
+}
+
+RemapIommuTicket remap_iommu_begin_access(RemapIommu* iommu) {
+    const iommu::Iommu::Ticket ticket = iommu->engine.begin_access();
+    return {ticket.slot, ticket.phase};
+}
+
+void remap_iommu_end_access(RemapIommu* iommu, RemapIommuTicket ticket) {
+    iommu->engine.end_access({ticket.slot, ticket.phase});
+}
+
+bool remap_iommu_work(RemapIommu* iommu) { return iommu->engine.work(); }
+
+void remap_iommu_statistics(RemapIommu* iommu, RemapIommuStatistics* statistics) {
+    const iommu::Statistics now = iommu->engine.statistics();
+    *statistics = {.translations = now.translations,
+                   .walks = now.walks,
+                   .interrupts = now.interrupts,
+                   .interrupt_fetches = now.interrupt_fetches,
+                   .stale_uses = now.stale_uses,
+                   .late_invalidations = now.late_invalidations,
+                   .undecided_uses = now.undecided_uses};
+}
+
+void remap_iommu_stale_report(RemapIommu* iommu, char* to, size_t size) {
+    if (size == 0) return;
+    std::size_t used = 0;
+    to[0] = '\0';
+    for (const iommu::StaleUse& use : iommu->engine.stale_uses()) {
+        const std::string line = iommu::text_of(use) + "\n";
+        if (line.size() >= size - used) return;
+        std::memcpy(to + used, line.c_str(), line.size() + 1);
+        used += line.size();
+    }
+}
+
 RemapTranslation remap_iommu_translate(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
     return to_c(iommu->engine.translate({source}, {address}, access_of(write)));
 }
@@ -77,8 +168,23 @@ RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t 
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
 }
 
-size_t remap_iommu_dmar(uint64_t base, void* to, size_t size) {
-    vtd::dmar::Options options;
-    options.register_base = base;
-    return vtd::dmar::build_dmar({static_cast<std::byte*>(to), size}, options);
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
+    return to_c(iommu->engine.remap_interrupt({source}, {address, data}));
+}
+
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
+    return to_c(iommu->engine.probe_interrupt({source}, {address, data}));
+}
+
+size_t remap_iommu_dmar(const RemapIommuOptions* options, const RemapIommuPlace* place, void* to, size_t size) {
+    const vtd::dmar::Scope ioapic{.type = vtd::dmar::scope::type_ioapic,
+                                  .enumeration = place->ioapic_id,
+                                  .bus = static_cast<std::uint8_t>(place->ioapic_source >> 8),
+                                  .device = static_cast<std::uint8_t>(place->ioapic_source >> 3 & 0x1f),
+                                  .function = static_cast<std::uint8_t>(place->ioapic_source & 7)};
+    vtd::dmar::Options table;
+    table.register_base = place->base;
+    table.interrupt_remapping = options->interrupt_remapping;
+    if (options->interrupt_remapping) table.scopes = {&ioapic, 1};
+    return vtd::dmar::build_dmar({static_cast<std::byte*>(to), size}, table);
 }

@@ -22,13 +22,42 @@ typedef struct RemapIommuOps {
     /* System memory. Only RAM answers; false for anything else. The engine's lock is held. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
     bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
+    /*
+     * An aligned 8-byte word of RAM: takes it from *expected to `desired` in one step, or sets *expected to what it is.
+     * False when no RAM that can be written answers.
+     */
+    bool (*exchange)(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired);
     /* An interrupt message of the unit, on any thread, no lock held. */
     void (*interrupt)(void *opaque, unsigned cause, uint64_t address, uint32_t data);
+    /* What is kept of remap_iommu_remap_interrupt's answers has to be asked for again; on any thread, no lock held. */
+    void (*remapping_changed)(void *opaque);
+    /*
+     * Asked in remap_iommu_write: whether that may do work itself, as far as it need not wait. Only if no access that is
+     * not announced can be in progress meanwhile.
+     */
+    bool (*may_work_here)(void *opaque);
+    /* remap_iommu_work has something to do. Any thread, no lock held; must not block. */
+    void (*work_available)(void *opaque);
+    /* Returns when all accesses that were not announced and have begun have ended. From remap_iommu_work. */
+    void (*drain)(void *opaque);
+    /* The machine's clock. */
+    uint64_t (*nanoseconds)(void *opaque);
 } RemapIommuOps;
 
+enum { REMAP_IOMMU_IOTLB_ENTRIES = 131072, REMAP_IOMMU_IOTLB_WAYS = 8 };
+
 typedef struct RemapIommuOptions {
-    unsigned address_width; /* 39 or 48 */
+    unsigned address_width; /* 39, 48 or 57 */
     bool huge_pages;
+    bool scalable;
+    bool snoop_control;
+    bool caching_mode;
+    bool interrupt_remapping;
+    bool extended_interrupts; /* needs interrupt_remapping */
+    unsigned iotlb_entries;
+    unsigned iotlb_ways;
+    bool detect_stale_uses;
+    uint64_t stale_grace;   /* nanoseconds */
 } RemapIommuOptions;
 
 typedef struct RemapTranslation {
@@ -38,7 +67,39 @@ typedef struct RemapTranslation {
     uint64_t granule;     /* a power of two: that much around the address translates alike */
 } RemapTranslation;
 
-/* Null when an option is out of range. `ops` must outlive the object. */
+/* What goes to the processors in place of an interrupt request. */
+typedef struct RemapInterrupt {
+    bool allowed;         /* false: it was refused, and a fault recorded */
+    uint64_t address;     /* bits 63:40 are bits 31:8 of an x2APIC id */
+    uint32_t data;
+} RemapInterrupt;
+
+/* Where the machine has the unit and its IOAPIC; an IOAPIC has no place on a bus, but a source id. */
+typedef struct RemapIommuPlace {
+    uint64_t base;
+    uint8_t ioapic_id;
+    uint16_t ioapic_source;
+} RemapIommuPlace;
+
+typedef struct RemapIommuStatistics {
+    uint64_t translations;
+    uint64_t walks;
+    uint64_t interrupts;
+    uint64_t interrupt_fetches;
+    uint64_t stale_uses;
+    uint64_t late_invalidations;
+    uint64_t undecided_uses;
+} RemapIommuStatistics;
+
+typedef struct RemapIommuTicket {
+    uint8_t slot;
+    uint8_t phase;
+} RemapIommuTicket;
+
+/* What is wrong with options, as a sentence without its end; null when nothing is. */
+const char *remap_iommu_check(const RemapIommuOptions *options);
+
+/* Null when an option is out of range or there is no memory. `ops` must outlive the object. */
 RemapIommu *remap_iommu_new(const RemapIommuOptions *options, const RemapIommuOps *ops, void *opaque);
 void remap_iommu_free(RemapIommu *iommu);
 void remap_iommu_reset(RemapIommu *iommu);
@@ -47,15 +108,35 @@ uint64_t remap_iommu_window_size(void);
 uint64_t remap_iommu_read(RemapIommu *iommu, uint64_t offset, unsigned bytes);
 void remap_iommu_write(RemapIommu *iommu, uint64_t offset, uint64_t value, unsigned bytes);
 
+/*
+ * Between pieces of work and while no device translates. Save: the bytes that the state takes; they are written if there
+ * is room for all of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes,
+ * tells the reason.
+ */
+size_t remap_iommu_save(RemapIommu *iommu, void *to, size_t room);
+bool remap_iommu_load(RemapIommu *iommu, const void *from, size_t bytes, char *why, size_t room);
+
+/* Announces an access before its translation, and its end after its data has moved. */
+RemapIommuTicket remap_iommu_begin_access(RemapIommu *iommu);
+void remap_iommu_end_access(RemapIommu *iommu, RemapIommuTicket ticket);
+
+/* Does a piece of the work that is waiting, and waits for accesses if it must; true when there is more. */
+bool remap_iommu_work(RemapIommu *iommu);
+
+void remap_iommu_statistics(RemapIommu *iommu, RemapIommuStatistics *statistics);
+/* The latest stale uses as text, a line each, cut at `size` bytes with the closing zero. */
+void remap_iommu_stale_report(RemapIommu *iommu, char *to, size_t size);
+
 RemapTranslation remap_iommu_translate(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 /* The same without a trace: nothing recorded, nothing cached. */
 RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 
-/*
- * Writes the complete ACPI DMAR table that announces the unit at `base`, and returns its length; 0 when `size` is too
- * small.
- */
-size_t remap_iommu_dmar(uint64_t base, void *to, size_t size);
+/* A write of 32 bits to 0xfee00000-0xfeefffff, by a device or by the IOAPIC. */
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+
+/* Writes the complete ACPI DMAR table that announces the unit, and returns its length; 0 when `size` is too small. */
+size_t remap_iommu_dmar(const RemapIommuOptions *options, const RemapIommuPlace *place, void *to, size_t size);
 
 #ifdef __cplusplus
 }

@@ -9,13 +9,14 @@ namespace remap::hosted {
 
 Result<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptions& options) {
     const unsigned width = options.iommu_options.address_width;
-    if (options.iommu && width != 39 && width != 48) {
-        return Failure{"an IOMMU of " + std::to_string(width) + " bits is not modelled; 39 and 48 are"};
+    if (options.iommu && !iommu::Options::supports_width(width)) {
+        return Failure{"an IOMMU of " + std::to_string(width) + " bits is not modelled; 39, 48 and 57 are"};
     }
     auto memory = Memory::create(options.memory_name, options.memory);
     if (!memory) return Failure{memory.error()};
     std::unique_ptr<Machine> machine(new Machine(std::move(*memory)));
-    if (options.iommu) machine->iommu_.reset(new iommu::Iommu(options.iommu_options, *machine, *machine));
+    if (options.iommu) machine->iommu_.reset(
+            new iommu::Iommu(options.iommu_options, {.memory = *machine, .interrupts = *machine}));
     return machine;
 }
 
@@ -42,32 +43,46 @@ bool by_page(LogicalAddress start, std::size_t bytes, Part part) {
     return true;
 }
 
-std::optional<PhysicalAddress> translated(iommu::Iommu* iommu, std::uint16_t source, LogicalAddress at,
-                                          iommu::Access access) {
-    if (iommu == nullptr) return PhysicalAddress{at.value};
-    const iommu::Translation translation = iommu->translate({source}, at, access);
-    return translation.allowed ? std::optional(translation.address) : std::nullopt;
+// Has `move` transfer the data of one access, which the IOMMU knows of from before its translation until its end.
+template <typename Move>
+bool access_memory(iommu::Iommu* iommu, const iommu::Request& request, Move move) {
+    if (iommu == nullptr) return move(PhysicalAddress{request.address.value});
+    const iommu::Iommu::Ticket ticket = iommu->begin_access();
+    const iommu::Translation translation = iommu->translate(request);
+    const bool done = translation.allowed && move(translation.address);
+    iommu->end_access(ticket);
+    return done;
 }
 
 }  // namespace
 
 bool Machine::dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes) {
     return by_page(from, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
-        const auto physical = translated(iommu_.get(), source, at, iommu::Access::Read);
-        return physical && memory_->read(*physical, static_cast<std::byte*>(to) + position, count);
+        const iommu::Request request{.source = {source}, .address = at, .access = iommu::Access::Read};
+        return access_memory(iommu_.get(), request, [&](PhysicalAddress physical) {
+            return memory_->read(physical, static_cast<std::byte*>(to) + position, count);
+        });
     });
 }
 
 bool Machine::dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes) {
     return by_page(to, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
-        const auto physical = translated(iommu_.get(), source, at, iommu::Access::Write);
-        return physical && memory_->write(*physical, static_cast<const std::byte*>(from) + position, count);
+        const iommu::Request request{.source = {source}, .address = at, .access = iommu::Access::Write};
+        return access_memory(iommu_.get(), request, [&](PhysicalAddress physical) {
+            return memory_->write(physical, static_cast<const std::byte*>(from) + position, count);
+        });
     });
 }
 
 bool Machine::read(PhysicalAddress from, void* to, std::size_t bytes) { return memory_->read(from, to, bytes); }
 
 bool Machine::write(PhysicalAddress to, const void* from, std::size_t bytes) { return memory_->write(to, from, bytes); }
+
+iommu::Exchange Machine::exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) {
+    const std::optional<bool> done = memory_->exchange(at, expected, desired);
+    if (!done) return iommu::Exchange::Unanswered;
+    return *done ? iommu::Exchange::Done : iommu::Exchange::Changed;
+}
 
 void Machine::send(iommu::InterruptSource source, iommu::InterruptMessage message) {
     if (on_iommu_interrupt) on_iommu_interrupt(source, message);

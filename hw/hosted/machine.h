@@ -61,6 +61,7 @@ private:
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override;
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override;
+    iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override;
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override;
 
     std::unique_ptr<Memory> memory_;

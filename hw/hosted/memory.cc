@@ -199,4 +199,10 @@ bool Memory::write(PhysicalAddress to, const void* from, std::size_t bytes) {
     });
 }
 
+std::optional<bool> Memory::exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) {
+    std::byte* const page = at.value % word == 0 ? bytes_of(at.page()) : nullptr;
+    if (page == nullptr) return std::nullopt;
+    return word_at(page + at.page_offset()).compare_exchange_strong(expected, desired);
+}
+
 }  // namespace remap::hosted

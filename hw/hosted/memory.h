@@ -50,6 +50,10 @@ public:
     bool read(PhysicalAddress from, void* to, std::size_t bytes) const;
     bool write(PhysicalAddress to, const void* from, std::size_t bytes);
 
+    // Takes an aligned 8-byte word from `expected` to `desired` in one step. False: it was another and stays. Nothing: it
+    // is not installed memory.
+    std::optional<bool> exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired);
+
     // Where a page lies in the shared memory object, in bytes; nothing if it is not installed.
     std::optional<std::uint64_t> offset_of(PhysicalPage page) const;
 

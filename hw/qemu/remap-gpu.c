@@ -15,6 +15,7 @@
 #include "system/runstate.h"
 #include "ui/console.h"
 
+#include "remap-iommu.h"
 #include "remap-memory.h"
 #include "remap-state.h"
 #include "remap-worker.h"
@@ -46,6 +47,9 @@ struct RemapGpuDevice {
     /* The IOMMU in front of the device is not made for accesses from a thread without the BQL. */
     bool needs_main_loop;
 
+    /* The engine of a remap-iommu in front of the device: it is told of accesses, so that invalidations wait for them. */
+    RemapIommu *iommu;
+
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
     QEMUBH *interrupt_bh;
     uint32_t raised;
@@ -71,8 +75,17 @@ static void remap_gpu_make_access(void *argument)
     AddressSpace *as = pci_get_address_space(pci);
     MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
 
+    RemapIommu *iommu = access->device->iommu;
+    RemapIommuTicket ticket = { 0 };
+
+    if (iommu) {
+        ticket = remap_iommu_begin_access(iommu);
+    }
     access->allowed = access->is_write ? remap_memory_write(as, access->address, access->data, access->bytes, attrs)
                                        : remap_memory_read(as, access->address, access->data, access->bytes, attrs);
+    if (iommu) {
+        remap_iommu_end_access(iommu, ticket);
+    }
 }
 
 static bool remap_gpu_access(RemapGpuAccess access)
@@ -340,10 +353,12 @@ static void remap_gpu_exit(PCIDevice *pci)
  * QEMU's own IOMMU devices send their fault interrupt on the thread that made the access, and assert that it holds the
  * BQL. Behind them, accesses are made in the main loop. Known only when all devices are there.
  */
-static bool remap_gpu_is_behind_foreign_iommu(RemapGpuDevice *s)
+static void remap_gpu_find_iommu(RemapGpuDevice *s)
 {
-    return pci_device_iommu_address_space(&s->pci) != &address_space_memory &&
-           !object_resolve_path_type("", "remap-iommu", NULL);
+    AddressSpace *as = pci_device_iommu_address_space(&s->pci);
+
+    s->iommu = remap_iommu_of(as);
+    s->needs_main_loop = as != &address_space_memory && !s->iommu;
 }
 
 /*
@@ -356,7 +371,7 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
 
     remap_worker_pause(&s->worker);
     qemu_bh_cancel(s->interrupt_bh);
-    s->needs_main_loop = remap_gpu_is_behind_foreign_iommu(s);
+    remap_gpu_find_iommu(s);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
     remap_worker_resume(&s->worker);

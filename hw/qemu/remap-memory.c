@@ -73,3 +73,21 @@ bool remap_memory_write(AddressSpace *as, hwaddr to, const void *from, size_t by
 {
     return remap_memory_access(as, to, (void *)from, bytes, true, attrs);
 }
+
+bool remap_memory_exchange(AddressSpace *as, hwaddr at, uint64_t *expected, uint64_t desired)
+{
+    hwaddr offset, length = sizeof(desired);
+    MemoryRegion *region;
+
+    if (!QEMU_IS_ALIGNED(at, sizeof(desired))) {
+        return false;
+    }
+    RCU_READ_LOCK_GUARD();
+    region = address_space_translate(as, at, &offset, &length, true, MEMTXATTRS_UNSPECIFIED);
+    if (length < sizeof(desired) || !memory_access_is_direct(region, true, MEMTXATTRS_UNSPECIFIED)) {
+        return false;
+    }
+    *expected = qatomic_cmpxchg((uint64_t *)qemu_map_ram_ptr(region->ram_block, offset), *expected, desired);
+    remap_memory_mark_written(region, offset, length);
+    return true;
+}

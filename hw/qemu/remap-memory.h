@@ -19,6 +19,12 @@ bool remap_memory_read(AddressSpace *as, hwaddr from, void *to, size_t bytes, Me
 bool remap_memory_write(AddressSpace *as, hwaddr to, const void *from, size_t bytes, MemTxAttrs attrs);
 
 /*
+ * Takes an aligned 8-byte word of RAM from *expected to `desired` in one step, or sets *expected to what it is. False
+ * when it is not RAM that can be written.
+ */
+bool remap_memory_exchange(AddressSpace *as, hwaddr at, uint64_t *expected, uint64_t desired);
+
+/*
  * What QEMU does after each of its own writes to RAM, for bytes that were written by other ways: code translated from them
  * is void, and their pages are dirty for who tracks that, a migration for example. Any thread.
  */

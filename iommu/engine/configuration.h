@@ -2,7 +2,8 @@
 // What this unit offers, and the words that say so.
 #pragma once
 
-#include "iommu/engine/iommu.h"
+#include "iommu/engine/options.h"
+#include "iommu/paging/vtd_first_stage.h"
 #include "iommu/paging/vtd_second_stage.h"
 
 #include <cstdint>
@@ -11,10 +12,13 @@ namespace remap::iommu {
 
 inline constexpr unsigned fault_records = 8;
 inline constexpr unsigned maximum_address_mask = 18;  // a page-selective invalidation reaches 1 GiB
+inline constexpr unsigned maximum_handle_mask = 15;   // one of interrupt entries reaches 32768 of them
 
 // Where the registers lie whose place the specification leaves open.
 inline constexpr std::uint64_t iotlb_registers = 0xf0;
 inline constexpr std::uint64_t fault_registers = 0x220;
+
+inline constexpr std::uint64_t register_window = 4096;  // bytes
 
 struct Configuration {
     explicit Configuration(const Options& options);
@@ -24,7 +28,17 @@ struct Configuration {
     std::uint64_t extended_capability = 0;
     unsigned address_width = 0;       // bits of a device's address
     unsigned host_address_width = 0;  // bits of a physical address
-    paging::VtdSecondStage::Limits limits;
+    bool scalable = false;
+    bool device_tlb = false;
+    bool caching_mode = false;
+    bool interrupt_remapping = false;
+    bool extended_interrupts = false;
+    unsigned first_stage_levels = 4;  // at most
+    paging::VtdSecondStage::Limits second_stage;
+    paging::VtdFirstStage::Limits first_stage;
+    CacheGeometries caches;
+    bool detect_stale_uses = false;
+    std::uint64_t stale_grace = 0;
 
     bool supports_levels(unsigned levels) const;
     std::uint64_t host_address_mask() const { return low_bits(host_address_width); }

@@ -13,9 +13,36 @@ bool FaultLog::pending() const {
                        [](const Record& one) { return record::Fault::get(one.high); });
 }
 
+// AT is a field of units with device TLBs only, the PASID fields of units with scalable mode.
+FaultLog::Record FaultLog::record_of(const Request& request, vtd::FaultReason reason) const {
+    Record made{.low = request.address.value & record::address,
+                .high = record::Source::of(request.source.value) |
+                        record::Reason::of(static_cast<std::uint64_t>(reason)) |
+                        record::Read::of(request.access == Access::Read) | record::Fault::of(true)};
+    if (configuration_.device_tlb) made.high |= record::AddressType::of(static_cast<std::uint64_t>(request.type));
+    if (configuration_.scalable && request.pasid) {
+        made.high |= record::PasidPresent::of(true) | record::Pasid::of(request.pasid->value) |
+                     record::Privileged::of(request.privileged) | record::Execute::of(request.execute);
+    }
+    return made;
+}
+
+void FaultLog::record(const Request& request, vtd::FaultReason reason, Outbox& outbox) {
+    put(record_of(request, reason), outbox);
+}
+
+// T1 and T2 are of memory requests only.
+void FaultLog::record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox) {
+    put({.low = record::InterruptIndex::of(index),
+         .high = record::Source::of(source.value) | record::Reason::of(static_cast<std::uint64_t>(reason)) |
+                 record::Fault::of(true)},
+        outbox);
+}
+
 // Section 7.2.1, in its order. An overflow is no condition for an event (7.3).
-void FaultLog::record(const FaultDetails& fault, Outbox& outbox) {
+void FaultLog::put(const Record& made, Outbox& outbox) {
     if (overflow_) return;
+    if (std::find(records_.begin(), records_.end(), made) != records_.end()) return;  // collapsed
     Record& place = records_[next_];
     if (record::Fault::get(place.high)) {
         overflow_ = true;
@@ -23,10 +50,7 @@ void FaultLog::record(const FaultDetails& fault, Outbox& outbox) {
     }
     const bool first = !pending();
     const bool event_due = !any_condition();
-    // AT is a field of units with device TLBs only.
-    place.low = fault.address.value & record::address;
-    place.high = record::Source::of(fault.source.value) | record::Reason::of(static_cast<std::uint64_t>(fault.reason)) |
-                 record::Read::of(fault.access == Access::Read) | record::Fault::of(true);
+    place = made;
     if (first) first_ = next_;
     next_ = (next_ + 1) % fault_records;
     if (event_due) event.raise(outbox);

@@ -4,6 +4,7 @@
 
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
+#include "iommu/engine/request.h"
 #include "iommu/spec/fault.h"
 
 #include <array>
@@ -11,19 +12,15 @@
 
 namespace remap::iommu {
 
-struct FaultDetails {
-    SourceId source;
-    LogicalAddress address;
-    Access access = Access::Read;
-    RequestType type = RequestType::Untranslated;
-    vtd::FaultReason reason = vtd::FaultReason::None;
-};
-
 class FaultLog {
 public:
-    FaultLog() : event(InterruptSource::FaultEvent) {}
+    explicit FaultLog(const Configuration& configuration)
+        : event(InterruptSource::FaultEvent), configuration_(configuration) {}
 
-    void record(const FaultDetails& fault, Outbox& outbox);
+    // A refused request. One that is already in the log, and not yet cleared, is not put there again.
+    void record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
+    // A refused interrupt request.
+    void record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox);
     void set_queue_error(Outbox& outbox);
     bool queue_error() const { return queue_error_; }
 
@@ -38,17 +35,38 @@ public:
     std::uint64_t high(unsigned index) const { return records_[index].high; }
     void write_high(unsigned index, std::uint64_t value);
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("FRCD", records_);
+        archive("next record", next_, fault_records - 1);
+        archive("FRI", first_, fault_records - 1);
+        archive("PFO", overflow_);
+        archive("IQE", queue_error_);
+        archive("fault event", event);
+    }
+
     Event event;
 
 private:
     struct Record {
         std::uint64_t low = 0;
         std::uint64_t high = 0;
+
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("low", low);
+            archive("high", high);
+        }
+
+        friend bool operator==(const Record&, const Record&) = default;
     };
 
+    Record record_of(const Request& request, vtd::FaultReason reason) const;
+    void put(const Record& made, Outbox& outbox);
     bool pending() const;
     bool any_condition() const { return overflow_ || queue_error_ || pending(); }
 
+    const Configuration& configuration_;
     std::array<Record, fault_records> records_{};
     unsigned next_ = 0;   // record for the next fault
     unsigned first_ = 0;  // record that made the log pending

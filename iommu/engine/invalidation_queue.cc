@@ -4,10 +4,6 @@
 namespace remap::iommu {
 
 namespace descriptor = vtd::descriptor;
-using vtd::Descriptor;
-
-// Queue full of 128-bit descriptors: 2^QS pages.
-std::uint64_t InvalidationQueue::bytes() const { return page_size << vtd::queue_address::Size::get(address_); }
 
 void InvalidationQueue::disable() {
     enabled_ = false;
@@ -42,69 +38,61 @@ void InvalidationQueue::fail(Info info, Outbox& outbox) {
     targets_.faults.set_queue_error(outbox);
 }
 
-void InvalidationQueue::process(bool legacy, Outbox& outbox) {
-    if (!enabled_ || targets_.faults.queue_error() || head_ == tail_) return;
-    if (!legacy) return fail(Info::BadTranslationMode, outbox);
-    if (vtd::queue_address::WideDescriptors::get(address_)) return fail(Info::BadWidth, outbox);
-    if (tail_ >= bytes()) return fail(Info::BadTail, outbox);
-    while (head_ != tail_) {  // both below bytes(): ends after a queue full
-        const Verdict verdict = fetch_and_execute(outbox);
-        if (!verdict.ok) return fail(verdict.info, outbox);
-        head_ = (head_ + vtd::descriptor_bytes) & (bytes() - 1);
-    }
+// Scalable mode needs wide descriptors; a unit that has the mode takes them in legacy mode too, because software sets
+// the queue up before it chooses (section 6.5.2).
+InvalidationQueue::Info InvalidationQueue::setup_error(const TranslationState& state) const {
+    const bool legacy = state.mode() == vtd::root_table::Mode::Legacy;
+    if (!legacy && !(state.scalable() && configuration_.scalable)) return Info::BadTranslationMode;
+    if (wide() ? !configuration_.scalable : !legacy) return Info::BadWidth;
+    if (tail_ % descriptor_size() != 0) return Info::UnalignedTail;
+    if (tail_ >= bytes()) return Info::BadTail;
+    return Info::None;
 }
 
-InvalidationQueue::Verdict InvalidationQueue::fetch_and_execute(Outbox& outbox) {
-    Descriptor fetched;
-    static_assert(sizeof fetched == vtd::descriptor_bytes);
+bool InvalidationQueue::fetch(vtd::WideDescriptor& into) {
     const std::uint64_t from = (address_ & vtd::queue_address::address) + head_;
-    if (!targets_.memory.read({from}, &fetched, sizeof fetched)) return {false, Info::Unreadable};
-    switch (descriptor::type_of(fetched)) {
-        case descriptor::Type::Context: return execute_context(fetched);
-        case descriptor::Type::Iotlb: return execute_iotlb(fetched);
-        case descriptor::Type::Wait: return execute_wait(fetched, outbox);
-        case descriptor::Type::DeviceTlb:       // needs ECAP.DT (section 6.5.2.5)
-        case descriptor::Type::InterruptEntry:  // needs ECAP.IR
-            break;
+    return targets_.memory.read({from}, into.words.data(), descriptor_size());
+}
+
+Progress InvalidationQueue::advance(const TranslationState& state, Outbox& outbox) {
+    for (unsigned turn = 0; turn < descriptors_a_turn; ++turn) {
+        if (!has_work()) return Progress::Idle;
+        if (const Info error = setup_error(state); error != Info::None) {
+            fail(error, outbox);
+            return Progress::Idle;
+        }
+        vtd::WideDescriptor fetched;
+        Verdict verdict = Verdict::bad(Info::Unreadable);
+        if (fetch(fetched)) {
+            if (descriptor::type_of(fetched.lower()) == descriptor::Type::Wait) {
+                if (undrained_) return Progress::MustDrain;
+                verdict = execute_wait(fetched, outbox);
+            } else {
+                verdict = targets_.commands.execute(fetched, state.scalable());
+                undrained_ |= verdict.ok;
+            }
+        }
+        if (!verdict.ok) {
+            fail(verdict.info, outbox);
+            return Progress::Idle;
+        }
+        head_ = (head_ + descriptor_size()) & (bytes() - 1);
     }
-    return {false, Info::BadType};
-}
-
-InvalidationQueue::Verdict InvalidationQueue::execute_context(const Descriptor& one) {
-    namespace field = descriptor::context;
-    const vtd::ContextGranularity granularity = field::Granularity::get(one.low);
-    if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0 ||
-        granularity == vtd::ContextGranularity::None)
-        return {false, Info::ReservedField};
-    targets_.translator.invalidate_contexts(granularity, static_cast<std::uint16_t>(field::Domain::get(one.low)),
-                                            {static_cast<std::uint16_t>(field::Source::get(one.low))},
-                                            static_cast<unsigned>(field::FunctionMask::get(one.low)));
-    return {};
-}
-
-InvalidationQueue::Verdict InvalidationQueue::execute_iotlb(const Descriptor& one) {
-    namespace field = descriptor::iotlb;
-    const vtd::IotlbGranularity granularity = field::Granularity::get(one.low);
-    const auto mask = static_cast<unsigned>(field::AddressMask::get(one.high));
-    if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0 ||
-        granularity == vtd::IotlbGranularity::None)
-        return {false, Info::ReservedField};
-    if (granularity == vtd::IotlbGranularity::Page && mask > maximum_address_mask) return {false, Info::ReservedField};
-    targets_.translator.invalidate_iotlb(granularity, static_cast<std::uint16_t>(field::Domain::get(one.low)),
-                                         {one.high & field::address}, mask);
-    return {};
+    return Progress::More;
 }
 
 // Everything before the wait is done by now, and nothing behind it has begun: every wait is a fence.
-InvalidationQueue::Verdict InvalidationQueue::execute_wait(const Descriptor& one, Outbox& outbox) {
+Verdict InvalidationQueue::execute_wait(const vtd::WideDescriptor& wide, Outbox& outbox) {
     namespace field = descriptor::wait;
-    if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0)
-        return {false, Info::ReservedField};
+    const vtd::Descriptor one = wide.lower();
+    if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0 || wide.words[2] != 0 ||
+        wide.words[3] != 0)
+        return Verdict::bad(Info::ReservedField);
     if (field::StatusWrite::get(one.low)) {
         const PhysicalAddress to{one.high & field::status_address & configuration_.host_address_mask()};
         const auto data = static_cast<std::uint32_t>(field::StatusData::get(one.low));
         // What happens at an address that is not memory is undefined (6.5.2.9); an error says it to the driver.
-        if (!targets_.memory.write(to, &data, sizeof data)) return {false, Info::None};
+        if (!targets_.memory.write(to, &data, sizeof data)) return Verdict::bad(Info::None);
     }
     if (field::Interrupt::get(one.low) && !wait_complete_) {  // section 6.5.2.10
         wait_complete_ = true;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The queued invalidation interface (VT-d section 6.5.2). Descriptors are worked off at once when the tail moves.
+// The queued invalidation interface (VT-d section 6.5.2). Descriptors are worked off a few at a time; one that tells
+// software of its completion waits until accesses that used what was invalidated have ended.
 #pragma once
 
+#include "iommu/engine/commands.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
 #include "iommu/engine/ports.h"
-#include "iommu/engine/translate.h"
+#include "iommu/engine/progress.h"
+#include "iommu/engine/translation_state.h"
 #include "iommu/spec/invalidation.h"
 
 #include <cstdint>
@@ -15,7 +18,7 @@ namespace remap::iommu {
 
 // Where the queue's effects go.
 struct QueueTargets {
-    Translator& translator;
+    Commands& commands;
     MemoryPort& memory;
     FaultLog& faults;
 };
@@ -39,25 +42,42 @@ public:
     std::uint32_t completion_status() const;
     void write_completion_status(std::uint32_t value);
 
-    // Works off descriptors up to the tail, at most a queue full of them, unless an error is pending. `legacy` tells
-    // whether the translation mode in force is one that this unit has.
-    void process(bool legacy, Outbox& outbox);
+    // There are descriptors to work off, and no error in the way.
+    bool has_work() const { return enabled_ && !targets_.faults.queue_error() && head_ != tail_; }
+
+    // Works off some descriptors.
+    Progress advance(const TranslationState& state, Outbox& outbox);
+
+    // Every access that had begun when advance() returned MustDrain has ended.
+    void drained() { undrained_ = false; }
+
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("QIE", enabled_);
+        archive("IQA", address_);
+        archive("IQH", head_);
+        archive("IQT", tail_, vtd::queue_tail::position);
+        archive.check(head_ % descriptor_size() == 0 && head_ < bytes(), "IQH", "is not a place of a descriptor");
+        archive("IQERCD", error_, Info::BadTranslationMode);
+        archive("IWC", wait_complete_);
+        archive("undrained", undrained_);
+        archive("completion event", completion);
+    }
 
     Event completion;
 
 private:
-    using Info = vtd::queue_error::Info;
+    using Info = Verdict::Info;
 
-    struct Verdict {
-        bool ok = true;
-        Info info = Info::None;
-    };
+    // So many at a time, that others get at the registers in between.
+    static constexpr unsigned descriptors_a_turn = 16;
 
-    std::uint64_t bytes() const;
-    Verdict fetch_and_execute(Outbox& outbox);
-    Verdict execute_context(const vtd::Descriptor& descriptor);
-    Verdict execute_iotlb(const vtd::Descriptor& descriptor);
-    Verdict execute_wait(const vtd::Descriptor& descriptor, Outbox& outbox);
+    std::uint64_t bytes() const { return page_size << vtd::queue_address::Size::get(address_); }
+    bool wide() const { return vtd::queue_address::WideDescriptors::get(address_); }
+    unsigned descriptor_size() const { return wide() ? vtd::wide_descriptor_bytes : vtd::descriptor_bytes; }
+    Info setup_error(const TranslationState& state) const;
+    bool fetch(vtd::WideDescriptor& descriptor);
+    Verdict execute_wait(const vtd::WideDescriptor& descriptor, Outbox& outbox);
     void fail(Info info, Outbox& outbox);
 
     const Configuration& configuration_;
@@ -68,6 +88,7 @@ private:
     std::uint64_t tail_ = 0;     // bytes
     Info error_ = Info::None;
     bool wait_complete_ = false;  // ICS_REG.IWC
+    bool undrained_ = false;      // something was invalidated since the last drain
 };
 
 }  // namespace remap::iommu

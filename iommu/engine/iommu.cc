@@ -1,88 +1,306 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/iommu.h"
 
+#include "base/archive.h"
+#include "iommu/engine/access_gate.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
+#include "iommu/engine/interrupt_remapping.h"
 #include "iommu/engine/register_file.h"
 #include "iommu/engine/translate.h"
 
+#include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
 
 namespace remap::iommu {
 
-// Everything that power-on brings back is in Unit.
-struct Iommu::Parts {
-    struct Unit {
-        Unit(const Configuration& configuration, MemoryPort& memory)
-            : translator(configuration, memory), registers(configuration, translator, faults, memory) {}
+namespace {
 
-        Translator translator;
+// Pieces of work that a register write does itself.
+constexpr unsigned turns_in_write = 8;
+
+constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 1, .oldest = 1};  // "RVTD"
+
+}  // namespace
+
+// Two locks. `working` is held by whoever does the unit's work, also while that waits for accesses to end; `lock`
+// protects everything that is not read without one, and is never held while anything waits. Taken in this order.
+struct Iommu::Parts {
+    // What power-on brings back by making it anew.
+    struct Registers {
+        explicit Registers(Parts& parts)
+            : faults(parts.configuration),
+              file(parts.configuration, parts.translator, parts.interrupts, faults, parts.machine.memory) {}
+
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("faults", faults);
+            archive("registers", file);
+        }
+
         FaultLog faults;
-        RegisterFile registers;
+        RegisterFile file;
     };
 
-    Parts(const Options& options, MemoryPort& memory_port, InterruptPort& interrupt_port)
-        : configuration(options), memory(memory_port), interrupts(interrupt_port) {
-        unit.emplace(configuration, memory);
+    Parts(const Configuration& unit, const Machine& around)
+        : configuration(unit),
+          machine(around),
+          stamps(around.clock),
+          translator(configuration, around.memory, stamps),
+          interrupts(configuration, around.memory, stamps) {
+        registers.emplace(*this);
     }
 
-    // Only without the lock: the receiver may call back.
-    void send(const Outbox& outbox) {
-        for (const Outbox::Letter& letter : outbox) interrupts.send(letter.source, letter.message);
+    // What makes a unit what it is, and then what it is in.
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive.same("CAP", configuration.capability);
+        archive.same("ECAP", configuration.extended_capability);
+        archive("clock", stamps);
+        archive("translation", translator);
+        archive("interrupts", interrupts);
+        archive("unit", *registers);
     }
+
+    // Only without a lock: the receiver may call back.
+    void send(const Outbox& outbox) {
+        for (const Outbox::Letter& letter : outbox) machine.interrupts.send(letter.source, letter.message);
+    }
+
+    // What the fast path reads without the lock.
+    void publish_state() {
+        state_word.store(registers->file.translation_state().word, std::memory_order_release);
+        interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
+    }
+    TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
+    InterruptState interrupt_state() const { return {interrupt_word.load(std::memory_order_acquire)}; }
+
+    enum class Patience { WaitForAccesses, DoNotWait };
+    // What is left after a piece of the work: nothing, more, or more for somebody who can wait.
+    enum class Left { Nothing, More, MustWait };
+    Left work_once(Patience patience);
+    void work_in_write();
 
     const Configuration configuration;
-    MemoryPort& memory;
-    InterruptPort& interrupts;
+    const Machine machine;
+    StampClock stamps;
+    Translator translator;
+    InterruptRemapper interrupts;
+    AccessGate gate;
+    std::mutex working;
     std::mutex lock;
-    std::optional<Unit> unit;
+    std::optional<Registers> registers;
+    std::atomic<std::uint64_t> state_word{0};
+    std::atomic<std::uint64_t> interrupt_word{0};
 };
 
-Iommu::Iommu(const Options& options, MemoryPort& memory, InterruptPort& interrupts)
-    : parts_(std::make_unique<Parts>(options, memory, interrupts)) {}
+Iommu::Iommu(const Options& options, const Machine& machine) : parts_(std::make_unique<Parts>(Configuration(options), machine)) {}
 
 Iommu::~Iommu() = default;
 
 std::uint64_t Iommu::read(std::uint64_t offset, unsigned bytes) {
     const std::lock_guard guard(parts_->lock);
-    return parts_->unit->registers.read(offset, bytes);
+    return parts_->registers->file.read(offset, bytes);
 }
 
 void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
     Outbox outbox;
+    bool work_left = false;
+    bool remapping_changed = false;
     {
         const std::lock_guard guard(parts_->lock);
-        parts_->unit->registers.write(offset, value, bytes, outbox);
+        const std::uint64_t before = parts_->registers->file.interrupt_state().word;
+        parts_->registers->file.write(offset, value, bytes, outbox);
+        parts_->publish_state();
+        work_left = parts_->registers->file.has_work();
+        remapping_changed = parts_->registers->file.interrupt_state().word != before;
     }
+    if (remapping_changed) parts_->machine.interrupts.remapping_changed();
     parts_->send(outbox);
+    if (work_left) parts_->work_in_write();
 }
 
-Translation Iommu::translate(SourceId source, LogicalAddress address, Access access, RequestType type) {
+void Iommu::Parts::work_in_write() {
+    if (machine.work == nullptr) {
+        while (work_once(Patience::WaitForAccesses) == Left::More) {
+        }
+        return;
+    }
+    if (machine.work->may_work_here()) {
+        for (unsigned turn = 0; turn < turns_in_write; ++turn) {
+            const Left left = work_once(Patience::DoNotWait);
+            if (left == Left::Nothing) return;
+            if (left == Left::MustWait) break;
+        }
+    }
+    machine.work->work_available();
+}
+
+Iommu::Parts::Left Iommu::Parts::work_once(Patience patience) {
+    const bool waits = patience == Patience::WaitForAccesses;
+    Outbox outbox;
+    Left left = Left::More;
+    {
+        std::unique_lock one_worker(working, std::defer_lock);
+        if (waits) one_worker.lock();
+        else if (!one_worker.try_lock()) return Left::MustWait;
+        Progress progress;
+        bool remapping_changed = false;
+        {
+            const std::lock_guard guard(lock);
+            progress = registers->file.advance(outbox);
+            remapping_changed = interrupts.take_invalidated();
+        }
+        if (remapping_changed) machine.interrupts.remapping_changed();
+        if (progress == Progress::Idle) left = Left::Nothing;
+        if (progress == Progress::MustDrain) {
+            if (waits) {
+                gate.drain();
+                if (machine.work != nullptr) machine.work->drain_unannounced();
+            } else if (!gate.try_drain()) {
+                left = Left::MustWait;
+            }
+            if (left == Left::More) {
+                const std::lock_guard guard(lock);
+                registers->file.drained();
+            }
+        }
+    }
+    send(outbox);
+    return left;
+}
+
+bool Iommu::work() { return parts_->work_once(Parts::Patience::WaitForAccesses) != Parts::Left::Nothing; }
+
+Iommu::Ticket Iommu::begin_access() {
+    const AccessGate::Ticket ticket = parts_->gate.begin();
+    return {ticket.slot, ticket.phase};
+}
+
+void Iommu::end_access(Ticket ticket) { parts_->gate.end({ticket.slot, ticket.phase}); }
+
+Translation Iommu::translate(const Request& request) {
+    if (const auto known = parts_->translator.find(parts_->state(), request);
+        known && (known->translation.allowed || known->quiet))
+        return known->translation;
+
     std::unique_lock guard(parts_->lock);
-    Parts::Unit& unit = *parts_->unit;
-    const Outcome outcome = unit.translator.translate(unit.registers.state(), {source, address, access, type}, true);
+    const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
     if (outcome.translation.allowed || outcome.quiet) return outcome.translation;
 
     Outbox outbox;
-    const auto reason = static_cast<vtd::FaultReason>(outcome.translation.fault_reason);
-    unit.faults.record({source, address, access, type, reason}, outbox);
+    parts_->registers->faults.record(request, static_cast<vtd::FaultReason>(outcome.translation.fault_reason), outbox);
     guard.unlock();
     parts_->send(outbox);
     return outcome.translation;
 }
 
-Translation Iommu::probe(SourceId source, LogicalAddress address, Access access) {
+namespace {
+
+InterruptOutcome outcome_of(const InterruptVerdict& verdict) {
+    return {.allowed = verdict.allowed(),
+            .message = verdict.message,
+            .fault_reason = static_cast<std::uint8_t>(verdict.reason)};
+}
+
+}  // namespace
+
+InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& request) {
+    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), source, request);
+        known && (known->allowed() || known->quiet))
+        return outcome_of(*known);
+
+    std::unique_lock guard(parts_->lock);
+    const InterruptState state = parts_->registers->file.interrupt_state();
+    const InterruptVerdict verdict = parts_->interrupts.remap(state, source, request);
+    if (verdict.allowed() || verdict.quiet) return outcome_of(verdict);
+
+    Outbox outbox;
+    parts_->registers->faults.record_interrupt(source, verdict.index, verdict.reason, outbox);
+    guard.unlock();
+    parts_->send(outbox);
+    return outcome_of(verdict);
+}
+
+InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& request) {
     const std::lock_guard guard(parts_->lock);
-    Parts::Unit& unit = *parts_->unit;
-    const Request request{source, address, access, RequestType::Untranslated};
-    return unit.translator.translate(unit.registers.state(), request, false).translation;
+    return outcome_of(parts_->interrupts.probe(parts_->registers->file.interrupt_state(), source, request));
+}
+
+Translation Iommu::probe(const Request& request) {
+    const std::lock_guard guard(parts_->lock);
+    return parts_->translator.probe(parts_->registers->file.translation_state(), request).translation;
+}
+
+Statistics Iommu::statistics() {
+    const std::lock_guard guard(parts_->lock);
+    parts_->translator.settle_stale_uses();
+    parts_->interrupts.settle_stale_uses();
+    const StaleUses& of_accesses = parts_->translator.stale_uses();
+    const StaleUses& of_interrupts = parts_->interrupts.stale_uses();
+    return {.translations = parts_->translator.lookups().total(),
+            .walks = parts_->translator.walks().total(),
+            .interrupts = parts_->interrupts.requests().total(),
+            .interrupt_fetches = parts_->interrupts.fetches().total(),
+            .stale_uses = of_accesses.stale() + of_interrupts.stale(),
+            .late_invalidations = of_accesses.late() + of_interrupts.late(),
+            .undecided_uses = of_accesses.crowded() + of_interrupts.crowded()};
+}
+
+std::vector<StaleUse> Iommu::stale_uses() {
+    const std::lock_guard guard(parts_->lock);
+    parts_->translator.settle_stale_uses();
+    parts_->interrupts.settle_stale_uses();
+    std::vector<StaleUse> all;
+    for (const StaleUses* uses : {&parts_->translator.stale_uses(), &parts_->interrupts.stale_uses()}) {
+        std::array<StaleUse, StaleUses::most_cases> reports;
+        all.insert(all.end(), reports.begin(), reports.begin() + uses->report(reports));
+    }
+    std::ranges::stable_sort(all, {}, &StaleUse::first_used_at);
+    return all;
+}
+
+std::size_t Iommu::save(std::span<std::byte> to) {
+    const std::lock_guard one_worker(parts_->working);
+    const std::lock_guard guard(parts_->lock);
+    ArchiveWriter archive(state_format, to);
+    parts_->state(archive);
+    return archive.finish();
+}
+
+ArchiveError Iommu::load(std::span<const std::byte> from) {
+    Parts trial(parts_->configuration, parts_->machine);
+    ArchiveReader judge(state_format, from);
+    trial.state(judge);
+    if (const ArchiveError error = judge.finish()) return error;
+
+    bool work_left = false;
+    {
+        const std::lock_guard one_worker(parts_->working);
+        const std::lock_guard guard(parts_->lock);
+        ArchiveReader archive(state_format, from);
+        parts_->state(archive);
+        parts_->publish_state();
+        work_left = parts_->registers->file.has_work();
+    }
+    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
+    parts_->machine.interrupts.remapping_changed();
+    return {};
 }
 
 void Iommu::reset() {
-    const std::lock_guard guard(parts_->lock);
-    parts_->unit.emplace(parts_->configuration, parts_->memory);
+    const std::lock_guard one_worker(parts_->working);
+    {
+        const std::lock_guard guard(parts_->lock);
+        parts_->registers.emplace(*parts_);
+        parts_->translator.reset();
+        parts_->interrupts.reset();
+        parts_->publish_state();
+    }
+    parts_->machine.interrupts.remapping_changed();
 }
 
 }  // namespace remap::iommu

@@ -2,49 +2,54 @@
 // One emulated VT-d remapping unit: registers on one side, translation of device accesses on the other.
 #pragma once
 
-#include "base/address.h"
+#include "base/archive.h"
+#include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
+#include "iommu/engine/request.h"
+#include "iommu/engine/stale_uses.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 namespace remap::iommu {
 
-// PCI requester: bus 15:8, device 7:3, function 2:0.
-struct SourceId {
-    std::uint16_t value = 0;
+// What the unit needs around it. Ports must outlive the unit; the last two may be null.
+struct Machine {
+    MemoryPort& memory;
+    InterruptPort& interrupts;
+    WorkPort* work = nullptr;    // null: invalidations are done before the write that asks for them ends
+    ClockPort* clock = nullptr;  // null: no times in reports
 };
 
-enum class Access : std::uint8_t { Read, Write };
-
-struct Options {
-    unsigned address_width = 48;       // bits a device's address may have: 39 or 48
-    bool huge_pages = true;            // second-stage leaves of 2 MiB and 1 GiB
-    unsigned host_address_width = 46;  // bits of physical addresses, 32 to 52; what the DMAR table tells
+// What has happened since power-on.
+struct Statistics {
+    std::uint64_t translations = 0;       // answers given to devices
+    std::uint64_t walks = 0;              // of those, the ones that the IOTLB did not know
+    std::uint64_t interrupts = 0;         // answers given to interrupt requests
+    std::uint64_t interrupt_fetches = 0;  // of those, the ones whose entry was not in the cache
+    std::uint64_t stale_uses = 0;         // see StaleUses, as the next two
+    std::uint64_t late_invalidations = 0;
+    std::uint64_t undecided_uses = 0;
 };
 
-// The address type (AT) of a PCIe memory request. The unit offers no device TLBs, so that only the first kind is
-// served.
-enum class RequestType : std::uint8_t { Untranslated, Translation, Translated };
-
-// What a device's access meets. `granule` bytes around the address (a power of two, at least a page, naturally aligned
-// on both sides) translate alike and with the same rights, so that a caller may use the answer for all of them once.
-struct Translation {
+// What becomes of an interrupt request.
+struct InterruptOutcome {
     bool allowed = false;
-    PhysicalAddress address;    // of the very byte asked for; meaningless when not allowed
-    std::uint64_t granule = 0;  // bytes
-    bool readable = false;
-    bool writable = false;
-    std::uint8_t fault_reason = 0;  // when not allowed: the specification's fault reason (iommu/spec/fault.h), else 0
+    InterruptMessage message;       // for the processors, when allowed
+    std::uint8_t fault_reason = 0;  // when not
 };
 
-// Thread safe: registers and translations may be used from any thread. Ports must outlive the object.
+// Thread safe: everything but construction and destruction may be called from any thread. A translation that the caches
+// know takes no lock, nor does an interrupt.
 class Iommu {
 public:
     // Size in bytes of the register window.
     static constexpr std::uint64_t window_size = 4096;
 
-    Iommu(const Options& options, MemoryPort& memory, InterruptPort& interrupts);
+    Iommu(const Options& options, const Machine& machine);
     ~Iommu();
     Iommu(const Iommu&) = delete;
     Iommu& operator=(const Iommu&) = delete;
@@ -55,14 +60,52 @@ public:
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
-    // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated.
+    // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated: they are interrupt
+    // requests, which the machine hands to remap_interrupt.
+    Translation translate(const Request& request);
     Translation translate(SourceId source, LogicalAddress address, Access access,
-                          RequestType type = RequestType::Untranslated);
+                          RequestType type = RequestType::Untranslated) {
+        return translate({.source = source, .address = address, .access = access, .type = type});
+    }
+
+    // A write of 32 bits to the interrupt range: what goes to the processors in its place. Records the fault (and sends
+    // its interrupt) when the request is refused. The unit's own interrupts are not remapped (section 5.1.6).
+    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& request);
+
+    // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
+    // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on
+    // any thread. In between, do nothing that waits for an invalidation: no register access, no work().
+    struct Ticket {
+        std::uint8_t slot = 0;
+        std::uint8_t phase = 0;
+    };
+    Ticket begin_access();
+    void end_access(Ticket ticket);
+
+    // With a work port: does a bounded piece of the work that registers have set off, and tells whether there is more.
+    // On one thread at a time.
+    bool work();
 
     // As translate, but leaves no trace: no fault record, nothing cached. For debuggers and monitors.
-    Translation probe(SourceId source, LogicalAddress address, Access access);
+    Translation probe(const Request& request);
+    Translation probe(SourceId source, LogicalAddress address, Access access) {
+        return probe({.source = source, .address = address, .access = access});
+    }
 
-    // Power-on state: registers at their reset values, all caches empty.
+    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& request);
+
+    Statistics statistics();
+
+    // The latest stale uses, oldest first, at most StaleUses::most_cases.
+    std::vector<StaleUse> stale_uses();
+
+    // The whole state, caches and invalidations in progress included. Save: no translations meanwhile; the bytes it
+    // takes, which are written if `to` has room for all of them. Load: into a unit with the same capabilities, while no
+    // device works; a state that no such unit can be in is refused, and nothing is changed.
+    std::size_t save(std::span<std::byte> to);
+    ArchiveError load(std::span<const std::byte> from);
+
+    // Power-on state: registers at their reset values, all caches empty, counters at zero.
     void reset();
 
 private:

@@ -1,80 +1,154 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/iotlb.h"
 
+#include "base/archive.h"
+
 #include <algorithm>
 
 namespace remap::iommu {
 
-const CachedTranslation* Iotlb::find(SourceId source, LogicalAddress address) const {
+namespace {
+
+using paging::bits_per_level;
+using paging::leaf_4k;
+
+unsigned size_of(unsigned shift) { return (shift - leaf_4k) / bits_per_level; }
+unsigned shift_of_size(unsigned size) { return leaf_4k + size * bits_per_level; }
+
+// The words of an entry. First: address bits 63:12 and the leaf's size.
+using Shift = Field<5, 0, unsigned>;
+// Second: whom it is for.
+using Source = Field<15, 0, std::uint16_t>;
+using Tagged = Flag<16>;
+using PasidValue = Field<36, 17, std::uint32_t>;
+using Domain = Field<52, 37, std::uint16_t>;
+using Kind = Field<55, 53, TranslationKind>;
+// Third: what it says, around address bits 51:12 of the leaf.
+using Allowed = Field<5, 0, std::uint8_t>;
+using Dirty = Flag<6>;
+using Quiet = Flag<7>;
+using Snooped = Flag<8>;
+constexpr std::uint64_t leaf_address = Field<51, 12>::mask;
+using Refusal = Field<59, 52, vtd::FaultReason>;
+
+}  // namespace
+
+Iotlb::Words Iotlb::pack(const CachedTranslation& one) {
+    return {one.first.value | Shift::of(one.shift),
+            Source::of(one.source.value) | Tagged::of(one.tagged) | PasidValue::of(one.pasid.value) |
+                Domain::of(one.domain) | Kind::of(one.kind),
+            one.leaf.value | Allowed::of(one.permits.bits) | Dirty::of(one.dirty) | Quiet::of(one.quiet) |
+                Snooped::of(one.snooped) | Refusal::of(one.refusal)};
+}
+
+CachedTranslation Iotlb::unpack(const Words& words, std::uint64_t stamp) {
+    return {.first = {words[0] & ~low_bits(page_shift)},
+            .shift = Shift::get(words[0]),
+            .leaf = {words[2] & leaf_address},
+            .source = {Source::get(words[1])},
+            .tagged = Tagged::get(words[1]),
+            .pasid = {PasidValue::get(words[1])},
+            .domain = Domain::get(words[1]),
+            .kind = Kind::get(words[1]),
+            .permits = {Allowed::get(words[2])},
+            .dirty = Dirty::get(words[2]),
+            .quiet = Quiet::get(words[2]),
+            .snooped = Snooped::get(words[2]),
+            .refusal = Refusal::get(words[2]),
+            .stamp = stamp};
+}
+
+CacheKey Iotlb::key_of(LogicalAddress first, unsigned shift, const Request& request) {
+    const std::uint64_t whom = Source::of(request.source.value) | Tagged::of(request.pasid.has_value());
+    if (!request.pasid) return {first.value | Shift::of(shift), whom, Source::mask | Tagged::mask};
+    return {first.value | Shift::of(shift), whom | PasidValue::of(request.pasid->value),
+            Source::mask | Tagged::mask | PasidValue::mask};
+}
+
+// Sources share the sets, so that a page is found for all of them by looking into one set.
+std::uint64_t Iotlb::hash_of(LogicalAddress first, unsigned shift) {
+    const std::uint64_t number = first.value >> shift;
+    return number ^ number >> 15 ^ number >> 30;
+}
+
+std::optional<CachedTranslation> Iotlb::find(const Request& request) const {
+    const unsigned seen = sizes_seen_.load(std::memory_order_relaxed);
     for (unsigned size = 0; size < sizes; ++size) {
-        if (live_[size] == 0) continue;
-        const unsigned shift = shift_of(size);
-        const std::uint64_t tag = address.value >> shift;
-        const CachedTranslation* line = &lines_[set_of(tag) * ways];
-        for (unsigned way = 0; way < ways; ++way, ++line) {
-            if (line->tag == tag && line->shift == shift && line->source.value == source.value) return line;
-        }
+        if ((seen >> size & 1) == 0) continue;
+        const unsigned shift = shift_of_size(size);
+        const LogicalAddress first{request.address.value & ~low_bits(shift)};
+        const auto hit = cache_.find(hash_of(first, shift), key_of(first, shift, request));
+        if (!hit) continue;
+        const CachedTranslation found = unpack(hit->words, hit->stamp);
+        if (!is_dead(found)) return found;
     }
-    return nullptr;
+    return std::nullopt;
 }
 
-void Iotlb::insert(const CachedTranslation& translation) {
-    const unsigned set = set_of(translation.tag);
-    CachedTranslation* const begin = &lines_[set * ways];
-    CachedTranslation* victim =
-        std::find_if(begin, begin + ways, [](const CachedTranslation& line) { return line.shift == 0; });
-    if (victim == begin + ways) {
-        victim = begin + next_[set];
-        next_[set] = static_cast<std::uint8_t>((next_[set] + 1) % ways);
-        drop(*victim);
-    }
-    *victim = translation;
-    ++live_[size_of(translation.shift)];
+void Iotlb::insert(const CachedTranslation& one) {
+    Request like{.source = one.source, .address = one.first};
+    if (one.tagged) like.pasid = one.pasid;
+    cache_.insert(hash_of(one.first, one.shift), key_of(one.first, one.shift, like), pack(one), one.stamp,
+                  [this](const Words& words, std::uint64_t stamp) { return is_dead(unpack(words, stamp)); });
+    sizes_seen_.fetch_or(1u << size_of(one.shift), std::memory_order_relaxed);
 }
 
-void Iotlb::drop(CachedTranslation& line) {
-    --live_[size_of(line.shift)];
-    line.shift = 0;
-}
-
-void Iotlb::clear() {
-    for (CachedTranslation& line : lines_) line.shift = 0;
-    live_.fill(0);
-}
-
-void Iotlb::invalidate(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress address,
-                       unsigned address_mask) {
-    if (granularity == vtd::IotlbGranularity::Global) return clear();
-    if (granularity == vtd::IotlbGranularity::Page) return drop_pages(domain, address, address_mask);
-    for (CachedTranslation& line : lines_) {
-        if (line.shift != 0 && line.domain == domain) drop(line);
-    }
+void Iotlb::forget_all(std::uint64_t stamp) {
+    cache_.forget_up_to(stamp);
+    sizes_seen_.store(0, std::memory_order_relaxed);
 }
 
 // Looks into the sets where the pages can be, or through all lines when that is less.
-void Iotlb::drop_pages(std::uint16_t domain, LogicalAddress first, unsigned address_mask) {
-    const unsigned range_shift = page_shift + address_mask;
+template <typename Wanted>
+void Iotlb::forget_range(const PageRange& range, Wanted&& wanted) {
+    const auto matches = [&](const Words& words, std::uint64_t stamp) {
+        const CachedTranslation one = unpack(words, stamp);
+        return one.domain == range.domain && wanted(one) && range.touches(one.first, one.shift);
+    };
+    const std::size_t sets = cache_.size();
     for (unsigned size = 0; size < sizes; ++size) {
-        if (live_[size] == 0) continue;
-        const unsigned shift = shift_of(size);
-        const unsigned ignored = range_shift > shift ? range_shift - shift : 0;  // low bits of the tag
-        const std::uint64_t tag = first.value >> shift >> ignored;
-        const auto matches = [&](const CachedTranslation& line) {
-            return line.shift == shift && line.domain == domain && line.tag >> ignored == tag;
-        };
-        if ((std::uint64_t{1} << ignored) < sets) {
-            for (std::uint64_t i = 0; i < std::uint64_t{1} << ignored; ++i) {
-                CachedTranslation* line = &lines_[set_of((tag << ignored) + i) * ways];
-                for (unsigned way = 0; way < ways; ++way, ++line) {
-                    if (matches(*line)) drop(*line);
-                }
-            }
-        } else {
-            for (CachedTranslation& line : lines_) {
-                if (matches(line)) drop(line);
-            }
-        }
+        if ((sizes_seen_.load(std::memory_order_relaxed) >> size & 1) == 0) continue;
+        const unsigned shift = shift_of_size(size);
+        const unsigned span = std::max(page_shift + range.mask, shift);
+        if (span - shift >= 32 || (std::uint64_t{1} << (span - shift)) >= sets) return cache_.remove_if(matches);
+        const std::uint64_t start = range.address.value & ~low_bits(span);
+        for (std::uint64_t at = 0; at < std::uint64_t{1} << span; at += std::uint64_t{1} << shift)
+            cache_.remove_from_set(hash_of({start + at}, shift), matches);
     }
 }
+
+void Iotlb::forget_second_stage(const PageRange& range) {
+    forget_range(range, [](const CachedTranslation& one) { return !has_first_stage(one.kind); });
+}
+
+void Iotlb::forget_first_stage(const PageRange& range) {
+    forget_range(range, [&](const CachedTranslation& one) { return has_first_stage(one.kind) && one.pasid == range.pasid; });
+}
+
+void Iotlb::forget_pasid(std::uint16_t domain, Pasid pasid) {
+    cache_.remove_if([&](const Words& words, std::uint64_t stamp) {
+        const CachedTranslation one = unpack(words, stamp);
+        return one.domain == domain && one.pasid == pasid;
+    });
+}
+
+template <typename Archive>
+void Iotlb::state(Archive& archive, std::uint64_t newest_stamp) {
+    cache_.remove_if([this](const Words& words, std::uint64_t stamp) { return is_dead(unpack(words, stamp)); });
+    cache_.state(archive, "IOTLB", newest_stamp, [this](const Words& words, auto& to) {
+        const CachedTranslation one = unpack(words, 0);
+        const bool possible = one.shift >= leaf_4k && one.shift <= paging::leaf_1g && (one.shift - leaf_4k) % bits_per_level == 0 &&
+                              (one.first.value & low_bits(one.shift)) == 0 && is_known(one.kind);
+        if (!possible) return false;
+        Request like{.source = one.source, .address = one.first};
+        if (one.tagged) like.pasid = one.pasid;
+        to = {hash_of(one.first, one.shift), key_of(one.first, one.shift, like)};
+        sizes_seen_.fetch_or(1u << size_of(one.shift), std::memory_order_relaxed);
+        return true;
+    });
+}
+
+template void Iotlb::state(ArchiveWriter&, std::uint64_t);
+template void Iotlb::state(ArchiveReader&, std::uint64_t);
 
 }  // namespace remap::iommu

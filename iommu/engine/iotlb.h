@@ -1,60 +1,94 @@
 // SPDX-License-Identifier: MIT
 // Translations the unit has made, kept until software invalidates them or newer ones need the place (VT-d section
-// 6.2.4). An entry is used for its source id without looking at the context entry again (section 6.2.7), and is
-// invalidated by the domain id it was made under.
+// 6.2.4). An entry is used for its source id and PASID without looking at the tables of the device again (section
+// 6.2.7), and is invalidated by the domain id it was made under.
+//
+// find() from any thread, the rest under the engine's lock.
 #pragma once
 
-#include "iommu/engine/iommu.h"
+#include "iommu/engine/domain_floors.h"
+#include "iommu/engine/permits.h"
+#include "iommu/engine/request.h"
+#include "iommu/engine/set_cache.h"
 #include "iommu/paging/format.h"
-#include "iommu/spec/registers.h"
+#include "iommu/spec/fault.h"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
-#include <vector>
+#include <optional>
 
 namespace remap::iommu {
 
 struct CachedTranslation {
-    std::uint64_t tag = 0;  // device address >> shift
+    LogicalAddress first;   // of what the leaf spans
+    unsigned shift = 0;     // of the leaf: 12, 21 or 30
     PhysicalAddress leaf;   // first byte of the leaf's memory
     SourceId source;
+    bool tagged = false;    // the requests carry `pasid`; else it is the one that stands for requests without
+    Pasid pasid;
     std::uint16_t domain = 0;
-    std::uint8_t shift = 0;  // of the leaf: 12, 21 or 30; 0: the place is empty
-    paging::Rights rights;
-    bool quiet = false;  // the context entry's fault processing disable
+    TranslationKind kind = TranslationKind::SecondStage;
+    Permits permits;
+    bool dirty = false;     // a write needs no update of the tables
+    bool quiet = false;     // faults of this device are not recorded
+    bool snooped = false;
+    // With CAP.CM = 1, what is not mapped is cached too: no permits, and the reason.
+    vtd::FaultReason refusal = vtd::FaultReason::None;
+    std::uint64_t stamp = 0;
 
     PhysicalAddress translate(LogicalAddress address) const { return leaf + (address.value & low_bits(shift)); }
 };
 
+// What page-selective invalidations name: 2^mask pages around an address, of a domain, and perhaps of one PASID.
+struct PageRange {
+    std::uint16_t domain = 0;
+    std::optional<Pasid> pasid;
+    LogicalAddress address;
+    unsigned mask = 0;
+
+    bool touches(LogicalAddress first, unsigned shift) const {
+        const unsigned common = std::max(page_shift + mask, shift);
+        return common >= 64 || ((first.value ^ address.value) >> common) == 0;
+    }
+};
+
 class Iotlb {
 public:
-    Iotlb() : lines_(sets * ways) {}
+    Iotlb(CacheGeometry geometry, const DomainFloors& floors) : cache_(geometry), floors_(floors) {}
 
-    const CachedTranslation* find(SourceId source, LogicalAddress address) const;
+    std::optional<CachedTranslation> find(const Request& request) const;
     void insert(const CachedTranslation& translation);
-    void clear();
 
-    // Page: every translation of the domain that touches the 2^address_mask pages around the address.
-    void invalidate(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress address,
-                    unsigned address_mask);
+    void forget_all(std::uint64_t stamp);
+
+    // Second-stage translations that touch the range; those with a first stage are the caller's business.
+    void forget_second_stage(const PageRange& range);
+    // Translations with a first stage that touch the range of the PASID.
+    void forget_first_stage(const PageRange& range);
+    // All translations of a PASID of a domain.
+    void forget_pasid(std::uint16_t domain, Pasid pasid);
+
+    // For snapshots; of an empty one when loading. Translations that were forgotten are left out.
+    template <typename Archive>
+    void state(Archive& archive, std::uint64_t newest_stamp);
 
 private:
-    static constexpr unsigned sets = 1024;
-    static constexpr unsigned ways = 4;
     static constexpr unsigned sizes = 3;
+    using Words = CacheWords<3>;
 
-    static unsigned size_of(unsigned shift) { return (shift - paging::leaf_4k) / paging::bits_per_level; }
-    static unsigned shift_of(unsigned size) { return paging::leaf_4k + size * paging::bits_per_level; }
+    static Words pack(const CachedTranslation& translation);
+    static CachedTranslation unpack(const Words& words, std::uint64_t stamp);
+    static CacheKey key_of(LogicalAddress first, unsigned shift, const Request& request);
+    static std::uint64_t hash_of(LogicalAddress first, unsigned shift);
+    bool is_dead(const CachedTranslation& one) const { return floors_.is_forgotten(one.domain, one.kind, one.stamp); }
 
-    // Sources share the sets, so that a page is found for all of them by looking into one set.
-    static unsigned set_of(std::uint64_t tag) { return static_cast<unsigned>(tag ^ tag >> 10 ^ tag >> 20) % sets; }
+    template <typename Wanted>
+    void forget_range(const PageRange& range, Wanted&& wanted);
 
-    void drop(CachedTranslation& line);
-    void drop_pages(std::uint16_t domain, LogicalAddress first, unsigned address_mask);
-
-    std::vector<CachedTranslation> lines_;     // `ways` lines a set
-    std::array<std::uint8_t, sets> next_{};    // way to replace
-    std::array<std::uint64_t, sizes> live_{};  // lines of each leaf size: no probe for sizes nobody uses
+    SetCache<3> cache_;
+    const DomainFloors& floors_;
+    std::atomic<unsigned> sizes_seen_{0};  // bit i: leaves of that size were inserted since everything was forgotten
 };
 
 }  // namespace remap::iommu

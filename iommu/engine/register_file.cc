@@ -18,7 +18,15 @@ constexpr std::uint64_t iotlb_offset = iotlb_registers + vtd::iotlb_invalidate::
 constexpr std::uint64_t fault_registers_end = fault_registers + fault_records * vtd::fault_record::bytes;
 
 bool is_aligned_access(std::uint64_t offset, unsigned bytes) {
-    return (bytes == 4 || bytes == 8) && offset % bytes == 0 && offset < Iommu::window_size;
+    return (bytes == 4 || bytes == 8) && offset % bytes == 0 && offset < register_window;
+}
+
+// EIME is a reserved bit where ECAP.EIM is 0: it stays 0, and entries are read as those of xAPICs.
+std::uint64_t interrupt_table_bits(const Configuration& unit) {
+    namespace irta = vtd::interrupt_table;
+    if (!unit.interrupt_remapping) return 0;
+    return (irta::address & unit.host_address_mask()) | irta::Size::mask |
+           (unit.extended_interrupts ? irta::ExtendedMode::mask : 0);
 }
 
 bool is_fault_record(std::uint64_t offset) { return offset >= fault_registers && offset < fault_registers_end; }
@@ -39,15 +47,13 @@ void RegisterFile::write(std::uint64_t offset, std::uint64_t value, unsigned byt
 }
 
 std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
-    namespace gcmd = vtd::global_command;
     if (is_fault_record(offset)) return read_fault_record(offset);
     switch (offset) {
         case vtd::version::offset: return configuration_.version;
         case vtd::capability::offset: return configuration_.capability;
         case vtd::extended_capability::offset: return configuration_.extended_capability;
-        case gcmd::offset:  // the command register reads as zero
-            return quad(0, gcmd::Translation::of(state_.enabled) | gcmd::SetRootTable::of(root_table_set_) |
-                               gcmd::QueuedInvalidation::of(queue_.enabled()));
+        case vtd::global_command::offset:  // reads as zero
+            return quad(0, global_status());
         case vtd::root_table::offset: return root_table_;
         case vtd::context_command::offset: return context_command_;
         case quad_of(vtd::fault_status::offset): return quad(0, faults_.status());
@@ -60,6 +66,7 @@ std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
         case vtd::completion_event.control: return quad(queue_.completion.control(), queue_.completion.data);
         case vtd::completion_event.address: return quad(queue_.completion.address, queue_.completion.upper_address);
         case vtd::queue_error::offset: return queue_.error();
+        case vtd::interrupt_table::offset: return interrupt_table_;
         case iotlb_offset: return iotlb_invalidate_;
         default: return 0;
     }
@@ -74,7 +81,7 @@ void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outb
     if (is_fault_record(offset)) return write_fault_record(offset, write);
     switch (offset) {
         case vtd::global_command::offset:
-            if (write.low()) write_command(write.low_value(), outbox);
+            if (write.low()) write_command(write.low_value());
             break;
         case vtd::root_table::offset:
             root_table_ =
@@ -82,17 +89,17 @@ void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outb
                                                   vtd::root_table::TranslationMode::mask);
             break;
         case vtd::context_command::offset:
+            if (context_pending_) break;
             context_command_ = write.merged_into(context_command_);
             if (write.high()) submit_context_command();
             break;
         case quad_of(vtd::fault_status::offset):
-            if (write.high()) write_fault_status(write.high_value(), outbox);
+            if (write.high()) faults_.write_status(write.high_value());
             break;
         case vtd::fault_event.control: write_event_quad(faults_.event, true, write, outbox); break;
         case vtd::fault_event.address: write_event_quad(faults_.event, false, write, outbox); break;
         case vtd::queue_tail::offset:
             queue_.write_tail(write.merged_into(queue_.tail()));
-            if (write.low()) process_queue(outbox);
             break;
         case vtd::queue_address::offset: queue_.write_address(write.merged_into(queue_.address())); break;
         case quad_of(vtd::completion_status::offset):
@@ -100,8 +107,14 @@ void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outb
             break;
         case vtd::completion_event.control: write_event_quad(queue_.completion, true, write, outbox); break;
         case vtd::completion_event.address: write_event_quad(queue_.completion, false, write, outbox); break;
-        case iva_offset: invalidate_address_ = write.merged_into(invalidate_address_); break;
+        case vtd::interrupt_table::offset:
+            interrupt_table_ = write.merged_into(interrupt_table_) & interrupt_table_bits(configuration_);
+            break;
+        case iva_offset:
+            if (iotlb_phase_ == Phase::Idle) invalidate_address_ = write.merged_into(invalidate_address_);
+            break;
         case iotlb_offset:
+            if (iotlb_phase_ != Phase::Idle) break;
             iotlb_invalidate_ = write.merged_into(iotlb_invalidate_);
             if (write.high()) submit_iotlb_invalidate();
             break;
@@ -127,37 +140,45 @@ void RegisterFile::write_fault_record(std::uint64_t offset, const QuadWrite& wri
     faults_.write_high(index, write.value & write.mask);
 }
 
-// Clearing the error lets the queue go on from the head (section 6.5.2.11).
-void RegisterFile::write_fault_status(std::uint32_t value, Outbox& outbox) {
-    const bool stopped = faults_.queue_error();
-    faults_.write_status(value);
-    if (stopped && !faults_.queue_error()) process_queue(outbox);
-}
-
-void RegisterFile::process_queue(Outbox& outbox) {
-    const bool legacy = vtd::root_table::TranslationMode::get(state_.root_table) == vtd::root_table::Mode::Legacy;
-    queue_.process(legacy, outbox);
+std::uint32_t RegisterFile::global_status() const {
+    namespace gcmd = vtd::global_command;
+    return static_cast<std::uint32_t>(
+        gcmd::Translation::of(state_.enabled()) | gcmd::SetRootTable::of(root_table_set_) |
+        gcmd::QueuedInvalidation::of(queue_.enabled()) | gcmd::InterruptRemapping::of(interrupt_state_.enabled()) |
+        gcmd::SetInterruptTable::of(interrupt_table_set_) |
+        gcmd::CompatibilityInterrupt::of(interrupt_state_.compatibility_passes()));
 }
 
 // Neither SRTP nor TE empties a cache: CAP.ESRTPS is 0, so that software has to (section 6.6). Bits of what this unit
 // does not have are ignored and their status stays 0.
-void RegisterFile::write_command(std::uint32_t value, Outbox& outbox) {
+void RegisterFile::write_command(std::uint32_t value) {
     namespace gcmd = vtd::global_command;
     if (gcmd::SetRootTable::get(value)) {
-        state_.root_table = root_table_;
+        state_.set_root(root_table_);
         root_table_set_ = true;
     }
     const bool queue_wanted = gcmd::QueuedInvalidation::get(value);
     if (queue_wanted && !queue_.enabled()) {
-        queue_.enable();
-        process_queue(outbox);  // Windows moves the tail first, against section 6.5.2
+        queue_.enable();  // Windows moves the tail first, against section 6.5.2
     } else if (!queue_wanted && queue_.enabled()) {
         queue_.disable();
     }
     // Without a root table pointer there is nothing to translate by: software must set one first (section 6.6).
     const bool translation_wanted = gcmd::Translation::get(value) && root_table_set_;
-    if (state_.enabled && !translation_wanted) faults_.rewind();
-    state_.enabled = translation_wanted;
+    if (state_.enabled() && !translation_wanted) faults_.rewind();
+    state_.set_enabled(translation_wanted);
+    if (configuration_.interrupt_remapping) write_interrupt_command(value);
+}
+
+// Nor does SIRTP: CAP.ESIRTPS is 0 (section 6.7). Without a table nothing can be remapped.
+void RegisterFile::write_interrupt_command(std::uint32_t value) {
+    namespace gcmd = vtd::global_command;
+    if (gcmd::SetInterruptTable::get(value)) {
+        interrupt_state_.set_table(interrupt_table_);
+        interrupt_table_set_ = true;
+    }
+    interrupt_state_.set_compatibility_passes(gcmd::CompatibilityInterrupt::get(value));
+    interrupt_state_.set_enabled(gcmd::InterruptRemapping::get(value) && interrupt_table_set_);
 }
 
 // Granularity 0 in the answer says that the request was wrong and nothing was done (section 11.4.6.1); so is one that
@@ -165,29 +186,73 @@ void RegisterFile::write_command(std::uint32_t value, Outbox& outbox) {
 void RegisterFile::submit_context_command() {
     namespace ccmd = vtd::context_command;
     if (!ccmd::Invalidate::get(context_command_)) return;
-    const vtd::ContextGranularity granularity =
-        queue_.enabled() ? vtd::ContextGranularity::None : ccmd::Requested::get(context_command_);
-    if (granularity != vtd::ContextGranularity::None) {
-        translator_.invalidate_contexts(granularity, static_cast<std::uint16_t>(ccmd::Domain::get(context_command_)),
-                                        {static_cast<std::uint16_t>(ccmd::Source::get(context_command_))},
-                                        static_cast<unsigned>(ccmd::FunctionMask::get(context_command_)));
-    }
+    context_pending_ = !queue_.enabled() && ccmd::Requested::get(context_command_) != vtd::ContextGranularity::None;
+    if (context_pending_) return;
+    context_command_ =
+        ccmd::Invalidate::set(ccmd::Actual::set(context_command_, vtd::ContextGranularity::None), false);
+}
+
+void RegisterFile::do_context_command() {
+    namespace ccmd = vtd::context_command;
+    const vtd::ContextGranularity granularity = ccmd::Requested::get(context_command_);
+    translator_.invalidate_contexts(granularity, static_cast<std::uint16_t>(ccmd::Domain::get(context_command_)),
+                                    {static_cast<std::uint16_t>(ccmd::Source::get(context_command_))},
+                                    static_cast<unsigned>(ccmd::FunctionMask::get(context_command_)));
     context_command_ = ccmd::Invalidate::set(ccmd::Actual::set(context_command_, granularity), false);
+    context_pending_ = false;
 }
 
 void RegisterFile::submit_iotlb_invalidate() {
     namespace iotlb = vtd::iotlb_invalidate;
-    namespace iva = vtd::invalidate_address;
     if (!iotlb::Invalidate::get(iotlb_invalidate_)) return;
-    vtd::IotlbGranularity granularity = iotlb::Requested::get(iotlb_invalidate_);
-    const auto mask = static_cast<unsigned>(iva::AddressMask::get(invalidate_address_));
-    const bool bad_mask = granularity == vtd::IotlbGranularity::Page && mask > maximum_address_mask;
-    if (queue_.enabled() || bad_mask) granularity = vtd::IotlbGranularity::None;
-    if (granularity != vtd::IotlbGranularity::None) {
-        translator_.invalidate_iotlb(granularity, static_cast<std::uint16_t>(iotlb::Domain::get(iotlb_invalidate_)),
-                                     {invalidate_address_ & iva::address}, mask);
+    const vtd::IotlbGranularity granularity = iotlb::Requested::get(iotlb_invalidate_);
+    const bool bad_mask = granularity == vtd::IotlbGranularity::Page &&
+                          vtd::invalidate_address::AddressMask::get(invalidate_address_) > maximum_address_mask;
+    if (!queue_.enabled() && !bad_mask && granularity != vtd::IotlbGranularity::None) {
+        iotlb_phase_ = Phase::Asked;
+        return;
     }
-    iotlb_invalidate_ = iotlb::Invalidate::set(iotlb::Actual::set(iotlb_invalidate_, granularity), false);
+    iotlb_invalidate_ =
+        iotlb::Invalidate::set(iotlb::Actual::set(iotlb_invalidate_, vtd::IotlbGranularity::None), false);
+}
+
+void RegisterFile::do_iotlb_invalidate() {
+    namespace iotlb = vtd::iotlb_invalidate;
+    namespace iva = vtd::invalidate_address;
+    const PageRange range{.domain = static_cast<std::uint16_t>(iotlb::Domain::get(iotlb_invalidate_)),
+                          .pasid = {},
+                          .address = {invalidate_address_ & iva::address},
+                          .mask = static_cast<unsigned>(iva::AddressMask::get(invalidate_address_))};
+    switch (iotlb::Requested::get(iotlb_invalidate_)) {
+        case vtd::IotlbGranularity::Global: translator_.invalidate_iotlb(); break;
+        case vtd::IotlbGranularity::Domain: translator_.invalidate_iotlb(range.domain); break;
+        case vtd::IotlbGranularity::Page:
+            translator_.invalidate_iotlb(range, iva::LeavesOnly::get(invalidate_address_));
+            break;
+        case vtd::IotlbGranularity::None: break;
+    }
+}
+
+Progress RegisterFile::advance(Outbox& outbox) {
+    if (context_pending_) {
+        do_context_command();
+        return Progress::More;
+    }
+    if (iotlb_phase_ == Phase::Asked) {
+        do_iotlb_invalidate();
+        iotlb_phase_ = Phase::Draining;
+    }
+    return iotlb_phase_ == Phase::Draining ? Progress::MustDrain : queue_.advance(state_, outbox);
+}
+
+void RegisterFile::drained() {
+    namespace iotlb = vtd::iotlb_invalidate;
+    if (iotlb_phase_ == Phase::Draining) {
+        const vtd::IotlbGranularity granularity = iotlb::Requested::get(iotlb_invalidate_);
+        iotlb_invalidate_ = iotlb::Invalidate::set(iotlb::Actual::set(iotlb_invalidate_, granularity), false);
+        iotlb_phase_ = Phase::Idle;
+    }
+    queue_.drained();
 }
 
 }  // namespace remap::iommu

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/translate.h"
 
-#include "iommu/paging/walker.h"
 #include "iommu/spec/tables.h"
 
 #include <algorithm>
-#include <optional>
 
 namespace remap::iommu {
 
 using vtd::FaultReason;
-namespace root = vtd::root_entry;
-namespace ctx = vtd::context_entry;
 
 namespace {
 
@@ -37,151 +33,276 @@ Outcome pass(LogicalAddress address, bool readable = true) {
                            .granule = std::uint64_t{1} << interrupt_shift,
                            .readable = readable,
                            .writable = true,
+                           .snooped = false,
                            .fault_reason = 0};
     return outcome;
 }
 
-paging::Rights right_for(Access access) { return access == Access::Write ? paging::right_write : paging::right_read; }
+// Requests that are interrupts by their address. Those with a PASID are memory requests like any other (3.15).
+bool is_interrupt(const Request& request) {
+    return request.type == RequestType::Untranslated && !request.pasid &&
+           vtd::in_interrupt_range(request.address.value);
+}
 
-FaultReason lack_of(Access access) { return access == Access::Write ? FaultReason::NoWrite : FaultReason::NoRead; }
+Outcome interrupt_outcome(const TranslationState& state, const Request& request) {
+    if (request.access == Access::Write) return pass(request.address, false);
+    return refuse(state.scalable() ? FaultReason::ScalableNoRead : FaultReason::NoRead, false);
+}
+
+bool mode_is_known(const TranslationState& state, const Configuration& configuration) {
+    return state.mode() == vtd::root_table::Mode::Legacy || (state.scalable() && configuration.scalable);
+}
+
+bool privileged(const TranslationState& state, const Request& request) {
+    return state.scalable() && request.pasid && request.privileged;
+}
+
+Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>& line) {
+    return {.allowed = outcome.translation.allowed,
+            .fault_reason = outcome.translation.fault_reason,
+            .domain = line ? line->domain : std::uint16_t{0},
+            .address = outcome.translation.address};
+}
 
 }  // namespace
 
-// Entries are two little-endian words, read as one access (section 9.1).
-bool Translator::read_entry(std::uint64_t address, std::uint64_t (&words)[2]) {
-    return memory_.read({address}, words, sizeof words);
+Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
+    : configuration_(configuration),
+      stamps_(stamps),
+      devices_(configuration, memory),
+      iotlb_(configuration.caches.iotlb, floors_),
+      tables_(configuration.caches.tables, floors_),
+      stages_(configuration, memory, tables_) {
+    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace);
 }
 
-FaultReason Translator::check_context(std::uint64_t low, std::uint64_t high) const {
-    const bool pass_through = ctx::Type::get(low) == ctx::TranslationType::PassThrough;
-    std::uint64_t reserved_low = ctx::reserved_low;
-    if (!pass_through) reserved_low |= ctx::second_stage & vtd::beyond_host_width(configuration_.host_address_width);
-    if ((low & reserved_low) != 0 || (high & ctx::reserved_high) != 0) return FaultReason::ContextReserved;
-    if (!pass_through && ctx::Type::get(low) != ctx::TranslationType::SecondStage) return FaultReason::ContextInvalid;
-    if (!configuration_.supports_levels(ctx::levels_of(ctx::AddressWidth::get(high))))
-        return FaultReason::ContextInvalid;
-    return FaultReason::None;
-}
-
-Translator::ContextOutcome Translator::read_context(const TranslationState& state, SourceId source) {
-    const std::uint64_t host_mask = configuration_.host_address_mask();
-    std::uint64_t words[2] = {};
-    const std::uint64_t table = state.root_table & vtd::root_table::address & host_mask;
-    if (!read_entry(table + std::uint64_t{root::bytes} * (source.value >> 8), words))
-        return {{}, FaultReason::RootUnreadable};
-    if (!root::Present::get(words[0])) return {{}, FaultReason::RootNotPresent};
-    const std::uint64_t reserved = root::reserved_low | (root::context_table & ~host_mask);
-    if ((words[0] & reserved) != 0 || (words[1] & root::reserved_high) != 0) return {{}, FaultReason::RootReserved};
-
-    const std::uint64_t contexts_table = words[0] & root::context_table;
-    if (!read_entry(contexts_table + std::uint64_t{ctx::bytes} * (source.value & 0xff), words))
-        return {{}, FaultReason::ContextUnreadable};
-    // FPD counts whether or not the entry is present (section 9.3).
-    ContextOutcome outcome{{.domain = static_cast<std::uint16_t>(ctx::Domain::get(words[1])),
-                            .pass_through = ctx::Type::get(words[0]) == ctx::TranslationType::PassThrough,
-                            .quiet = ctx::FaultProcessingDisable::get(words[0]),
-                            .levels = ctx::levels_of(ctx::AddressWidth::get(words[1])),
-                            .second_stage = {words[0] & ctx::second_stage}},
-                           FaultReason::ContextNotPresent};
-    if (ctx::Present::get(words[0])) outcome.reason = check_context(words[0], words[1]);
-    return outcome;
-}
-
-Translator::ContextOutcome Translator::find_context(const TranslationState& state, SourceId source, bool keep) {
-    if (const auto cached = contexts_.find(source)) return {*cached, FaultReason::None};
-    const ContextOutcome outcome = read_context(state, source);
-    if (outcome.reason == FaultReason::None && keep) contexts_.insert(source, outcome.context);
-    return outcome;
+// Of a leaf that was never written through, a write has to set the dirty bit first.
+bool Translator::usable(const Request& request, const CachedTranslation& line) const {
+    return line.dirty || request.access == Access::Read || line.refusal != FaultReason::None;
 }
 
 // What a leaf, cached or fresh, means for a request.
-Outcome Translator::answer(const Request& request, const CachedTranslation& cached) const {
-    if (!cached.rights.covers(right_for(request.access))) return refuse(lack_of(request.access), cached.quiet);
-    const PhysicalAddress address = cached.translate(request.address);
-    if (vtd::in_interrupt_range(address.value)) return refuse(FaultReason::InterruptOutput, cached.quiet);
-
-    const bool mixed = cached.shift > interrupt_shift && (holds_interrupts(cached.tag << cached.shift, cached.shift) ||
-                                                          holds_interrupts(cached.leaf.value, cached.shift));
+Outcome Translator::answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
+    if (line.refusal != FaultReason::None) return refuse(line.refusal, line.quiet);
+    const bool supervisor = privileged(state, request);
+    const Permits needed = needed_by(request.access, supervisor);
+    if (!line.permits.allows(needed)) {
+        const bool wrong_mode = has_first_stage(line.kind) && !line.permits.allows(needed_by(Access::Read, supervisor));
+        if (wrong_mode) return refuse(FaultReason::NotForUser, line.quiet);
+        return refuse(lack_of(request.access, state.scalable()), line.quiet);
+    }
+    const PhysicalAddress address = line.translate(request.address);
+    if (vtd::in_interrupt_range(address.value))
+        return refuse(state.scalable() ? FaultReason::ScalableInterruptOutput : FaultReason::InterruptOutput,
+                      line.quiet);
+    const bool mixed = line.shift > interrupt_shift && (holds_interrupts(line.first.value, line.shift) ||
+                                                        holds_interrupts(line.leaf.value, line.shift));
     Outcome outcome;
     outcome.translation = {.allowed = true,
                            .address = address,
-                           .granule = std::uint64_t{1} << (mixed ? interrupt_shift : cached.shift),
-                           .readable = cached.rights.covers(paging::right_read),
-                           .writable = cached.rights.covers(paging::right_write),
+                           .granule = std::uint64_t{1} << (mixed ? interrupt_shift : line.shift),
+                           .readable = line.permits.allows(needed_by(Access::Read, supervisor)),
+                           .writable = line.dirty && line.permits.allows(needed_by(Access::Write, supervisor)),
+                           .snooped = line.snooped,
                            .fault_reason = 0};
     return outcome;
 }
 
-Outcome Translator::walk(const Request& request, const Context& context, bool keep) {
-    const paging::WalkRequest<paging::VtdSecondStage> walk_request{.root = context.second_stage,
-                                                                   .levels = context.levels,
-                                                                   .address = request.address.value,
-                                                                   .wanted = right_for(request.access),
-                                                                   .limits = configuration_.limits};
-    const auto found = paging::walk(walk_request, [this](PhysicalAddress from) -> std::optional<std::uint64_t> {
-        std::uint64_t entry = 0;
-        if (!memory_.read(from, &entry, sizeof entry)) return std::nullopt;
-        return entry;
-    });
-    switch (found.end) {
-        case paging::WalkEnd::NotPresent:
-        case paging::WalkEnd::NoRight: return refuse(lack_of(request.access), context.quiet);
-        case paging::WalkEnd::Reserved: return refuse(FaultReason::PagingReserved, context.quiet);
-        case paging::WalkEnd::Unreadable:  // the top entry is the context entry's fault (LCT.4.3)
-            return refuse(
-                found.level == context.levels ? FaultReason::ContextInvalid : FaultReason::PagingEntryUnreadable,
-                context.quiet);
-        case paging::WalkEnd::Leaf: break;
+Translator::Resolved Translator::pass_through(const TranslationState& state, const Request& request,
+                                              const Route& route) const {
+    Resolved resolved;
+    if (request.address.value >> configuration_.host_address_width != 0) {  // LGN.1.3, SGN.4: only the host's width
+        const FaultReason reason =
+            state.scalable() ? FaultReason::HostAddressBeyondWidth : FaultReason::AddressBeyondWidth;
+        resolved.outcome = refuse(reason, route.quiet);
+    } else if (vtd::in_interrupt_range(request.address.value)) {
+        const FaultReason reason = state.scalable() ? FaultReason::ScalableInterruptOutput : FaultReason::InterruptOutput;
+        resolved.outcome = refuse(reason, route.quiet);
+    } else {
+        resolved.outcome = pass(request.address);
     }
-    const CachedTranslation cached{.tag = request.address.value >> found.shift,
-                                   .leaf = found.leaf,
-                                   .source = request.source,
-                                   .domain = context.domain,
-                                   .shift = static_cast<std::uint8_t>(found.shift),
-                                   .rights = found.rights,
-                                   .quiet = context.quiet};
-    const Outcome outcome = answer(request, cached);
-    if (keep && outcome.translation.allowed) iotlb_.insert(cached);
-    return outcome;
+    return resolved;
+}
+
+Translator::Resolved Translator::walk(const TranslationState& state, const Request& request, const Route& route,
+                                      const Manner& manner) {
+    const StageResult found = stages_.walk(route, request.address.value, request.access, manner);
+    Resolved resolved;
+    resolved.entry_at = found.entry_at;
+    resolved.entry = found.entry;
+    CachedTranslation line{.first = {request.address.value & ~low_bits(found.shift)},
+                           .shift = found.shift,
+                           .leaf = found.leaf,
+                           .source = request.source,
+                           .tagged = request.pasid.has_value(),
+                           .pasid = route.pasid,
+                           .domain = route.domain,
+                           .kind = route.kind,
+                           .permits = found.permits,
+                           .dirty = found.dirty,
+                           .quiet = route.quiet,
+                           .snooped = found.snooped,
+                           .refusal = FaultReason::None,
+                           .stamp = manner.stamp};
+    if (!found.found()) {
+        resolved.outcome = refuse(found.reason, route.quiet);
+        if (!configuration_.caching_mode) return resolved;
+        line.first = {request.address.value & ~low_bits(page_shift)};
+        line.shift = page_shift;
+        line.refusal = found.reason;
+    } else {
+        resolved.outcome = answer(state, request, line);
+        // What is cached is what was allowed (section 6.1), unless the unit may cache everything.
+        if (!resolved.outcome.translation.allowed && !configuration_.caching_mode) return resolved;
+    }
+    resolved.line = line;
+    if (manner.fill_caches) iotlb_.insert(line);
+    return resolved;
+}
+
+Translator::Resolved Translator::resolve(const TranslationState& state, const Request& request, const Manner& manner) {
+    Resolved resolved;
+    if (!state.enabled()) {
+        resolved.outcome = pass(request.address);
+    } else if (is_interrupt(request)) {
+        resolved.outcome = interrupt_outcome(state, request);
+    } else if (!mode_is_known(state, configuration_)) {
+        resolved.outcome = refuse(FaultReason::BadRootTableMode, false);
+    } else if (request.pasid && !state.scalable()) {
+        resolved.outcome = refuse(FaultReason::PasidInLegacyMode, false);
+    } else {
+        if (manner.use_caches && request.type != RequestType::Translated) {
+            const auto line = iotlb_.find(request);
+            if (line && usable(request, *line) && request.type == RequestType::Untranslated) {
+                resolved.outcome = answer(state, request, *line);
+                resolved.line = line;
+                resolved.from_iotlb = true;
+                return resolved;
+            }
+        }
+        const RouteOutcome found = devices_.find(state, request, manner);
+        if (found.reason != FaultReason::None) {
+            resolved.outcome = refuse(found.reason, found.route.quiet);
+        } else if (found.route.kind == TranslationKind::PassThrough || request.type == RequestType::Translated) {
+            resolved = pass_through(state, request, found.route);
+        } else {
+            resolved = walk(state, request, found.route, manner);
+        }
+    }
+    return resolved;
+}
+
+std::optional<Outcome> Translator::find(const TranslationState& state, const Request& request) {
+    if (stale_uses_.on()) return std::nullopt;
+    if (!state.enabled()) return pass(request.address);
+    if (is_interrupt(request)) return interrupt_outcome(state, request);
+    if (!mode_is_known(state, configuration_) || request.type != RequestType::Untranslated) return std::nullopt;
+    if (request.pasid && !state.scalable()) return std::nullopt;
+    if (const auto line = iotlb_.find(request)) {
+        if (!usable(request, *line)) return std::nullopt;
+        lookups_.add();
+        return answer(state, request, *line);
+    }
+    const auto known = devices_.find_cached(state, request);
+    if (!known || known->reason != FaultReason::None || known->route.kind != TranslationKind::PassThrough)
+        return std::nullopt;
+    lookups_.add();
+    return pass_through(state, request, known->route).outcome;
+}
+
+// The tables alone, as they are now, against what the caches had part in.
+void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served) {
+    const Resolved truth = resolve(state, request, from_memory_alone);
+    const Served got = served_by(served.outcome, served.line);
+    const Served due = served_by(truth.outcome, truth.line);
+    const bool same = got.allowed == due.allowed &&
+                      (!got.allowed || (got.address == due.address && got.domain == due.domain));
+    if (same || !served.line) return;
+    const StaleUse use{.request = request,
+                       .served = got,
+                       .memory = due,
+                       .entry_at = truth.entry_at,
+                       .entry = truth.entry,
+                       .cached_at = served.line->stamp};
+    stale_uses_.note(use, stamps_.next());
+}
+
+Outcome Translator::translate(const TranslationState& state, const Request& request) {
+    const Resolved resolved = resolve(state, request, {.stamp = stamps_.next()});
+    lookups_.add();
+    if (!resolved.from_iotlb) walks_.add();
+    if (stale_uses_.on()) look_for_staleness(state, request, resolved);
+    return resolved.outcome;
+}
+
+Outcome Translator::probe(const TranslationState& state, const Request& request) {
+    return resolve(state, request, {.use_caches = true, .fill_caches = false}).outcome;
+}
+
+// Cases whose cached translation an invalidation has removed.
+void Translator::close_stale_uses() {
+    if (!stale_uses_.any_open()) return;
+    stale_uses_.invalidated([this](const StaleUse& use) {
+        const auto held = iotlb_.find(use.request);
+        return held && held->stamp == use.cached_at;
+    });
 }
 
 void Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
                                      unsigned masked_functions) {
     static constexpr std::uint16_t ignored_bits[] = {0b000, 0b100, 0b110, 0b111};
-    contexts_.invalidate(granularity, domain, source, ignored_bits[masked_functions & 3]);
+    if (granularity == vtd::ContextGranularity::Global) return devices_.forget_contexts(stamps_.next());
+    devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
 }
 
-void Translator::invalidate_iotlb(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress address,
-                                  unsigned address_mask) {
-    iotlb_.invalidate(granularity, domain, {address.value & low_bits(configuration_.address_width)}, address_mask);
+void Translator::invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid) {
+    if (!domain) return devices_.forget_pasids(stamps_.next());
+    devices_.forget_pasids(*domain, pasid);
 }
 
-Outcome Translator::translate(const TranslationState& state, const Request& request, bool keep) {
-    if (!state.enabled) return pass(request.address);
-    const bool untranslated = request.type == RequestType::Untranslated;
-    if (untranslated && vtd::in_interrupt_range(request.address.value)) {
-        if (request.access == Access::Write) return pass(request.address, false);
-        return refuse(FaultReason::NoRead, false);
-    }
-    if (vtd::root_table::TranslationMode::get(state.root_table) != vtd::root_table::Mode::Legacy)
-        return refuse(FaultReason::BadRootTableMode, false);
-    if (untranslated) {
-        if (const CachedTranslation* cached = iotlb_.find(request.source, request.address))
-            return answer(request, *cached);
-    }
+void Translator::invalidate_iotlb() {
+    const std::uint64_t now = stamps_.next();
+    iotlb_.forget_all(now);
+    tables_.forget_all(now);
+    close_stale_uses();
+}
 
-    const ContextOutcome found = find_context(state, request.source, keep);
-    const Context& context = found.context;
-    if (found.reason != FaultReason::None) return refuse(found.reason, context.quiet);
-    if (!untranslated) return refuse(FaultReason::TypeBlocked, context.quiet);
-    if (context.pass_through) {  // LGN.1.3: only the host's width limits it
-        if (request.address.value >> configuration_.host_address_width != 0)
-            return refuse(FaultReason::AddressBeyondWidth, context.quiet);
-        return pass(request.address);
-    }
-    const unsigned width = std::min(configuration_.address_width, paging::shift_of(context.levels + 1));
-    if (request.address.value >> width != 0) return refuse(FaultReason::AddressBeyondWidth, context.quiet);
-    return walk(request, context, keep);
+void Translator::invalidate_iotlb(std::uint16_t domain) {
+    floors_.forget(domain, stamps_.next());
+    close_stale_uses();
+}
+
+void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
+    PageRange reached = range;
+    reached.address.value &= low_bits(configuration_.address_width);
+    iotlb_.forget_second_stage(reached);
+    if (!leaves_only) tables_.forget_second_stage(reached);
+    // What goes through a first stage of the domain has no place in the second stage's addresses (6.5.2.3).
+    floors_.forget_first_stage(range.domain, stamps_.next());
+    close_stale_uses();
+}
+
+void Translator::invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid) {
+    iotlb_.forget_pasid(domain, pasid);
+    tables_.forget_pasid(domain, pasid);
+    close_stale_uses();
+}
+
+void Translator::invalidate_pasid_iotlb(const PageRange& range, bool leaves_only) {
+    iotlb_.forget_first_stage(range);
+    if (!leaves_only) tables_.forget_first_stage(range);
+    close_stale_uses();
+}
+
+void Translator::reset() {
+    const std::uint64_t now = stamps_.next();
+    devices_.forget_contexts(now);
+    devices_.forget_pasids(now);
+    iotlb_.forget_all(now);
+    tables_.forget_all(now);
+    stale_uses_.reset();
+    lookups_.reset();
+    walks_.reset();
 }
 
 }  // namespace remap::iommu

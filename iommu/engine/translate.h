@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The way of one device access: caches, root entry, context entry, second-stage walk (VT-d sections 3.4, 3.7, 6.2.7).
+// The way of one device access: IOTLB, the device's tables, the walk (VT-d sections 3.4 to 3.8 and 6.2.7), and what
+// invalidations take out of the caches (6.5).
 #pragma once
 
 #include "iommu/engine/configuration.h"
-#include "iommu/engine/context_cache.h"
+#include "iommu/engine/counter.h"
+#include "iommu/engine/device_tables.h"
 #include "iommu/engine/iotlb.h"
-#include "iommu/engine/ports.h"
-#include "iommu/spec/fault.h"
+#include "iommu/engine/stage_walk.h"
+#include "iommu/engine/stale_uses.h"
+#include "iommu/engine/stamp_clock.h"
+#include "iommu/engine/table_cache.h"
+#include "iommu/engine/translation_state.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace remap::iommu {
-
-struct Request {
-    SourceId source;
-    LogicalAddress address;
-    Access access = Access::Read;
-    RequestType type = RequestType::Untranslated;
-};
-
-// What the register file has latched.
-struct TranslationState {
-    bool enabled = false;
-    std::uint64_t root_table = 0;  // RTADDR_REG as it was at the last SRTP
-};
 
 // A translation, and whether its fault is to be kept out of the fault log.
 struct Outcome {
@@ -33,38 +26,86 @@ struct Outcome {
 
 class Translator {
 public:
-    Translator(const Configuration& configuration, MemoryPort& memory)
-        : configuration_(configuration), memory_(memory) {}
+    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
-    // `keep`: fill the caches on the way.
-    Outcome translate(const TranslationState& state, const Request& request, bool keep);
+    // An answer that needs no table: from the IOTLB, or for a device that passes through. Any thread, without a lock.
+    // Nothing while stale uses are looked for.
+    std::optional<Outcome> find(const TranslationState& state, const Request& request);
+
+    // Under the engine's lock, as all that follows.
+    Outcome translate(const TranslationState& state, const Request& request);
+
+    // As translate, but nothing is cached, counted or set in tables.
+    Outcome probe(const TranslationState& state, const Request& request);
 
     // `masked_functions`: how many function number bits are ignored, 0 to 3, by table 21 of section 6.5.2.1.
     void invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
                              unsigned masked_functions);
 
-    // `address` beyond the unit's width is cut off (section 6.5.2.3); `address_mask` is at most the maximum.
-    void invalidate_iotlb(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress address,
-                          unsigned address_mask);
+    // Nothing named: all; a domain; or a PASID in a domain.
+    void invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid);
+
+    // Second-stage translations, and what is nested in them. Addresses beyond the unit's width are cut off (6.5.2.3).
+    // `leaves_only`: the paging-structure cache may stay.
+    void invalidate_iotlb();
+    void invalidate_iotlb(std::uint16_t domain);
+    void invalidate_iotlb(const PageRange& range, bool leaves_only);
+
+    // First-stage and nested translations of a PASID (6.5.2.4).
+    void invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid);
+    void invalidate_pasid_iotlb(const PageRange& range, bool leaves_only);
+
+    void reset();
+
+    // For snapshots. Loading replaces what was there.
+    template <typename Archive>
+    void state(Archive& archive) {
+        if constexpr (Archive::reading) {
+            reset();
+            floors_.reset();
+        }
+        devices_.state(archive, stamps_.last());
+        iotlb_.state(archive, stamps_.last());
+        tables_.state(archive, stamps_.last());
+        archive("stale uses", stale_uses_);
+        archive("translations", lookups_);
+        archive("walks", walks_);
+    }
+
+    // Decides the cases of stale uses whose grace has ended.
+    void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
+    const StaleUses& stale_uses() const { return stale_uses_; }
+    const Counter& lookups() const { return lookups_; }
+    const Counter& walks() const { return walks_; }
 
 private:
-    // A context entry, or why there is none.
-    struct ContextOutcome {
-        Context context;
-        vtd::FaultReason reason = vtd::FaultReason::None;
+    // An outcome, and what the tables or caches said that led to it.
+    struct Resolved {
+        Outcome outcome;
+        std::optional<CachedTranslation> line;  // what may be cached, or was
+        bool from_iotlb = false;
+        PhysicalAddress entry_at;  // of the walk, if there was one
+        std::uint64_t entry = 0;
     };
 
-    bool read_entry(std::uint64_t address, std::uint64_t (&words)[2]);
-    ContextOutcome find_context(const TranslationState& state, SourceId source, bool keep);
-    ContextOutcome read_context(const TranslationState& state, SourceId source);
-    vtd::FaultReason check_context(std::uint64_t low, std::uint64_t high) const;
-    Outcome walk(const Request& request, const Context& context, bool keep);
-    Outcome answer(const Request& request, const CachedTranslation& cached) const;
+    Resolved resolve(const TranslationState& state, const Request& request, const Manner& manner);
+    Resolved walk(const TranslationState& state, const Request& request, const Route& route, const Manner& manner);
+    Resolved pass_through(const TranslationState& state, const Request& request, const Route& route) const;
+    Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
+    bool usable(const Request& request, const CachedTranslation& line) const;
+    void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served);
+    void close_stale_uses();
 
     const Configuration& configuration_;
-    MemoryPort& memory_;
-    ContextCache contexts_;
+    StampClock& stamps_;
+    DomainFloors floors_;
+    DeviceTables devices_;
     Iotlb iotlb_;
+    TableCache tables_;
+    StageWalk stages_;
+    StaleUses stale_uses_;
+    Counter lookups_;
+    Counter walks_;
 };
 
 }  // namespace remap::iommu

@@ -228,6 +228,7 @@ std::optional<typename Editor<Format>::Leaf> Editor<Format>::lookup(Page page) c
     return Leaf{found.translate(request.address), found.attributes, found.shift};
 }
 
+template class Editor<VtdFirstStage>;
 template class Editor<VtdSecondStage>;
 template class Editor<X86Long>;
 

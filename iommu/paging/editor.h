@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "iommu/paging/format.h"
 #include "iommu/paging/table_port.h"
+#include "iommu/paging/vtd_first_stage.h"
 #include "iommu/paging/vtd_second_stage.h"
 #include "iommu/paging/x86_long.h"
 
@@ -119,6 +120,7 @@ private:
     std::optional<PhysicalPage> root_;
 };
 
+extern template class Editor<VtdFirstStage>;
 extern template class Editor<VtdSecondStage>;
 extern template class Editor<X86Long>;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// VT-d second-stage tables of 3 or 4 levels (VT-d section 9.8).
+// VT-d second-stage tables of 3 to 5 levels (VT-d section 9.8).
 #pragma once
 
 #include "iommu/paging/format.h"
@@ -13,6 +13,7 @@ struct VtdSecondStage {
     struct Limits {
         unsigned host_address_width = vtd::widest_host_address;  // bits
         unsigned largest_leaf = leaf_1g;                         // shift; bit 7 of larger entries is reserved
+        bool snoop_control = false;                              // ECAP.SC: leaves have the bit
     };
 
     // Attributes of a leaf.
@@ -44,10 +45,11 @@ struct VtdSecondStage {
             static_cast<std::uint8_t>((entry & read ? right_read.bits : 0) | (entry & write ? right_write.bits : 0))};
     }
 
-    // Snoop control and device TLBs are not modelled, so their bits are reserved.
+    // Accessed and dirty bits are ignored where they are not in use, so they are never reserved.
     static constexpr std::uint64_t reserved(std::uint64_t entry, unsigned level, const Limits& limits) {
         std::uint64_t mask = vtd::second_stage::address & vtd::beyond_host_width(limits.host_address_width);
-        mask |= vtd::second_stage::snoop | vtd::second_stage::transient_mapping;
+        mask |= vtd::second_stage::transient_mapping;
+        if (!limits.snoop_control || !leaf(entry, level)) mask |= vtd::second_stage::snoop;
         if (level > 1 && shift_of(level) > limits.largest_leaf) {
             mask |= vtd::second_stage::PageSize::mask;
         } else if (level > 1 && leaf(entry, level)) {

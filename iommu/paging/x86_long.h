@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The CPU's 4-level tables of 64-bit mode (Intel SDM volume 3, section 4.5).
+// The CPU's tables of 64-bit mode (Intel SDM volume 3, section 4.5): 4 levels, or 5 where they are turned on.
 #pragma once
 
 #include "iommu/paging/format.h"
@@ -77,8 +77,9 @@ struct X86Long {
         return entry & mask;
     }
 
-    // Both ends in the same canonical half.
-    static constexpr bool in_range(Page first, Page last, unsigned levels) {
+    // Both ends in the same canonical half, of whatever kind of address.
+    template <typename Kind>
+    static constexpr bool in_range(remap::Page<Kind> first, remap::Page<Kind> last, unsigned levels) {
         const unsigned sign = bits_per_level * levels - 1;
         const std::uint64_t upper = low_bits(64 - page_shift) >> sign;
         const std::uint64_t half = first.number >> sign;

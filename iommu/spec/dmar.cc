@@ -38,6 +38,47 @@ std::optional<std::span<const std::byte>> record_of(std::span<const std::byte> r
     return rest.first(length);
 }
 
+void put_scopes(std::span<std::byte> to, std::span<const Scope> scopes) {
+    for (const Scope& one : scopes) {
+        put(to, scope::type, one.type, 1);
+        put(to, scope::length, scope_bytes, 1);
+        put(to, scope::enumeration, one.enumeration, 1);
+        put(to, scope::start_bus, one.bus, 1);
+        put(to, scope::path, one.device, 1);
+        put(to, scope::path + 1, one.function, 1);
+        to = to.subspan(scope_bytes);
+    }
+}
+
+std::size_t unit_size(const Options& options) { return drhd::scopes + options.scopes.size() * scope_bytes; }
+
+// 0 when no root port is named.
+std::size_t ports_size(const Options& options) {
+    if (!options.ats_all_ports && options.ats_ports.empty()) return 0;
+    return atsr::scopes + (options.ats_all_ports ? 0 : options.ats_ports.size() * scope_bytes);
+}
+
+void put_unit(std::span<std::byte> to, const Options& options) {
+    put(to, structure::type, structure::type_drhd, 2);
+    put(to, structure::length, to.size(), 2);
+    put(to, drhd::flags, options.include_pci_all ? drhd::include_pci_all : 0, 1);
+    put(to, drhd::segment, options.segment, 2);
+    put(to, drhd::register_base, options.register_base, 8);
+    put_scopes(to.subspan(drhd::scopes), options.scopes);
+}
+
+void put_ports(std::span<std::byte> to, const Options& options) {
+    put(to, structure::type, structure::type_atsr, 2);
+    put(to, structure::length, to.size(), 2);
+    put(to, atsr::flags, options.ats_all_ports ? atsr::all_ports : 0, 1);
+    put(to, atsr::segment, options.segment, 2);
+    if (!options.ats_all_ports) put_scopes(to.subspan(atsr::scopes), options.ats_ports);
+}
+
+bool is_at(const Scope& scope, std::uint8_t bus, std::uint8_t device, std::uint8_t function) {
+    return scope.bus == bus && scope.device == device && scope.function == function;
+}
+
 std::optional<std::span<const std::byte>> first_structure(std::span<const std::byte> rest) {
     if (rest.size() < structure::header_bytes) return std::nullopt;
     return record_of(rest, get(rest, structure::length, 2), structure::header_bytes);
@@ -45,15 +86,14 @@ std::optional<std::span<const std::byte>> first_structure(std::span<const std::b
 
 }  // namespace
 
-std::size_t dmar_size(const Options& options) {
-    return table::structures + drhd::scopes + options.scopes.size() * scope_bytes;
-}
+std::size_t dmar_size(const Options& options) { return table::structures + unit_size(options) + ports_size(options); }
 
 std::size_t build_dmar(std::span<std::byte> to, const Options& options) {
     const std::size_t size = dmar_size(options);
-    const std::size_t unit_size = size - table::structures;
-    const bool sane = options.host_address_width >= 1 && options.host_address_width <= 64 && unit_size <= 0xffff &&
-                      options.register_base % page_bytes == 0;
+    const std::size_t unit_bytes = unit_size(options);
+    const std::size_t ports_bytes = ports_size(options);
+    const bool sane = options.host_address_width >= 1 && options.host_address_width <= 64 && unit_bytes <= 0xffff &&
+                      ports_bytes <= 0xffff && options.register_base % page_bytes == 0;
     if (to.size() < size || !sane) return 0;
     to = to.first(size);
     std::fill(to.begin(), to.end(), std::byte{0});
@@ -67,24 +107,13 @@ std::size_t build_dmar(std::span<std::byte> to, const Options& options) {
     put_text(to, table::creator_id, "RLAB");
     put(to, table::creator_revision, 1, 4);
     put(to, table::host_address_width, options.host_address_width - 1, 1);
-    put(to, table::flags, options.platform_opt_in ? 4 : 0, 1);
-
-    const std::span<std::byte> unit = to.subspan(table::structures);
-    put(unit, structure::type, structure::type_drhd, 2);
-    put(unit, structure::length, unit_size, 2);
-    put(unit, drhd::flags, options.include_pci_all ? drhd::include_pci_all : 0, 1);
-    put(unit, drhd::segment, options.segment, 2);
-    put(unit, drhd::register_base, options.register_base, 8);
-    std::span<std::byte> rest = unit.subspan(drhd::scopes);
-    for (const Scope& one : options.scopes) {
-        put(rest, scope::type, one.type, 1);
-        put(rest, scope::length, scope_bytes, 1);
-        put(rest, scope::enumeration, one.enumeration, 1);
-        put(rest, scope::start_bus, one.bus, 1);
-        put(rest, scope::path, one.device, 1);
-        put(rest, scope::path + 1, one.function, 1);
-        rest = rest.subspan(scope_bytes);
-    }
+    put(to, table::flags,
+        (options.interrupt_remapping ? table::interrupt_remapping : 0) |
+            (options.x2apic_opt_out ? table::x2apic_opt_out : 0) |
+            (options.platform_opt_in ? table::platform_opt_in : 0),
+        1);
+    put_unit(to.subspan(table::structures, unit_bytes), options);
+    if (ports_bytes != 0) put_ports(to.subspan(table::structures + unit_bytes), options);
     put(to, table::checksum, std::uint64_t{0x100} - sum_of(to), 1);
     return size;
 }
@@ -106,8 +135,9 @@ unsigned Table::host_address_width() const {
     return static_cast<unsigned>(get(bytes_, table::host_address_width, 1)) + 1;
 }
 
-bool Table::interrupt_remapping() const { return (get(bytes_, table::flags, 1) & 1) != 0; }
-bool Table::platform_opt_in() const { return (get(bytes_, table::flags, 1) & 4) != 0; }
+bool Table::interrupt_remapping() const { return (get(bytes_, table::flags, 1) & table::interrupt_remapping) != 0; }
+bool Table::x2apic_opt_out() const { return (get(bytes_, table::flags, 1) & table::x2apic_opt_out) != 0; }
+bool Table::platform_opt_in() const { return (get(bytes_, table::flags, 1) & table::platform_opt_in) != 0; }
 
 std::optional<Unit> Table::unit(std::size_t index) const {
     std::span<const std::byte> rest = bytes_.subspan(table::structures);
@@ -125,8 +155,25 @@ std::optional<Unit> Table::unit(std::size_t index) const {
     return std::nullopt;
 }
 
-std::optional<FoundScope> scope_of(const Unit& unit, std::size_t index) {
-    std::span<const std::byte> rest = unit.scopes;
+bool Table::ats_below(std::uint16_t segment, std::uint8_t bus, std::uint8_t device, std::uint8_t function) const {
+    std::span<const std::byte> rest = bytes_.subspan(table::structures);
+    while (const auto one = first_structure(rest)) {
+        rest = rest.subspan(one->size());
+        if (get(*one, structure::type, 2) != structure::type_atsr) continue;
+        if (one->size() < atsr::scopes) return false;
+        if (get(*one, atsr::segment, 2) != segment) continue;
+        if ((get(*one, atsr::flags, 1) & atsr::all_ports) != 0) return true;
+        for (std::size_t i = 0; const auto found = scope_of(one->subspan(atsr::scopes), i); ++i) {
+            if (found->one_step && found->scope.type == scope::type_bridge &&
+                is_at(found->scope, bus, device, function))
+                return true;
+        }
+    }
+    return false;
+}
+
+std::optional<FoundScope> scope_of(std::span<const std::byte> scopes, std::size_t index) {
+    std::span<const std::byte> rest = scopes;
     while (rest.size() >= scope_bytes) {
         const auto one = record_of(rest, get(rest, scope::length, 1), scope_bytes);
         if (!one) return std::nullopt;
@@ -150,9 +197,8 @@ std::optional<Unit> Table::unit_for(std::uint16_t segment, std::uint8_t bus, std
         if (one->segment != segment) continue;
         if (one->include_pci_all && !for_all) for_all = one;
         for (std::size_t j = 0; const auto found = scope_of(*one, j); ++j) {
-            const Scope& scope = found->scope;
-            if (found->one_step && scope.type == scope::type_endpoint && scope.bus == bus && scope.device == device &&
-                scope.function == function)
+            if (found->one_step && found->scope.type == scope::type_endpoint &&
+                is_at(found->scope, bus, device, function))
                 return one;
         }
     }

@@ -21,8 +21,11 @@ inline constexpr std::size_t oem_revision = 24;        // 32 bits
 inline constexpr std::size_t creator_id = 28;          // 4 characters
 inline constexpr std::size_t creator_revision = 32;    // 32 bits
 inline constexpr std::size_t host_address_width = 36;  // bits, less one
-inline constexpr std::size_t flags = 37;               // bit 0: interrupt remapping, bit 2: platform opt-in
-inline constexpr std::size_t structures = 48;          // the first remapping structure
+inline constexpr std::size_t flags = 37;
+inline constexpr std::size_t structures = 48;  // the first remapping structure
+inline constexpr std::uint8_t interrupt_remapping = 1;
+inline constexpr std::uint8_t x2apic_opt_out = 2;   // asks systems to leave x2APIC off; only with interrupt remapping
+inline constexpr std::uint8_t platform_opt_in = 4;  // asks systems to turn remapping on by themselves
 }  // namespace table
 
 // Remapping structure header, 8.2: both 16 bits.
@@ -31,6 +34,7 @@ inline constexpr std::size_t type = 0;
 inline constexpr std::size_t length = 2;
 inline constexpr std::size_t header_bytes = 4;
 inline constexpr std::uint16_t type_drhd = 0;
+inline constexpr std::uint16_t type_atsr = 2;
 }  // namespace structure
 
 // DMA remapping hardware unit definition, 8.3
@@ -42,6 +46,14 @@ inline constexpr std::size_t register_base = 8;  // 64 bits, address of the wind
 inline constexpr std::size_t scopes = 16;        // the first device scope
 inline constexpr std::uint8_t include_pci_all = 1;
 }  // namespace drhd
+
+// Root port ATS capability reporting, 8.5: the root ports below which devices may have TLBs of their own
+namespace atsr {
+inline constexpr std::size_t flags = 4;    // bit 0: all root ports of the segment
+inline constexpr std::size_t segment = 6;  // 16 bits, PCI segment
+inline constexpr std::size_t scopes = 8;   // the first device scope; none with all_ports
+inline constexpr std::uint8_t all_ports = 1;
+}  // namespace atsr
 
 // Device scope, 8.3.1
 namespace scope {
@@ -68,10 +80,14 @@ struct Scope {
 struct Options {
     std::uint64_t register_base = 0;   // page aligned
     unsigned host_address_width = 46;  // bits
-    bool platform_opt_in = false;      // asks systems to turn remapping on by themselves
+    bool interrupt_remapping = false;  // systems use it only when a scope names their IOAPIC
+    bool x2apic_opt_out = false;
+    bool platform_opt_in = false;
     bool include_pci_all = true;
     std::uint16_t segment = 0;
-    std::span<const Scope> scopes = {};  // after which the unit is named; an IOAPIC's only with interrupt remapping
+    std::span<const Scope> scopes = {};     // after which the unit is named; an IOAPIC's only with interrupt remapping
+    bool ats_all_ports = false;             // devices below any root port may have TLBs
+    std::span<const Scope> ats_ports = {};  // bridges below which devices may, when not all are
 };
 
 // Bytes that build_dmar writes for these options.
@@ -97,6 +113,7 @@ public:
 
     unsigned host_address_width() const;  // bits
     bool interrupt_remapping() const;
+    bool x2apic_opt_out() const;
     bool platform_opt_in() const;
 
     // The unit number `index`, in the table's order; nothing when there are not so many before the first bad structure.
@@ -106,17 +123,21 @@ public:
     std::optional<Unit> unit_for(std::uint16_t segment, std::uint8_t bus, std::uint8_t device,
                                  std::uint8_t function) const;
 
+    // Whether devices below this root port may have TLBs of their own.
+    bool ats_below(std::uint16_t segment, std::uint8_t bus, std::uint8_t device, std::uint8_t function) const;
+
 private:
     explicit Table(std::span<const std::byte> bytes) : bytes_(bytes) {}
     std::span<const std::byte> bytes_;
 };
 
-// The scope number `index` of a unit; nothing when there are not so many before the first bad one. Of a path of several
-// steps the first is given, and `one_step` is false.
+// The scope number `index` of a unit or of a list; nothing when there are not so many before the first bad one. Of a
+// path of several steps the first is given, and `one_step` is false.
 struct FoundScope {
     Scope scope;
     bool one_step = true;
 };
-std::optional<FoundScope> scope_of(const Unit& unit, std::size_t index);
+std::optional<FoundScope> scope_of(std::span<const std::byte> scopes, std::size_t index);
+inline std::optional<FoundScope> scope_of(const Unit& unit, std::size_t index) { return scope_of(unit.scopes, index); }
 
 }  // namespace remap::vtd::dmar

@@ -1,78 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Descriptors of the invalidation queue, 128 bits each in legacy mode (VT-d section 6.5.2).
+// Descriptors of the invalidation queue as software writes them; their fields are in the file that this one includes.
 #pragma once
 
-#include "base/bits.h"
-#include "iommu/spec/registers.h"
+#include "iommu/spec/invalidation_fields.h"
 
 #include <cstdint>
 
-namespace remap::vtd {
+namespace remap::vtd::descriptor {
 
-// The two 64-bit words of a descriptor, as they lie in memory.
-struct Descriptor {
-    std::uint64_t low = 0;
-    std::uint64_t high = 0;
-
-    friend constexpr bool operator==(const Descriptor&, const Descriptor&) = default;
-};
-
-inline constexpr unsigned descriptor_bytes = 16;
-
-namespace descriptor {
-
-// Bits 11:9 and 3:0 of the low word together.
-enum class Type : std::uint8_t { Context = 1, Iotlb = 2, DeviceTlb = 3, InterruptEntry = 4, Wait = 5 };
-
-constexpr Type type_of(Descriptor descriptor) {
-    return static_cast<Type>(Field<11, 9>::get(descriptor.low) << 4 | Field<3, 0>::get(descriptor.low));
-}
-
-using TypeLow = Field<3, 0, Type>;
-
-// cc_inv_dsc, 6.5.2.1
-namespace context {
-using Granularity = Field<5, 4, ContextGranularity>;  // low word: G
-using Domain = Field<31, 16>;                         // low word: DID
-using Source = Field<47, 32>;                         // low word: SID
-using FunctionMask = Field<49, 48>;                   // low word: FM
-inline constexpr std::uint64_t reserved_low = Field<8, 6>::mask | Field<15, 12>::mask | Field<63, 50>::mask;
-inline constexpr std::uint64_t reserved_high = ~std::uint64_t{0};
-}  // namespace context
-
-// iotlb_inv_dsc, 6.5.2.3
-namespace iotlb {
-using Granularity = Field<5, 4, IotlbGranularity>;             // low word: G
-using DrainWrites = Flag<6>;                                   // low word: DW
-using DrainReads = Flag<7>;                                    // low word: DR
-using Domain = Field<31, 16>;                                  // low word: DID
-using AddressMask = Field<5, 0>;                               // high word: AM
-using LeavesOnly = Flag<6>;                                    // high word: IH
-inline constexpr std::uint64_t address = Field<63, 12>::mask;  // high word: ADDR
-inline constexpr std::uint64_t reserved_low = Flag<8>::mask | Field<15, 12>::mask | Field<63, 32>::mask;
-inline constexpr std::uint64_t reserved_high = Field<11, 7>::mask;
-}  // namespace iotlb
-
-// dev_tlb_inv_dsc, 6.5.2.5: a bad type where ECAP.DT is 0
-namespace device_tlb {
-using Source = Field<47, 32>;                                  // low word: SID
-using Size = Flag<0>;                                          // high word: S
-inline constexpr std::uint64_t address = Field<63, 12>::mask;  // high word: ADDR
-}  // namespace device_tlb
-
-// inv_wait_dsc, 6.5.2.9
-namespace wait {
-using Interrupt = Flag<4>;         // low word: IF, set ICS.IWC
-using StatusWrite = Flag<5>;       // low word: SW, write StatusData to the address
-using Fence = Flag<6>;             // low word: FN, later descriptors wait
-using StatusData = Field<63, 32>;  // low word
-inline constexpr std::uint64_t status_address =
-    Field<63, 2>::mask;  // high word; bits at or above the host width ignored
-inline constexpr std::uint64_t reserved_low = Field<8, 7>::mask | Field<31, 12>::mask;
-inline constexpr std::uint64_t reserved_high = Field<1, 0>::mask;
-}  // namespace wait
-
-// What software writes.
 constexpr Descriptor make_context(ContextGranularity granularity, std::uint16_t domain, std::uint16_t source,
                                   unsigned function_mask) {
     return {TypeLow::of(Type::Context) | context::Granularity::of(granularity) | context::Domain::of(domain) |
@@ -93,5 +28,76 @@ constexpr Descriptor make_wait_status(std::uint64_t status_address, std::uint32_
             status_address & wait::status_address};
 }
 
-}  // namespace descriptor
-}  // namespace remap::vtd
+// As make_wait_status, and the unit puts all page requests that came before it into their queue first.
+constexpr Descriptor make_wait_drained(std::uint64_t status_address, std::uint32_t status_data) {
+    const Descriptor plain = make_wait_status(status_address, status_data);
+    return {plain.low | wait::PageDrain::mask, plain.high};
+}
+
+// Entries index to index + 2^index_mask - 1; the index is a multiple of that number.
+constexpr Descriptor make_interrupt_entry(std::uint16_t index, unsigned index_mask) {
+    return {TypeLow::of(Type::InterruptEntry) | interrupt_entry::Selective::of(true) |
+                interrupt_entry::IndexMask::of(index_mask) | interrupt_entry::Index::of(index),
+            0};
+}
+
+constexpr Descriptor make_interrupt_entry_all() { return {TypeLow::of(Type::InterruptEntry), 0}; }
+
+// Who a device-TLB descriptor goes to.
+struct DeviceTlbTarget {
+    std::uint16_t source = 0;
+    std::uint16_t physical_function = 0;  // the source itself, unless that is a virtual function
+    std::uint8_t pending = 0;             // the device's invalidate queue depth of PCIe; 0 is 32
+};
+
+// 2^order pages.
+constexpr Descriptor make_device_tlb(const DeviceTlbTarget& target, std::uint64_t address, unsigned order) {
+    return {TypeLow::of(Type::DeviceTlb) | device_tlb::Source::of(target.source) |
+                physical_function(target.physical_function) | device_tlb::Pending::of(target.pending),
+            device_address<device_tlb::Size>(address, order)};
+}
+
+constexpr WideDescriptor wide(Descriptor descriptor) { return {{descriptor.low, descriptor.high, 0, 0}}; }
+
+// `domain` and `pasid` as the granularity needs them.
+constexpr WideDescriptor make_pasid(pasid::Granularity granularity, std::uint16_t domain, std::uint32_t number) {
+    return wide({TypeLow::of(Type::Pasid) | pasid::Scope::of(granularity) | pasid::Domain::of(domain) |
+                     pasid::Pasid::of(number),
+                 0});
+}
+
+constexpr WideDescriptor make_pasid_iotlb(std::uint16_t domain, std::uint32_t number) {
+    return wide({TypeLow::of(Type::PasidIotlb) | pasid_iotlb::Scope::of(pasid_iotlb::Granularity::Pasid) |
+                     pasid_iotlb::Domain::of(domain) | pasid_iotlb::Pasid::of(number),
+                 0});
+}
+
+// 2^address_mask pages; `leaves_only` when no entry that points to a table was changed.
+constexpr WideDescriptor make_pasid_iotlb_pages(std::uint16_t domain, std::uint32_t number, std::uint64_t address,
+                                                unsigned address_mask, bool leaves_only) {
+    return wide({TypeLow::of(Type::PasidIotlb) | pasid_iotlb::Scope::of(pasid_iotlb::Granularity::Page) |
+                     pasid_iotlb::Domain::of(domain) | pasid_iotlb::Pasid::of(number),
+                 (address & pasid_iotlb::address) | pasid_iotlb::AddressMask::of(address_mask) |
+                     pasid_iotlb::LeavesOnly::of(leaves_only)});
+}
+
+// 2^order pages.
+constexpr WideDescriptor make_pasid_device_tlb(const DeviceTlbTarget& target, std::uint32_t number,
+                                               std::uint64_t address, unsigned order) {
+    return wide({TypeLow::of(Type::PasidDeviceTlb) | pasid_device_tlb::Source::of(target.source) |
+                     physical_function(target.physical_function) | pasid_device_tlb::Pending::of(target.pending) |
+                     pasid_device_tlb::Pasid::of(number),
+                 device_address<pasid_device_tlb::Size>(address, order)});
+}
+
+// Answers the group of a page request, given by words 0 and 1 of any request of it.
+constexpr WideDescriptor make_page_response(const page_request::Words& request, PageResponse code) {
+    return wide({TypeLow::of(Type::PageGroupResponse) |
+                     page_response::PasidPresent::of(page_request::PasidPresent::get(request[0])) |
+                     page_response::Code::of(code) | page_response::Source::of(page_request::Source::get(request[0])) |
+                     page_response::Pasid::of(page_request::Pasid::get(request[0])),
+                 page_response::Last::of(page_request::Last::get(request[1])) |
+                     page_response::Group::of(page_request::Group::get(request[1]))});
+}
+
+}  // namespace remap::vtd::descriptor

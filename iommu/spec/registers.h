@@ -1,65 +1,24 @@
 // SPDX-License-Identifier: MIT
-// VT-d registers in legacy mode. Section numbers are those of the Intel VT-d specification, revision 4 and later.
+// VT-d registers. Section numbers are those of the Intel VT-d specification, revision 4 and later.
 //
 // A namespace a register: its offset in the window in bytes, then its fields. The comment over it says the manual's
 // name, width, access and section. Access: RO read only, RW, W1C write 1 to clear, WO reads as zero.
 #pragma once
 
 #include "base/bits.h"
+#include "iommu/spec/registers_capabilities.h"
+#include "iommu/spec/registers_queues.h"
 
 #include <cstdint>
 
 namespace remap::vtd {
 
-// VER_REG, 32 bits, RO, 11.4.1
-namespace version {
-inline constexpr std::uint64_t offset = 0x00;
-using Minor = Field<3, 0>;
-using Major = Field<7, 4>;
-}  // namespace version
-
-// CAP_REG, 64 bits, RO, 11.4.2
-namespace capability {
-inline constexpr std::uint64_t offset = 0x08;
-using DomainsSupported = Field<2, 0>;        // ND: 2^(4 + 2 * value) domain ids
-using AdvancedFaultLogging = Flag<3>;        // AFL
-using WriteBufferFlushing = Flag<4>;         // RWBF
-using ProtectedLowMemory = Flag<5>;          // PLMR
-using ProtectedHighMemory = Flag<6>;         // PHMR
-using CachingMode = Flag<7>;                 // CM: faulting translations may be cached too
-using AdjustedGuestWidths = Field<12, 8>;    // SAGAW: bit 1 is 39 bits (3 levels), bit 2 is 48 (4), bit 3 is 57 (5)
-using MaximumGuestWidth = Field<21, 16>;     // MGAW: bits of a device's address, less one
-using ZeroLengthRead = Flag<22>;             // ZLR
-using FaultRecordOffset = Field<33, 24>;     // FRO: of the first fault recording register, in 16 bytes
-using LargePages = Field<37, 34>;            // SLLPS, SSLPS: bit 0 is 2 MiB leaves, bit 1 is 1 GiB
-using PageSelectiveInvalidation = Flag<39>;  // PSI
-using FaultRecords = Field<47, 40>;          // NFR: number of fault recording registers, less one
-using MaximumAddressMask = Field<53, 48>;    // MAMV: largest address mask of a page-selective invalidation
-using DrainWrites = Flag<54>;                // DWD
-using DrainReads = Flag<55>;                 // DRD
-using EnhancedInterruptTable = Flag<62>;     // ESIRTPS
-using EnhancedRootTable = Flag<63>;          // ESRTPS: setting the root table pointer empties the caches
-}  // namespace capability
-
-// ECAP_REG, 64 bits, RO, 11.4.3
-namespace extended_capability {
-inline constexpr std::uint64_t offset = 0x10;
-using Coherent = Flag<0>;                  // C: walks snoop the CPU's caches
-using QueuedInvalidation = Flag<1>;        // QI
-using DeviceTlb = Flag<2>;                 // DT
-using InterruptRemapping = Flag<3>;        // IR
-using PassThrough = Flag<6>;               // PT
-using SnoopControl = Flag<7>;              // SC
-using IotlbRegisterOffset = Field<17, 8>;  // IRO: of IVA_REG, in 16 bytes
-using ScalableMode = Flag<43>;             // SMTS
-}  // namespace extended_capability
-
 // GCMD_REG, 32 bits, WO, 11.4.4.1; and GSTS_REG, 32 bits, RO, 11.4.4.2, which has the state at the same bits
 namespace global_command {
 inline constexpr std::uint64_t offset = 0x18;
 inline constexpr std::uint64_t status_offset = 0x1c;
-using CompatibilityInterrupt = Flag<23>;  // CFI
-using SetInterruptTable = Flag<24>;       // SIRTP, one-shot
+using CompatibilityInterrupt = Flag<23>;  // CFI: let those pass that are not to be remapped
+using SetInterruptTable = Flag<24>;       // SIRTP, one-shot; its status IRTPS stays
 using InterruptRemapping = Flag<25>;      // IRE
 using QueuedInvalidation = Flag<26>;      // QIE
 using WriteBufferFlush = Flag<27>;        // WBF, one-shot
@@ -75,7 +34,12 @@ inline constexpr std::uint32_t persistent = CompatibilityInterrupt::mask | Inter
 // RTADDR_REG, 64 bits, RW, 11.4.5
 namespace root_table {
 inline constexpr std::uint64_t offset = 0x20;
-enum class Mode : std::uint8_t { Legacy = 0, Scalable = 1, Reserved = 2, Abort = 3 };
+enum class Mode : std::uint8_t {
+    Legacy = 0,
+    Scalable = 1,  // needs ECAP.SMTS
+    Reserved = 2,
+    Abort = 3,  // all DMA is refused; needs ECAP.ADMS
+};
 using TranslationMode = Field<11, 10, Mode>;                   // TTM
 inline constexpr std::uint64_t address = Field<63, 12>::mask;  // RTA
 }  // namespace root_table
@@ -84,7 +48,7 @@ inline constexpr std::uint64_t address = Field<63, 12>::mask;  // RTA
 enum class ContextGranularity : std::uint8_t { None = 0, Global = 1, Domain = 2, Device = 3 };
 enum class IotlbGranularity : std::uint8_t { None = 0, Global = 1, Domain = 2, Page = 3 };
 
-// CCMD_REG, 64 bits, RW, 11.4.6.1. Writing the half with Invalidate submits.
+// CCMD_REG, 64 bits, RW, 11.4.6.1; in legacy mode only. Writing the half with Invalidate submits.
 namespace context_command {
 inline constexpr std::uint64_t offset = 0x28;
 using Domain = Field<15, 0>;                          // DID
@@ -106,7 +70,7 @@ using TimeoutError = Flag<6>;      // ITE, W1C; only with device TLBs
 using RecordIndex = Field<15, 8>;  // FRI, RO: the record that set Pending
 }  // namespace fault_status
 
-// FECTL_REG, 32 bits, 11.4.7.2; IECTL_REG, 32 bits, 11.4.9.5
+// FECTL_REG, 32 bits, 11.4.7.2; IECTL_REG, 32 bits, 11.4.9.5; PECTL_REG, 32 bits
 namespace event_control {
 using Pending = Flag<30>;  // IP, RO
 using Mask = Flag<31>;     // IM, RW, set at reset
@@ -125,52 +89,23 @@ inline constexpr EventRegisters fault_event{0x38, 0x3c, 0x40, 0x44};
 // IECTL_REG, IEDATA_REG, IEADDR_REG, IEUADDR_REG, 32 bits each, 11.4.9.5 to 11.4.9.8
 inline constexpr EventRegisters completion_event{0xa0, 0xa4, 0xa8, 0xac};
 
+// PECTL_REG, PEDATA_REG, PEADDR_REG, PEUADDR_REG, 32 bits each
+inline constexpr EventRegisters page_request_event{0xe0, 0xe4, 0xe8, 0xec};
+
 // PMEN_REG, 32 bits, 11.4.8: reads as zero where CAP has neither PLMR nor PHMR
 namespace protected_memory {
 inline constexpr std::uint64_t offset = 0x64;
 }  // namespace protected_memory
 
-// IQH_REG, 64 bits, RO, 11.4.9.1
-namespace queue_head {
-inline constexpr std::uint64_t offset = 0x80;
-inline constexpr std::uint64_t position = Field<18, 4>::mask;  // QH: bytes from the queue's start
-}  // namespace queue_head
+// IRTA_REG, 64 bits, RW: the interrupt remapping table, latched by SIRTP
+namespace interrupt_table {
+inline constexpr std::uint64_t offset = 0xb8;
+using Size = Field<3, 0>;                                      // S: 2^(value + 1) entries
+using ExtendedMode = Flag<11>;                                 // EIME: destinations of 32 bits; needs ECAP.EIM
+inline constexpr std::uint64_t address = Field<63, 12>::mask;  // IRTA
 
-// IQT_REG, 64 bits, RW, 11.4.9.2
-namespace queue_tail {
-inline constexpr std::uint64_t offset = 0x88;
-inline constexpr std::uint64_t position = Field<18, 4>::mask;  // QT: bytes from the queue's start
-}  // namespace queue_tail
-
-// IQA_REG, 64 bits, RW, 11.4.9.3
-namespace queue_address {
-inline constexpr std::uint64_t offset = 0x90;
-using Size = Field<2, 0>;                                      // QS: 2^value pages
-using WideDescriptors = Flag<11>;                              // DW: 256-bit descriptors, needs scalable mode
-inline constexpr std::uint64_t address = Field<63, 12>::mask;  // IQA
-}  // namespace queue_address
-
-// ICS_REG, 32 bits, 11.4.9.4
-namespace completion_status {
-inline constexpr std::uint64_t offset = 0x9c;
-using WaitComplete = Flag<0>;  // IWC, W1C
-}  // namespace completion_status
-
-// IQERCD_REG, 64 bits, RO, 11.4.9.9: why IQE was set
-namespace queue_error {
-inline constexpr std::uint64_t offset = 0xb0;
-enum class Info : std::uint8_t {
-    None = 0,
-    BadTail = 1,             // the tail is beyond the queue
-    Unreadable = 2,          // a descriptor could not be fetched
-    BadType = 3,             // no descriptor type, or not one of this mode
-    ReservedField = 4,       // a reserved field is not zero
-    BadWidth = 5,            // a descriptor width that the mode does not have
-    UnalignedTail = 6,       // the tail is not a multiple of the descriptor width
-    BadTranslationMode = 7,  // RTADDR_REG.TTM
-};
-using Error = Field<3, 0, Info>;  // IQEI
-}  // namespace queue_error
+constexpr std::uint64_t entries(std::uint64_t value) { return std::uint64_t{2} << Size::get(value); }
+}  // namespace interrupt_table
 
 // IVA_REG, 64 bits, WO, 11.4.6; at ECAP.IRO * 16
 namespace invalidate_address {

@@ -49,13 +49,15 @@ constexpr std::uint64_t width_of(unsigned levels) { return levels - 2; }
 }  // namespace context_entry
 
 // Second-stage entry, 64 bits (section 9.8). Present when Read or Write is set; the rights of a page are those that all
-// entries on the way to it give.
+// entries on the way to it give. Bit 2 is the execute bit of the CPU's nested tables and means nothing to a unit.
 namespace second_stage {
 using Read = Flag<0>;
 using Write = Flag<1>;
 using PageSize = Flag<7>;                                           // level 2 or 3: the entry is a leaf
-inline constexpr std::uint64_t snoop = Flag<11>::mask;              // reserved when ECAP.SC is 0
-inline constexpr std::uint64_t transient_mapping = Flag<62>::mask;  // reserved when ECAP.DT is 0
+using Accessed = Flag<8>;                                           // A: ignored unless the PASID entry has SSADE set
+using Dirty = Flag<9>;                                              // D: of a leaf; ignored as Accessed is
+inline constexpr std::uint64_t snoop = Flag<11>::mask;              // SNP: of a leaf; reserved when ECAP.SC is 0
+inline constexpr std::uint64_t transient_mapping = Flag<62>::mask;  // TM: of old revisions; reserved
 inline constexpr std::uint64_t address = Field<51, 12>::mask;       // bits at or above the host width are reserved
 inline constexpr std::uint64_t below_2m = Field<20, 12>::mask;      // reserved in a leaf of level 2
 inline constexpr std::uint64_t below_1g = Field<29, 12>::mask;      // reserved in a leaf of level 3

@@ -62,6 +62,53 @@ TEST(Dmar, IncludeAllIsTheUnitOfEverybodyElse) {
     EXPECT_FALSE(table->interrupt_remapping());
 }
 
+TEST(Dmar, FlagsOfTheTable) {
+    const auto flags = [](const Options& options) { return at(built(options), 37); };
+    EXPECT_EQ(flags({.register_base = 0x1000, .interrupt_remapping = true}), 1u);
+    EXPECT_EQ(flags({.register_base = 0x1000, .x2apic_opt_out = true}), 2u);
+    EXPECT_EQ(flags({.register_base = 0x1000, .platform_opt_in = true}), 4u);
+    const auto bytes = built({.register_base = 0x1000, .interrupt_remapping = true, .x2apic_opt_out = true});
+    const auto table = Table::parse(bytes);
+    ASSERT_TRUE(table);
+    EXPECT_TRUE(table->interrupt_remapping());
+    EXPECT_TRUE(table->x2apic_opt_out());
+    EXPECT_FALSE(table->platform_opt_in());
+}
+
+// 8.3.1: an IOAPIC's scope has the id that ACPI's MADT gives it, and the source id of its interrupts as a path.
+TEST(Dmar, AnIoapicIsAScopeOfTheUnit) {
+    const std::array<Scope, 1> scopes{{{.type = 3, .enumeration = 0, .bus = 0xff, .device = 0, .function = 0}}};
+    const auto bytes = built({.register_base = 0xfed90000, .interrupt_remapping = true, .scopes = scopes});
+    ASSERT_EQ(bytes.size(), 72u);
+    const unsigned char unit[24] = {0, 0, 24, 0, 1, 0, 0, 0, 0, 0, 0xd9, 0xfe, 0, 0, 0, 0, 3, 8, 0, 0, 0, 0xff, 0, 0};
+    EXPECT_EQ(std::memcmp(bytes.data() + 48, unit, 24), 0);
+    EXPECT_EQ(Table::parse(bytes)->unit_for(0, 0xff, 0, 0)->register_base, 0xfed90000u);
+}
+
+TEST(Dmar, RootPortsBelowWhichDevicesMayTranslate) {
+    const auto all = built({.register_base = 0x1000, .segment = 3, .ats_all_ports = true});
+    ASSERT_EQ(all.size(), 72u);
+    const unsigned char every[8] = {2, 0, 8, 0, 1, 0, 3, 0};
+    EXPECT_EQ(std::memcmp(all.data() + 64, every, 8), 0);
+    EXPECT_TRUE(Table::parse(all)->ats_below(3, 0, 0x1c, 0));
+    EXPECT_FALSE(Table::parse(all)->ats_below(2, 0, 0x1c, 0));
+    EXPECT_EQ(Table::parse(all)->unit(0)->scopes.size(), 0u);
+
+    const std::array<Scope, 2> ports{
+        {{.type = 2, .bus = 0, .device = 0x1c, .function = 4}, {.type = 1, .bus = 0, .device = 0x1d}}};
+    const auto one = built({.register_base = 0x1000, .ats_ports = ports});
+    ASSERT_EQ(one.size(), 88u);
+    const unsigned char port[16] = {2, 0, 24, 0, 0, 0, 0, 0, 2, 8, 0, 0, 0, 0, 0x1c, 4};
+    EXPECT_EQ(std::memcmp(one.data() + 64, port, 16), 0);
+    EXPECT_TRUE(Table::parse(one)->ats_below(0, 0, 0x1c, 4));
+    EXPECT_FALSE(Table::parse(one)->ats_below(0, 0, 0x1c, 0));
+    EXPECT_FALSE(Table::parse(one)->ats_below(0, 0, 0x1d, 0)) << "an endpoint is no port";
+
+    const auto none = built({.register_base = 0x1000});
+    EXPECT_EQ(none.size(), 64u);
+    EXPECT_FALSE(Table::parse(none)->ats_below(0, 0, 0x1c, 4));
+}
+
 TEST(Dmar, BuilderRefusesWhatDoesNotFit) {
     std::array<std::byte, 63> small{};
     EXPECT_EQ(build_dmar(small, {.register_base = 0x1000}), 0u);
@@ -100,7 +147,7 @@ TEST(Dmar, AStructureThatLiesAboutItsLengthEndsTheTable) {
 TEST(Dmar, SurvivesRandomTables) {
     std::mt19937 random(3);
     const std::array<Scope, 3> scopes{};
-    const auto good = built({.register_base = 0x1000, .scopes = scopes});
+    const auto good = built({.register_base = 0x1000, .scopes = scopes, .ats_ports = scopes});
     for (int round = 0; round < 20000; ++round) {
         auto bytes = good;
         for (unsigned i = 0; i < 1 + random() % 6; ++i)
@@ -116,6 +163,7 @@ TEST(Dmar, SurvivesRandomTables) {
             ASSERT_LT(i, bytes.size());
         }
         table->unit_for(0, 0, 0, 0);
+        table->ats_below(0, 0, 0, 0);
     }
 }
 

@@ -39,6 +39,12 @@ public:
         return true;
     }
 
+    iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override {
+        if (!holds(at, 8)) return iommu::Exchange::Unanswered;
+        const bool done = std::atomic_ref(words_[at.value / 8]).compare_exchange_strong(expected, desired);
+        return done ? iommu::Exchange::Done : iommu::Exchange::Changed;
+    }
+
     void set(std::uint64_t address, std::uint64_t word) { words_.at(address / 8) = word; }
     std::uint64_t get(std::uint64_t address) const { return words_.at(address / 8); }
 
@@ -91,7 +97,7 @@ public:
     };
 
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
-        sent.push_back({source, message.address.value, message.data});
+        sent.push_back({source, message.address, message.data});
         if (on_send) on_send();
     }
 
@@ -99,9 +105,22 @@ public:
     std::function<void()> on_send;
 };
 
+// Leaves the unit's work to whoever calls Iommu::work.
+class Work final : public iommu::WorkPort {
+public:
+    bool may_work_here() override { return here; }
+    void work_available() override { ++kicks; }
+    void drain_unannounced() override { ++drains; }
+
+    bool here = false;
+    int kicks = 0;
+    int drains = 0;
+};
+
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {}) : unit(options, ram, interrupts) {}
+    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work}) {}
 
     std::uint64_t read32(std::uint64_t offset) { return unit.read(offset, 4); }
     std::uint64_t read64(std::uint64_t offset) { return unit.read(offset, 8); }

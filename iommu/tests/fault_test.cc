@@ -178,7 +178,7 @@ TEST_F(FaultReasons, ProbeLeavesNoTrace) {
 
 class FaultLogs : public FaultReasons {
 protected:
-    void fault() { machine.access(0x10, 0x3000); }
+    void fault(std::uint64_t address = 0x3000) { machine.access(0x10, address); }
     void clear_record(unsigned index) { machine.write32(0x22c + 16 * index, 0x80000000); }
 };
 
@@ -199,11 +199,11 @@ TEST_F(FaultLogs, EightRecordsThenOverflow) {
 }
 
 TEST_F(FaultLogs, FriPointsAtTheFirstPendingRecord) {
-    for (int i = 0; i < 3; ++i) fault();
+    for (std::uint64_t i = 0; i < 3; ++i) fault(0x3000 + i * 0x1000);
     for (unsigned i = 0; i < 3; ++i) clear_record(i);
     EXPECT_EQ(machine.read32(0x34), 0u);
-    fault();
-    fault();
+    fault(0x3000);
+    fault(0x4000);
     EXPECT_EQ(machine.read32(0x34), 0x302u);
 }
 
@@ -221,19 +221,30 @@ TEST_F(FaultLogs, EventIsSentOnceUntilServiced) {
     machine.write32(0x40, 0xfee00003);
     machine.write32(0x44, 0x12);
     machine.write32(0x38, 0);
-    fault();
-    fault();
+    fault(0x3000);
+    fault(0x4000);
     ASSERT_EQ(machine.interrupts.sent.size(), 1u);
     EXPECT_EQ(machine.interrupts.sent[0].source, InterruptSource::FaultEvent);
     EXPECT_EQ(machine.interrupts.sent[0].address, 0x12fee00000u);
     EXPECT_EQ(machine.interrupts.sent[0].data, 0x4041u);
     clear_record(0);
-    fault();
+    fault(0x5000);
     EXPECT_EQ(machine.interrupts.sent.size(), 1u) << "a record is still pending";
     clear_record(1);
     clear_record(2);
-    fault();
+    fault(0x6000);
     EXPECT_EQ(machine.interrupts.sent.size(), 2u);
+}
+
+TEST_F(FaultLogs, AFaultThatIsInTheLogAlreadyIsCollapsed) {
+    for (int i = 0; i < 20; ++i) fault(0x3000);
+    EXPECT_EQ(machine.read32(0x34), 0x2u) << "pending, no overflow";
+    EXPECT_EQ(machine.read64(0x238), 0u) << "one record";
+    fault(0x4000);
+    EXPECT_EQ(machine.read64(0x230), 0x4000u) << "another page is another fault";
+    clear_record(0);
+    fault(0x3000);
+    EXPECT_EQ(machine.read64(0x240), 0x3000u) << "it is recorded again once software has seen it";
 }
 
 TEST_F(FaultLogs, AMaskedEventIsHeldPending) {

@@ -30,6 +30,17 @@ struct X86Case {
     }
 };
 
+struct FirstStageCase {
+    using Format = VtdFirstStage;
+    static constexpr unsigned levels = 5;
+    static constexpr std::uint64_t base = 0xff00'0000'0000'0ull;  // the first page of the upper half
+    static std::uint64_t attributes(unsigned random) {
+        return (random & 1 ? VtdFirstStage::writable : 0) | (random & 2 ? VtdFirstStage::user : 0) |
+               (random & 4 ? VtdFirstStage::no_execute : 0) | (random & 8 ? VtdFirstStage::accessed : 0) |
+               (random & 16 ? VtdFirstStage::dirty : 0) | (random & 32 ? VtdFirstStage::extended_accessed : 0);
+    }
+};
+
 template <typename Case>
 class Paging : public testing::Test {
 protected:
@@ -45,7 +56,7 @@ protected:
     TableMemory memory;
 };
 
-using Cases = testing::Types<VtdCase, X86Case>;
+using Cases = testing::Types<VtdCase, X86Case, FirstStageCase>;
 TYPED_TEST_SUITE(Paging, Cases);
 
 TYPED_TEST(Paging, AgreesWithAMapOfPagesOverARandomHistory) {
@@ -202,7 +213,7 @@ TYPED_TEST(Paging, RefusesRangesTheTablesDoNotReach) {
     const auto map = [&](std::uint64_t first, std::uint64_t to, std::uint64_t pages) {
         return editor.map({Page{first}, {to}, pages, 1 << 1});
     };
-    const std::uint64_t half = 1ull << (9 * TypeParam::levels - (TypeParam::levels == 4));
+    const std::uint64_t half = 1ull << (9 * TypeParam::levels - (TypeParam::levels >= 4));
     EXPECT_EQ(map(half - 1, 1, 2), EditError::OutOfRange);
     EXPECT_EQ(map(half, 1, 1), EditError::OutOfRange);
     EXPECT_EQ(map(0, 1, 0), EditError::OutOfRange);

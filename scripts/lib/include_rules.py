@@ -38,6 +38,7 @@ ROOMS = {
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
     "guest-tests/selftest": ["guest-tests/runtime"],
+    "guest-tests/linux": ["base", "iommu/spec"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
                 "callbacks/core", "callbacks", "callbacks/driver", "guest-tests/runtime", "guest-tests/suites",
@@ -47,7 +48,7 @@ FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdar
     initializer_list limits memory new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h
     stdint.h stdbool.h""".split())
 SYSTEM_HEADERS = re.compile(r"boost/|sys/|unistd\.h|fcntl\.h|pthread\.h|signal\.h|linux/|dlfcn\.h|spawn\.h")
-SYSTEM_ROOMS = ["hw/hosted", "callbacks/hosted", "iommu/lab", "tools"]
+SYSTEM_ROOMS = ["hw/hosted", "callbacks/hosted", "iommu/lab", "tools", "guest-tests/linux"]
 ASSEMBLY_ROOMS = ["guest-tests/runtime"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -4,6 +4,7 @@
 . "$ROOT/scripts/lib/say.sh"
 . "$ROOT/scripts/lib/packages.sh"
 . "$ROOT/scripts/lib/qemu.sh"
+. "$ROOT/scripts/lib/linux.sh"
 
 BUILD=$ROOT/build
 
@@ -52,4 +53,23 @@ set_up() {
     configure "$BUILD" --buildtype=debugoptimized
     qemu_is_known || add_qemu
     build "$BUILD" "$@"
+}
+
+# A build that knows a kernel that is there needs no set-up.
+linux_is_known() {
+    [ -f "$BUILD/linux-tree" ] && [ -f "$(cat "$BUILD/linux-tree")/vmlinuz" ]
+}
+
+add_linux() {
+    with_qemu_lock prepare_linux
+    meson configure "$BUILD" -Dlinux_tree="$LINUX_TREE" >/dev/null
+    echo "$LINUX_TREE" >"$BUILD/linux-tree"
+}
+
+# set_up_linux: after set_up; the guest tests that boot a stock kernel.
+set_up_linux() {
+    # shellcheck disable=SC2086
+    install_packages $LINUX_PACKAGES
+    linux_is_known || add_linux
+    build "$BUILD"
 }

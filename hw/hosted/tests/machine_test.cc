@@ -93,7 +93,7 @@ TEST(HostedMachine, ResetAndDestructionComeInTheMiddleOfWork) {
 }
 
 TEST(HostedMachine, RefusesAnIommuOfAWidthThatIsNotModelled) {
-    EXPECT_FALSE(Machine::create({.iommu_options = {.address_width = 57}}));
+    EXPECT_FALSE(Machine::create({.iommu_options = {.address_width = 40}}));
     const auto machine = Machine::create({});
     EXPECT_EQ((*machine)->add_gpu({.address_bits = 65}), nullptr);
 }

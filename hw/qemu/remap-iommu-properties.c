@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "hw/qdev-properties.h"
+
+#include "remap-iommu.h"
+
+static const Property remap_iommu_properties[] = {
+    DEFINE_PROP_UINT32("aw-bits", RemapIommuDevice, options.address_width, 48),
+    DEFINE_PROP_BOOL("huge-pages", RemapIommuDevice, options.huge_pages, true),
+    DEFINE_PROP_BOOL("scalable-mode", RemapIommuDevice, options.scalable, false),
+    DEFINE_PROP_BOOL("snoop-control", RemapIommuDevice, options.snoop_control, false),
+    DEFINE_PROP_BOOL("caching-mode", RemapIommuDevice, options.caching_mode, false),
+    DEFINE_PROP_ON_OFF_AUTO("intremap", RemapIommuDevice, intremap, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_ON_OFF_AUTO("eim", RemapIommuDevice, eim, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_UINT32("iotlb-entries", RemapIommuDevice, options.iotlb_entries, REMAP_IOMMU_IOTLB_ENTRIES),
+    DEFINE_PROP_UINT32("iotlb-ways", RemapIommuDevice, options.iotlb_ways, REMAP_IOMMU_IOTLB_WAYS),
+    DEFINE_PROP_BOOL("async-invalidation", RemapIommuDevice, async_invalidation, false),
+    DEFINE_PROP_UINT32("invalidation-delay", RemapIommuDevice, invalidation_delay, 0),
+    DEFINE_PROP_BOOL("stale-check", RemapIommuDevice, options.detect_stale_uses, false),
+    DEFINE_PROP_UINT32("stale-grace", RemapIommuDevice, stale_grace, 100),
+};
+
+static const char *const remap_iommu_descriptions[][2] = {
+    { "aw-bits", "Width of logical addresses: 39, 48 or 57" },
+    { "huge-pages", "Translations of 2 MiB and 1 GiB" },
+    { "scalable-mode", "Scalable mode: PASIDs, first-stage and nested translation" },
+    { "snoop-control", "Page tables may force accesses to snoop" },
+    { "caching-mode", "What is not mapped is cached too, so that mapping needs an invalidation" },
+    { "intremap", "Interrupt remapping; auto: unless KVM has all of the interrupt controllers" },
+    { "eim", "Interrupts with destinations of 32 bits; auto: with interrupt remapping, where processors have x2APIC" },
+    { "iotlb-entries", "Translations that the IOTLB holds" },
+    { "iotlb-ways", "Places in the IOTLB that one translation may go to" },
+    { "async-invalidation", "Invalidations are always done after the register write that asks for them has ended" },
+    { "invalidation-delay", "Time from an invalidation to its completion at least, in microseconds" },
+    { "stale-check", "Compare every translation with the tables, and count what is served although it is out of date" },
+    { "stale-grace", "Time that software has for an invalidation before a use is called stale, in milliseconds" },
+};
+
+/* Counters since power-on, to be read over QMP with qom-get. */
+typedef struct RemapIommuCounter {
+    const char *name;
+    size_t offset;
+    const char *description;
+} RemapIommuCounter;
+
+#define COUNTER(name, field, description) { name, offsetof(RemapIommuStatistics, field), description }
+
+static const RemapIommuCounter remap_iommu_counters[] = {
+    COUNTER("translations", translations, "Translations given to devices"),
+    COUNTER("walks", walks, "Translations that the IOTLB did not know"),
+    COUNTER("interrupts", interrupts, "Answers given to interrupt requests"),
+    COUNTER("interrupt-fetches", interrupt_fetches, "Interrupt requests whose entry was not in the cache"),
+    COUNTER("stale-uses", stale_uses, "Translations served out of date and never invalidated; needs stale-check=on"),
+    COUNTER("late-invalidations", late_invalidations, "Translations served out of date before their invalidation"),
+    COUNTER("undecided-stale-uses", undecided_uses, "Those of which too many were open to say which they are"),
+};
+
+static void remap_iommu_get_counter(Object *object, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    const RemapIommuCounter *counter = opaque;
+    RemapIommuStatistics statistics = { 0 };
+    uint64_t value;
+
+    if (REMAP_IOMMU(object)->engine) {
+        remap_iommu_statistics(REMAP_IOMMU(object)->engine, &statistics);
+    }
+    value = *(const uint64_t *)((const char *)&statistics + counter->offset);
+    visit_type_uint64(v, name, &value, errp);
+}
+
+static char *remap_iommu_get_stale_report(Object *object, Error **errp)
+{
+    size_t size = 64 * KiB;
+    char *text = g_malloc0(size);
+
+    if (REMAP_IOMMU(object)->engine) {
+        remap_iommu_stale_report(REMAP_IOMMU(object)->engine, text, size);
+    }
+    return text;
+}
+
+void remap_iommu_add_properties(ObjectClass *class)
+{
+    device_class_set_props(DEVICE_CLASS(class), remap_iommu_properties);
+    for (size_t i = 0; i < ARRAY_SIZE(remap_iommu_descriptions); i++) {
+        object_class_property_set_description(class, remap_iommu_descriptions[i][0], remap_iommu_descriptions[i][1]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(remap_iommu_counters); i++) {
+        const RemapIommuCounter *counter = &remap_iommu_counters[i];
+
+        object_class_property_add(class, counter->name, "uint64", remap_iommu_get_counter, NULL, NULL,
+                                  (void *)counter);
+        object_class_property_set_description(class, counter->name, counter->description);
+    }
+    object_class_property_add_str(class, "stale-report", remap_iommu_get_stale_report, NULL);
+    object_class_property_set_description(class, "stale-report", "The latest stale uses, a line each");
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parts of the remap-iommu device. Each function is described where it is defined, unless somebody else calls it.
+ */
+#ifndef REMAP_IOMMU_DEVICE_H
+#define REMAP_IOMMU_DEVICE_H
+
+#include "exec/memory.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/qdev-core.h"
+#include "qemu/notify.h"
+#include "qemu/thread.h"
+#include "qom/object.h"
+#include "system/runstate.h"
+
+#include "remap-state.h"
+#include "remap-worker.h"
+#include "remap_iommu.h"
+
+#define TYPE_REMAP_IOMMU "remap-iommu"
+OBJECT_DECLARE_SIMPLE_TYPE(RemapIommuDevice, REMAP_IOMMU)
+
+#define REMAP_IOMMU_BASE 0xfed90000ULL
+#define REMAP_IOMMU_LONGEST_DELAY 1000000 /* microseconds */
+
+typedef struct RemapIommuMessage {
+    bool pending;
+    uint64_t address;
+    uint32_t data;
+} RemapIommuMessage;
+
+struct RemapIommuDevice {
+    DeviceState parent;
+
+    RemapIommuOptions options;
+    OnOffAuto intremap;
+    OnOffAuto eim;
+    bool async_invalidation;
+    uint32_t invalidation_delay; /* microseconds */
+    uint32_t stale_grace;        /* milliseconds */
+
+    RemapIommu *engine;
+    RemapState state;
+    MemoryRegion registers;
+    PCIBus *bus;
+    GHashTable *spaces;
+    Notifier machine_done;
+
+    /* Does what the registers set off, as far as their write has not. It stands still while the machine does. */
+    RemapWorker worker;
+    VMChangeStateEntry *state_handler;
+    bool machine_runs;
+    bool unannounced; /* atomic: devices that the engine does not know of have translated since the last drain */
+
+    /* Where the interrupts of devices go, and those of the IOAPIC; what stands for us towards KVM, if anything does. */
+    MemoryRegion interrupt_region;
+    AddressSpace interrupt_space;
+    MemoryRegion ioapic_root;
+    MemoryRegion ioapic_interrupts;
+    AddressSpace ioapic_space;
+    Object *routes;
+
+    /* The unit's own interrupts are sent from the main loop: an access to a device region takes the BQL, which the threads that cause
+     * them may not wait for. A message that is pending is not pending twice. */
+    QemuMutex interrupt_lock;
+    QEMUBH *interrupt_bh;
+    RemapIommuMessage interrupts[REMAP_IOMMU_INTERRUPTS];
+};
+
+/* remap-iommu-space.c: what PCI functions see instead of system memory. */
+void remap_iommu_take_bus(RemapIommuDevice *s);
+
+/* The engine that translates an address space whose accesses it translates; NULL for any other. */
+RemapIommu *remap_iommu_of(AddressSpace *as);
+
+/* remap-iommu-interrupts.c: interrupts of devices, of the IOAPIC, and of the unit itself. */
+extern const uint16_t remap_iommu_ioapic_source;
+bool remap_iommu_decide_interrupts(RemapIommuDevice *s, Error **errp);
+void remap_iommu_take_interrupts(RemapIommuDevice *s);
+bool remap_iommu_is_interrupt(hwaddr address);
+IOMMUTLBEntry remap_iommu_interrupt_entry(RemapIommuDevice *s, uint16_t source);
+/* A message of the unit itself, which is not remapped. With the BQL. */
+void remap_iommu_deliver(RemapIommuDevice *s, uint64_t address, uint32_t data);
+
+/* remap-iommu-routes.c: interrupts of which KVM knows the messages beforehand. */
+void remap_iommu_take_routes(RemapIommuDevice *s);
+void remap_iommu_routes_changed(RemapIommuDevice *s);
+
+/* remap-iommu-dmar.c: adds the DMAR to the tables that the firmware publishes. */
+bool remap_iommu_publish_dmar(RemapIommuDevice *s, Error **errp);
+
+/* remap-iommu-properties.c: options of the command line, counters for QMP. */
+void remap_iommu_add_properties(ObjectClass *class);
+
+#endif

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Which cached translations of a domain have been invalidated: all that are not younger than the domain's floor. So
+// invalidating a domain costs the same whatever is cached of it.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+namespace remap::iommu {
+
+// What made a translation; numbers as PASID table entries have them in PGTT (VT-d section 9.6), legacy mode included.
+enum class TranslationKind : std::uint8_t { FirstStage = 1, SecondStage = 2, Nested = 3, PassThrough = 4 };
+
+constexpr bool is_known(TranslationKind kind) {
+    return kind >= TranslationKind::FirstStage && kind <= TranslationKind::PassThrough;
+}
+
+constexpr bool has_first_stage(TranslationKind kind) {
+    return kind == TranslationKind::FirstStage || kind == TranslationKind::Nested;
+}
+
+class DomainFloors {
+public:
+    DomainFloors() : floors_(new Floors[domains]()) {}
+
+    bool is_forgotten(std::uint16_t domain, TranslationKind kind, std::uint64_t stamp) const {
+        const Floors& floors = floors_[domain];
+        if (stamp <= floors.all.load(std::memory_order_acquire)) return true;
+        return has_first_stage(kind) && stamp <= floors.first_stage.load(std::memory_order_acquire);
+    }
+
+    void forget(std::uint16_t domain, std::uint64_t stamp) {
+        floors_[domain].all.store(stamp, std::memory_order_release);
+    }
+
+    // Translations in which a first stage has part.
+    void forget_first_stage(std::uint16_t domain, std::uint64_t stamp) {
+        floors_[domain].first_stage.store(stamp, std::memory_order_release);
+    }
+
+    // Nothing was invalidated: the clock of stamps is another one now.
+    void reset() {
+        for (std::size_t i = 0; i < domains; ++i) {
+            floors_[i].all.store(0, std::memory_order_relaxed);
+            floors_[i].first_stage.store(0, std::memory_order_relaxed);
+        }
+    }
+
+private:
+    static constexpr std::size_t domains = 1 << 16;
+
+    struct Floors {
+        std::atomic<std::uint64_t> all{0};
+        std::atomic<std::uint64_t> first_stage{0};
+    };
+    std::unique_ptr<Floors[]> floors_;
+};
+
+}  // namespace remap::iommu

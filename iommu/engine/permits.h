@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Which kinds of request a translation serves. A second stage makes no difference between user and supervisor. There
+// are no requests to execute: ECAP.ERS is 0, as from revision 4.1 on.
+#pragma once
+
+#include "iommu/engine/request.h"
+
+#include <cstdint>
+
+namespace remap::iommu {
+
+struct Permits {
+    std::uint8_t bits = 0;
+
+    constexpr bool allows(Permits wanted) const { return (bits & wanted.bits) == wanted.bits; }
+    constexpr Permits operator&(Permits other) const { return {static_cast<std::uint8_t>(bits & other.bits)}; }
+    constexpr Permits operator|(Permits other) const { return {static_cast<std::uint8_t>(bits | other.bits)}; }
+    friend constexpr bool operator==(Permits, Permits) = default;
+};
+
+inline constexpr Permits user_read{1}, user_write{2}, supervisor_read{4}, supervisor_write{8};
+inline constexpr Permits all_permits{15};
+
+// The one that a request needs.
+constexpr Permits needed_by(Access access, bool privileged) {
+    if (access == Access::Write) return privileged ? supervisor_write : user_write;
+    return privileged ? supervisor_read : user_read;
+}
+
+}  // namespace remap::iommu

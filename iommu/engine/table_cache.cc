@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "iommu/engine/table_cache.h"
+
+#include "base/archive.h"
+
+#include <algorithm>
+
+namespace remap::iommu {
+
+namespace {
+
+// Address bits above what a table of this level translates.
+std::uint64_t prefix_of(std::uint64_t address, unsigned level) {
+    return address & ~low_bits(paging::shift_of(level + 1));
+}
+
+// The words of an entry. First: the prefix, and the level in the bits below.
+using Level = Field<3, 0, unsigned>;
+// Second: whose table it is.
+using Domain = Field<15, 0, std::uint16_t>;
+using PasidValue = Field<35, 16, std::uint32_t>;
+using Kind = Field<38, 36, TranslationKind>;
+// Third: the table's address 51:12, and the rights.
+using Given = Field<3, 0, std::uint8_t>;
+
+LogicalAddress prefix_in(const CacheWords<3>& words) { return {words[0] & ~low_bits(page_shift)}; }
+unsigned span_in(const CacheWords<3>& words) { return paging::shift_of(Level::get(words[0]) + 1); }
+
+}  // namespace
+
+CacheKey TableCache::key_of(const TableOwner& owner, std::uint64_t address, unsigned level) {
+    return {prefix_of(address, level) | Level::of(level),
+            Domain::of(owner.domain) | PasidValue::of(owner.pasid.value) | Kind::of(owner.kind)};
+}
+
+std::uint64_t TableCache::hash_of(std::uint64_t address, unsigned level) {
+    const std::uint64_t number = address >> paging::shift_of(level + 1);
+    return number ^ number >> 9 ^ level << 7;
+}
+
+std::optional<CachedTable> TableCache::find(const TableOwner& owner, std::uint64_t address, unsigned levels) const {
+    for (unsigned level = 1; level < levels; ++level) {
+        const auto hit = cache_.find(hash_of(address, level), key_of(owner, address, level));
+        if (!hit || floors_.is_forgotten(owner.domain, owner.kind, hit->stamp)) continue;
+        return CachedTable{.level = level,
+                           .table = {hit->words[2] & ~low_bits(page_shift)},
+                           .rights = {Given::get(hit->words[2])},
+                           .stamp = hit->stamp};
+    }
+    return std::nullopt;
+}
+
+void TableCache::insert(const TableOwner& owner, std::uint64_t address, const CachedTable& table) {
+    const CacheKey key = key_of(owner, address, table.level);
+    const Words words{key.first, key.second, table.table.value | Given::of(table.rights.bits)};
+    cache_.insert(hash_of(address, table.level), key, words, table.stamp, [this](const Words& held, std::uint64_t stamp) {
+        return floors_.is_forgotten(Domain::get(held[1]), Kind::get(held[1]), stamp);
+    });
+}
+
+// Looks into the sets where tables of the range can be, or through all lines when that is less.
+template <typename Wanted>
+void TableCache::forget_range(const PageRange& range, Wanted&& wanted) {
+    const auto matches = [&](const Words& words, std::uint64_t) {
+        return Domain::get(words[1]) == range.domain && wanted(words) && range.touches(prefix_in(words), span_in(words));
+    };
+    for (unsigned level = 1; level < most_levels; ++level) {
+        const unsigned shift = paging::shift_of(level + 1);
+        const unsigned span = std::max(page_shift + range.mask, shift);
+        if (span - shift >= 16) return cache_.remove_if(matches);
+        const std::uint64_t start = range.address.value & ~low_bits(span);
+        for (std::uint64_t i = 0; i < std::uint64_t{1} << (span - shift); ++i)
+            cache_.remove_from_set(hash_of(start + (i << shift), level), matches);
+    }
+}
+
+void TableCache::forget_second_stage(const PageRange& range) {
+    forget_range(range, [](const Words& words) { return !has_first_stage(Kind::get(words[1])); });
+}
+
+void TableCache::forget_first_stage(const PageRange& range) {
+    forget_range(range, [&](const Words& words) {
+        return has_first_stage(Kind::get(words[1])) && range.pasid == Pasid{PasidValue::get(words[1])};
+    });
+}
+
+void TableCache::forget_pasid(std::uint16_t domain, Pasid pasid) {
+    cache_.remove_if([&](const Words& words, std::uint64_t) {
+        return Domain::get(words[1]) == domain && has_first_stage(Kind::get(words[1])) &&
+               Pasid{PasidValue::get(words[1])} == pasid;
+    });
+}
+
+template <typename Archive>
+void TableCache::state(Archive& archive, std::uint64_t newest_stamp) {
+    cache_.remove_if([this](const Words& words, std::uint64_t stamp) {
+        return floors_.is_forgotten(Domain::get(words[1]), Kind::get(words[1]), stamp);
+    });
+    cache_.state(archive, "paging-structure cache", newest_stamp, [](const Words& words, auto& to) {
+        const unsigned level = Level::get(words[0]);
+        const std::uint64_t address = prefix_in(words).value;
+        if (level < 1 || level >= most_levels || prefix_of(address, level) != address || !is_known(Kind::get(words[1])))
+            return false;
+        to = {hash_of(address, level), {words[0], words[1]}};
+        return true;
+    });
+}
+
+template void TableCache::state(ArchiveWriter&, std::uint64_t);
+template void TableCache::state(ArchiveReader&, std::uint64_t);
+
+}  // namespace remap::iommu
