@@ -111,6 +111,7 @@ void Engine::transfer(Budget& budget) {
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
     }
+    memory_.report_writes();
     if (transfer_.done()) {
         stage_ = Stage::Idle;
         return registers_.complete(order_, moved);
@@ -127,6 +128,7 @@ void Engine::execute_fence() {
     const Fault fault = memory_.write_fence(to, packet_.value);
     if (fault.waits) return;
     if (fault) return halt(fault);
+    memory_.report_writes();
     stage_ = Stage::Idle;
     tell(host_, registers_.complete_fence(order_, packet_.value, PacketFlags::Interrupt::get(packet_.flags)));
 }

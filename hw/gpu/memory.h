@@ -6,6 +6,7 @@
 #include "hw/gpu/address_unit.h"
 #include "hw/gpu/fault.h"
 #include "hw/gpu/ports.h"
+#include "hw/gpu/vram_log.h"
 #include "hw/spec/gpu_packets.h"
 
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace remap::gpu {
 class Memory {
 public:
     Memory(std::span<std::byte> vram, AddressUnit& system, HostPort& host, unsigned address_bits)
-        : vram_(vram), system_(system), host_(host), highest_(low_bits(address_bits)) {}
+        : vram_(vram), system_(system), log_(host, vram.size()), highest_(low_bits(address_bits)) {}
 
     // Whether `bytes` (at least 1) from `first` lie within reach.
     Fault check(spec::Place first, std::uint64_t bytes) const;
@@ -31,13 +32,16 @@ public:
     // Writes a fence value in one piece, behind everything written before. `to` is a multiple of 8.
     Fault write_fence(spec::Place to, std::uint64_t value);
 
+    // Lets the host know of all writes to VRAM so far: before a packet is complete, and before the engine rests.
+    void report_writes() { log_.report(); }
+
 private:
     std::byte* vram_at(spec::Place place) const { return vram_.data() + place.address; }
     static Fault fault_of(AddressUnit::Outcome outcome, spec::FaultCause refused, std::uint64_t address);
 
     std::span<std::byte> vram_;
     AddressUnit& system_;
-    HostPort& host_;
+    VramLog log_;
     std::uint64_t highest_;  // address the part can put on the bus
 };
 
