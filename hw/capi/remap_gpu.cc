@@ -11,9 +11,8 @@ namespace {
 using namespace remap;
 
 RemapGpuContext to_c(const gpu::Context& context) {
-    return {.with_pasid = context.pasid.has_value(),
-            .pasid = context.pasid.value_or(0),
-            .privileged = context.privileged};
+    return {
+        .with_pasid = context.pasid.has_value(), .pasid = context.pasid.value_or(0), .privileged = context.privileged};
 }
 
 struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {

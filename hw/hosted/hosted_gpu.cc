@@ -7,7 +7,7 @@ HostedGpu::HostedGpu(Machine& machine, const GpuOptions& options)
     : machine_(machine),
       source_id_(options.source_id),
       vram_(options.vram_bytes),
-      model_({.address_bits = options.address_bits}, vram_, *this, *this),
+      model_({.address_bits = options.address_bits}, vram_, *this, *this, machine.iommu() != nullptr ? this : nullptr),
       thread_([this](std::stop_token stop) { run(stop); }) {}
 
 HostedGpu::~HostedGpu() = default;
@@ -18,6 +18,58 @@ bool HostedGpu::read(LogicalAddress from, void* to, std::size_t bytes) {
 
 bool HostedGpu::write(LogicalAddress to, const void* from, std::size_t bytes) {
     return machine_.dma_write(source_id_, to, from, bytes);
+}
+
+iommu::Request HostedGpu::request_of(const gpu::Context& context, std::uint64_t address) const {
+    iommu::Request request{.source = {source_id_}, .address = {address}};
+    if (context.pasid) request.pasid = iommu::Pasid{*context.pasid};
+    request.privileged = context.privileged;
+    return request;
+}
+
+bool HostedGpu::read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) {
+    iommu::Request request = request_of(kind.context, from);
+    if (kind.translated) request.type = iommu::RequestType::Translated;
+    return machine_.dma_read(request, to, bytes);
+}
+
+bool HostedGpu::write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) {
+    iommu::Request request = request_of(kind.context, to);
+    if (kind.translated) request.type = iommu::RequestType::Translated;
+    return machine_.dma_write(request, from, bytes);
+}
+
+gpu::Translated HostedGpu::translate(const gpu::PageWish& wish) {
+    iommu::Request request = request_of(wish.context, wish.address.value);
+    request.type = iommu::RequestType::Translation;
+    if (wish.write) request.access = iommu::Access::Write;
+    const iommu::Translation answer = machine_.iommu()->translate(request);
+    return {.refused = answer.refused,
+            .readable = answer.readable,
+            .writable = answer.writable,
+            .untranslated_only = answer.untranslated_only,
+            .address = answer.address.value,
+            .granule = answer.granule};
+}
+
+void HostedGpu::request_page(const gpu::PageWish& wish, std::uint16_t group) {
+    const iommu::Request request = request_of(wish.context, wish.address.value);
+    machine_.iommu()->request_page({.source = request.source,
+                                    .address = request.address,
+                                    .read = !wish.write,
+                                    .write = wish.write,
+                                    .pasid = request.pasid,
+                                    .privileged = request.privileged,
+                                    .group = group});
+}
+
+void HostedGpu::invalidated(std::uint64_t tag) { machine_.iommu()->device_invalidated({source_id_}, {tag}); }
+
+void HostedGpu::invalidate(const iommu::DeviceInvalidation& what) {
+    gpu::Invalidation invalidation{
+        .first = what.first.value, .last = what.last.value, .every_pasid = what.every_pasid, .tag = what.tag.value};
+    if (what.pasid) invalidation.pasid = what.pasid->value;
+    model_.invalidate(invalidation);
 }
 
 void HostedGpu::work_available() {

@@ -14,7 +14,7 @@
 
 namespace remap::hosted {
 
-class HostedGpu final : gpu::BusPort, gpu::HostPort {
+class HostedGpu final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
 public:
     // Made by Machine::add_gpu, which checks the options.
     HostedGpu(Machine& machine, const GpuOptions& options);
@@ -31,6 +31,12 @@ public:
     // Interrupt messages of a vector so far.
     unsigned interrupts(unsigned vector) const { return counts_.at(vector).load(); }
 
+    // From the IOMMU, on any thread.
+    void invalidate(const iommu::DeviceInvalidation& what);
+    void answer_page(const iommu::PageAnswer& answer) {
+        model_.answer_page({answer.group, static_cast<unsigned>(answer.code)});
+    }
+
     // The power-on state, when the engine is between two pieces of work.
     void reset();
 
@@ -39,6 +45,12 @@ private:
     bool write(LogicalAddress to, const void* from, std::size_t bytes) override;
     void work_available() override;
     void interrupt(unsigned vector) override;
+    bool read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override;
+    bool write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) override;
+    gpu::Translated translate(const gpu::PageWish& wish) override;
+    void request_page(const gpu::PageWish& wish, std::uint16_t group) override;
+    void invalidated(std::uint64_t tag) override;
+    iommu::Request request_of(const gpu::Context& context, std::uint64_t address) const;
     void run(std::stop_token stop);
 
     Machine& machine_;

@@ -14,19 +14,28 @@ Result<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptio
     }
     auto memory = Memory::create(options.memory_name, options.memory);
     if (!memory) return Failure{memory.error()};
-    std::unique_ptr<Machine> machine(new Machine(std::move(*memory)));
-    if (options.iommu) machine->iommu_.reset(
-            new iommu::Iommu(options.iommu_options, {.memory = *machine, .interrupts = *machine}));
-    return machine;
+    return std::unique_ptr<Machine>(new Machine(std::move(*memory), options));
 }
 
-Machine::Machine(std::unique_ptr<Memory> memory) : memory_(std::move(memory)) {}
+Machine::Machine(std::unique_ptr<Memory> memory, const MachineOptions& options)
+    : memory_(std::move(memory)), timer_(options.device_time, [this] { iommu_->timer_expired(); }) {
+    if (!options.iommu) return;
+    iommu_ = std::make_unique<iommu::Iommu>(options.iommu_options,
+                                            iommu::Machine{.memory = *this, .interrupts = *this, .devices = this});
+}
 
-Machine::~Machine() { gpus_.clear(); }
+// The IOMMU has nobody to tell anything once the GPUs are gone.
+Machine::~Machine() {
+    std::vector<std::unique_ptr<HostedGpu>> last;
+    const std::lock_guard guard(gpus_lock_);
+    last.swap(gpus_);
+}
 
 HostedGpu* Machine::add_gpu(const GpuOptions& options) {
     if (options.address_bits < 32 || options.address_bits > 64 || options.vram_bytes == 0) return nullptr;
-    return gpus_.emplace_back(std::make_unique<HostedGpu>(*this, options)).get();
+    auto gpu = std::make_unique<HostedGpu>(*this, options);
+    const std::lock_guard guard(gpus_lock_);
+    return gpus_.emplace_back(std::move(gpu)).get();
 }
 
 namespace {
@@ -58,20 +67,45 @@ bool access_memory(iommu::Iommu* iommu, const iommu::Request& request, Move move
 
 bool Machine::dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes) {
     return by_page(from, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
-        const iommu::Request request{.source = {source}, .address = at, .access = iommu::Access::Read};
-        return access_memory(iommu_.get(), request, [&](PhysicalAddress physical) {
-            return memory_->read(physical, static_cast<std::byte*>(to) + position, count);
-        });
+        return dma_read({.source = {source}, .address = at}, static_cast<std::byte*>(to) + position, count);
     });
+}
+
+bool Machine::dma_read(const iommu::Request& what, void* to, std::size_t bytes) {
+    iommu::Request request = what;
+    request.access = iommu::Access::Read;
+    return access_memory(iommu_.get(), request,
+                         [&](PhysicalAddress physical) { return memory_->read(physical, to, bytes); });
 }
 
 bool Machine::dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes) {
     return by_page(to, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
-        const iommu::Request request{.source = {source}, .address = at, .access = iommu::Access::Write};
-        return access_memory(iommu_.get(), request, [&](PhysicalAddress physical) {
-            return memory_->write(physical, static_cast<const std::byte*>(from) + position, count);
-        });
+        return dma_write({.source = {source}, .address = at}, static_cast<const std::byte*>(from) + position, count);
     });
+}
+
+bool Machine::dma_write(const iommu::Request& what, const void* from, std::size_t bytes) {
+    iommu::Request request = what;
+    request.access = iommu::Access::Write;
+    return access_memory(iommu_.get(), request,
+                         [&](PhysicalAddress physical) { return memory_->write(physical, from, bytes); });
+}
+
+// A device that is not there does not answer.
+template <typename Tell>
+void Machine::tell_gpu(iommu::SourceId source, Tell&& tell) {
+    const std::lock_guard guard(gpus_lock_);
+    for (const auto& gpu : gpus_) {
+        if (gpu->source_id() == source.value) return tell(*gpu);
+    }
+}
+
+void Machine::invalidate(const iommu::DeviceInvalidation& what) {
+    tell_gpu(what.source, [&](HostedGpu& gpu) { gpu.invalidate(what); });
+}
+
+void Machine::answer(const iommu::PageAnswer& what) {
+    tell_gpu(what.source, [&](HostedGpu& gpu) { gpu.answer_page(what); });
 }
 
 bool Machine::read(PhysicalAddress from, void* to, std::size_t bytes) { return memory_->read(from, to, bytes); }

@@ -6,9 +6,11 @@
 #include "base/result.h"
 #include "hw/gpu/gpu.h"
 #include "hw/hosted/memory.h"
+#include "hw/hosted/timer.h"
 #include "iommu/engine/iommu.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +28,7 @@ struct MachineOptions {
     std::vector<MemoryRange> memory = {{{0}, 65536}, {{std::uint64_t{1} << 28}, 65536}};
     bool iommu = true;
     iommu::Options iommu_options = {};
+    std::chrono::milliseconds device_time{1000};  // that a device has to answer an invalidation of its TLB, at least
 };
 
 struct GpuOptions {
@@ -34,7 +37,7 @@ struct GpuOptions {
     std::uint16_t source_id = 0x0010;  // bus 0, device 2, function 0
 };
 
-class Machine final : iommu::MemoryPort, iommu::InterruptPort {
+class Machine final : iommu::MemoryPort, iommu::InterruptPort, iommu::DevicePort {
 public:
     // The error is a sentence for people.
     static Result<std::unique_ptr<Machine>, std::string> create(const MachineOptions& options);
@@ -45,7 +48,8 @@ public:
     // Null when the machine has none.
     iommu::Iommu* iommu() { return iommu_.get(); }
 
-    // Adds a GPU with an engine thread of its own. Null when an option is out of range.
+    // Adds a GPU with an engine thread of its own, behind the IOMMU with all that this offers. Null when an option is
+    // out of range.
     HostedGpu* add_gpu(const GpuOptions& options);
 
     // A device's access: translated by the IOMMU page by page, then made. False when some part was refused; earlier
@@ -53,20 +57,32 @@ public:
     bool dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes);
     bool dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes);
 
+    // The same for a request with a PASID, or of an address that is translated already, within one page.
+    bool dma_read(const iommu::Request& request, void* to, std::size_t bytes);
+    bool dma_write(const iommu::Request& request, const void* from, std::size_t bytes);
+
     // Called with each interrupt message of the IOMMU, on the thread that caused it. Set before devices work.
     std::function<void(iommu::InterruptSource, iommu::InterruptMessage)> on_iommu_interrupt;
 
 private:
-    explicit Machine(std::unique_ptr<Memory> memory);
+    Machine(std::unique_ptr<Memory> memory, const MachineOptions& options);
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override;
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override;
     iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override;
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override;
+    void invalidate(const iommu::DeviceInvalidation& invalidation) override;
+    void answer(const iommu::PageAnswer& answer) override;
+    void start_timer() override { timer_.start(); }
+
+    template <typename Tell>
+    void tell_gpu(iommu::SourceId source, Tell&& tell);
 
     std::unique_ptr<Memory> memory_;
     std::unique_ptr<iommu::Iommu> iommu_;
+    std::mutex gpus_lock_;
     std::vector<std::unique_ptr<HostedGpu>> gpus_;
+    Timer timer_;  // last: it calls the IOMMU
 };
 
 }  // namespace remap::hosted

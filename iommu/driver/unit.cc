@@ -74,6 +74,7 @@ const char* name_of(Error error) {
         case Error::NoMemory: return "no memory for a table";
         case Error::Timeout: return "the unit did not acknowledge in time";
         case Error::QueueError: return "the unit reported an invalidation queue error";
+        case Error::DeviceTimeout: return "a device did not answer an invalidation in time";
         case Error::AlreadyMapped: return "a page of the range is mapped already";
         case Error::NotMapped: return "a page of the range is not mapped";
         case Error::OutOfRange: return "an address is out of range";

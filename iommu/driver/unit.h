@@ -22,6 +22,7 @@ enum class Error : std::uint8_t {
     NoMemory,       // no page for a table
     Timeout,        // the unit did not acknowledge a command within the bound
     QueueError,     // the unit reported an invalidation queue error (FSTS.IQE, ICE or ITE); the queue goes on
+    DeviceTimeout,  // a device did not answer an invalidation of its TLB (FSTS.ITE); the queue goes on
     AlreadyMapped,  // a page of the range is mapped; nothing was changed
     NotMapped,      // a page of the range is not mapped; nothing was changed
     OutOfRange,     // an address is beyond the width of the domain or the unit
