@@ -28,8 +28,8 @@ class Translator {
 public:
     Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
-    // An answer that needs no table: from the IOTLB, or for a device that passes through. Any thread, without a lock.
-    // Nothing while stale uses are looked for.
+    // An answer that needs no table, and leaves nothing to record: from the IOTLB, or for a device that passes through.
+    // Any thread, without a lock. Nothing while stale uses are looked for.
     std::optional<Outcome> find(const TranslationState& state, const Request& request);
 
     // Under the engine's lock, as all that follows.
@@ -77,7 +77,8 @@ private:
     Resolved walk(const TranslationState& state, const Request& request, const Route& route, const Manner& manner);
     Resolved pass_through(const TranslationState& state, const Request& request, const Route& route) const;
     Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
-    bool usable(const Request& request, const CachedTranslation& line) const;
+    std::optional<Outcome> find_known(const TranslationState& state, const Request& request) const;
+    bool usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
     void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served);
     void close_stale_uses();
 
