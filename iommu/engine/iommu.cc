@@ -183,9 +183,7 @@ Iommu::Ticket Iommu::begin_access() {
 void Iommu::end_access(Ticket ticket) { parts_->gate.end({ticket.slot, ticket.phase}); }
 
 Translation Iommu::translate(const Request& request) {
-    if (const auto known = parts_->translator.find(parts_->state(), request);
-        known && (known->translation.allowed || known->quiet))
-        return known->translation;
+    if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
 
     std::unique_lock guard(parts_->lock);
     const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);

@@ -67,19 +67,26 @@ public:
 
     std::size_t size() const { return (set_mask_ + 1) * ways_; }
 
-    // Any thread. `hash` is what the entry was inserted with.
-    std::optional<Hit> find(std::uint64_t hash, const CacheKey& key) const {
+    // Any thread. `hash` is what the entry was inserted with. What is found goes to `hit`, for a struct that is
+    // returned in pieces and read whole stalls the processor for longer than the lookup takes.
+    bool find(std::uint64_t hash, const CacheKey& key, Hit& hit) const {
         const std::uint64_t oldest = oldest_.load(std::memory_order_seq_cst);
         const Line* line = set_of(hash);
         for (unsigned way = 0; way < ways_; ++way, ++line) {
             const std::uint64_t stamp = line->stamp.load(std::memory_order_seq_cst);
-            if (stamp <= oldest) continue;
-            Hit hit{.words = line->copy(), .stamp = stamp};
+            if (line->words[0].load(std::memory_order_relaxed) != key.first || stamp <= oldest) continue;
+            hit.words = line->copy();
             if (!key.matches(hit.words[0], hit.words[1])) continue;
             std::atomic_thread_fence(std::memory_order_acquire);
-            if (line->stamp.load(std::memory_order_relaxed) == stamp) return hit;
+            hit.stamp = stamp;
+            if (line->stamp.load(std::memory_order_relaxed) == stamp) return true;
         }
-        return std::nullopt;
+        return false;
+    }
+
+    std::optional<Hit> find(std::uint64_t hash, const CacheKey& key) const {
+        Hit hit;
+        return find(hash, key, hit) ? std::optional(hit) : std::nullopt;
     }
 
     // The writer. Takes the place of the entry with this key, else a free one, else that of another entry of the set,
@@ -91,6 +98,7 @@ public:
         for (Line* line = begin; line != begin + ways_; ++line) {
             const Entry held = line->copy();
             if (is_live(*line) && key.matches(held[0], held[1])) return line->put(words, stamp);
+            if (free != nullptr) continue;
             if (!is_live(*line) || dead(held, line->stamp.load(std::memory_order_relaxed))) free = line;
         }
         if (free == nullptr) {
