@@ -112,20 +112,35 @@ void Invalidations::contexts(vtd::ContextGranularity granularity, std::uint16_t 
     EXPECT_EQ(ccmd::Actual::get(registers.read64(ccmd::offset)), granularity);
 }
 
-void Invalidations::translations(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress first,
-                                 unsigned address_mask) {
+// `range` is what IVA_REG takes.
+void Invalidations::by_register(vtd::IotlbGranularity granularity, std::uint16_t domain, std::uint64_t range) {
     namespace iotlb = vtd::iotlb_invalidate;
-    namespace iva = vtd::invalidate_address;
-    if (by_queue()) return queue(descriptor::make_iotlb(granularity, domain, first.value, address_mask, 0));
     vtd_driver::RegisterPort& registers = iommu_registers();
     const std::uint64_t command_register = iotlb_registers() + iotlb::offset_from_iro;
-    registers.write64(iotlb_registers() + iva::offset_from_iro,
-                      (first.value & iva::address) | iva::AddressMask::of(address_mask));
+    registers.write64(iotlb_registers() + vtd::invalidate_address::offset_from_iro, range);
     registers.write64(command_register,
                       iotlb::Invalidate::of(true) | iotlb::Requested::of(granularity) | iotlb::Domain::of(domain));
     REQUIRE(
         wait_until(answer_milliseconds, [&] { return !iotlb::Invalidate::get(registers.read64(command_register)); }));
     EXPECT_EQ(iotlb::Actual::get(registers.read64(command_register)), granularity);
+}
+
+void Invalidations::translations(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress first,
+                                 unsigned address_mask) {
+    namespace iva = vtd::invalidate_address;
+    if (by_queue()) return queue(descriptor::make_iotlb(granularity, domain, first.value, address_mask, 0));
+    by_register(granularity, domain, (first.value & iva::address) | iva::AddressMask::of(address_mask));
+}
+
+void Invalidations::leaves(std::uint16_t domain, LogicalAddress page) {
+    namespace iva = vtd::invalidate_address;
+    constexpr auto one_page = vtd::IotlbGranularity::Page;
+    if (by_queue()) {
+        vtd::Descriptor one = descriptor::make_iotlb(one_page, domain, page.value, 0, 0);
+        one.high |= descriptor::iotlb::LeavesOnly::mask;
+        return queue(one);
+    }
+    by_register(one_page, domain, (page.value & iva::address) | iva::LeavesOnly::mask);
 }
 
 void Invalidations::everything() {

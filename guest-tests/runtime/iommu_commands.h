@@ -56,6 +56,7 @@ public:
     void contexts(vtd::ContextGranularity granularity, std::uint16_t domain = 0, std::uint16_t source = 0);
     void translations(vtd::IotlbGranularity granularity, std::uint16_t domain = 0, LogicalAddress first = {},
                       unsigned address_mask = 0);
+    void leaves(std::uint16_t domain, LogicalAddress page);  // of one page, with the hint that no table was changed
     void everything();
 
     // Before the unit is started anew.
@@ -64,6 +65,7 @@ public:
 private:
     bool by_queue();
     void queue(const vtd::Descriptor& descriptor);
+    void by_register(vtd::IotlbGranularity granularity, std::uint16_t domain, std::uint64_t range);
 
     std::optional<RawQueue> queue_;
 };
