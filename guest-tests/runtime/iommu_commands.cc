@@ -47,10 +47,13 @@ void switch_translation(bool on) { command(gcmd::Translation::mask, on); }
 
 void switch_queue(bool on) { command(gcmd::QueuedInvalidation::mask, on); }
 
-RawQueue::RawQueue() : descriptors_(allocate_queue_page()), status_(allocate_queue_page()) {
+RawQueue::RawQueue(Width width)
+    : bytes_(static_cast<unsigned>(width)), descriptors_(allocate_queue_page()), status_(allocate_queue_page()) {
     switch_queue(false);
     iommu_registers().write64(vtd::queue_tail::offset, 0);
-    iommu_registers().write64(vtd::queue_address::offset, descriptors_.address().value);
+    iommu_registers().write64(vtd::queue_address::offset,
+                              descriptors_.address().value |
+                                  vtd::queue_address::WideDescriptors::of(width == Width::Wide));
     switch_queue(true);
 }
 
@@ -60,22 +63,22 @@ RawQueue::~RawQueue() {
     queue_pages.free_table(status_);
 }
 
-void RawQueue::replace(unsigned index, const vtd::Descriptor& one) {
-    volatile std::uint64_t* words = queue_pages.words(descriptors_) + 2 * index;
-    words[0] = one.low;
-    words[1] = one.high;
-    queue_pages.publish(descriptors_, 2 * index, 2);
+void RawQueue::replace(unsigned index, const vtd::WideDescriptor& one) {
+    const unsigned count = bytes_ / sizeof(std::uint64_t);
+    volatile std::uint64_t* words = queue_pages.words(descriptors_) + count * index;
+    for (unsigned i = 0; i < count; ++i) words[i] = one.words[i];
+    queue_pages.publish(descriptors_, count * index, count);
 }
 
-unsigned RawQueue::put(const vtd::Descriptor& one) {
+unsigned RawQueue::put(const vtd::WideDescriptor& one) {
     const unsigned index = tail_;
     replace(index, one);
-    tail_ = (tail_ + 1) % entries;
+    tail_ = (tail_ + 1) % entries();
     return index;
 }
 
 void RawQueue::submit() {
-    iommu_registers().write64(vtd::queue_tail::offset, std::uint64_t{tail_} * vtd::descriptor_bytes);
+    iommu_registers().write64(vtd::queue_tail::offset, std::uint64_t{tail_} * bytes_);
 }
 
 bool RawQueue::finish() {
@@ -87,7 +90,7 @@ bool RawQueue::finish() {
 
 unsigned RawQueue::head() const {
     const std::uint64_t bytes = iommu_registers().read64(vtd::queue_head::offset) & vtd::queue_head::position;
-    return static_cast<unsigned>(bytes / vtd::descriptor_bytes);
+    return static_cast<unsigned>(bytes / bytes_);
 }
 
 std::uint32_t RawQueue::status_value() const {

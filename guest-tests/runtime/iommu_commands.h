@@ -23,16 +23,23 @@ void switch_queue(bool on);
 // An invalidation queue of one page, in place of the driver's. Off again when the object dies.
 class RawQueue {
 public:
-    static constexpr unsigned entries = page_size / vtd::descriptor_bytes;
+    enum class Width : unsigned { Narrow = vtd::descriptor_bytes, Wide = vtd::wide_descriptor_bytes };
 
-    RawQueue();
+    explicit RawQueue(Width width = Width::Narrow);
     ~RawQueue();
     RawQueue(const RawQueue&) = delete;
     RawQueue& operator=(const RawQueue&) = delete;
 
-    // Writes the next descriptor; the unit learns of it by `submit`. The index says where it stands.
-    unsigned put(const vtd::Descriptor& descriptor);
-    void replace(unsigned index, const vtd::Descriptor& descriptor);
+    unsigned entries() const { return page_size / bytes_; }
+
+    // Writes the next descriptor; the unit learns of it by `submit`. The index says where it stands. Where descriptors are
+    // narrow, the lower half.
+    unsigned put(const vtd::WideDescriptor& descriptor);
+    unsigned put(const vtd::Descriptor& descriptor) { return put(vtd::descriptor::wide(descriptor)); }
+    void replace(unsigned index, const vtd::WideDescriptor& descriptor);
+    void replace(unsigned index, const vtd::Descriptor& descriptor) {
+        replace(index, vtd::descriptor::wide(descriptor));
+    }
     void submit();
 
     // Adds a wait, submits, and waits for what it writes: false when it does not come.
@@ -43,6 +50,7 @@ public:
     std::uint32_t status_value() const;
 
 private:
+    unsigned bytes_;  // of a descriptor
     PhysicalPage descriptors_;
     PhysicalPage status_;
     unsigned tail_ = 0;

@@ -194,7 +194,7 @@ TEST(a_queue_that_has_done_its_last_descriptor_can_be_switched_off_whatever_that
 TEST(a_queue_is_used_round_and_round) {
     Bench bench;
     RawQueue& queue = *bench.queue;
-    for (unsigned i = 1; i <= 3 * RawQueue::entries; ++i) {
+    for (unsigned i = 1; i <= 3 * queue.entries(); ++i) {
         queue.put(make_wait_status(queue.status().value, i));
         if (i % 100 != 0) continue;
         REQUIRE(queue.finish());
@@ -228,9 +228,9 @@ TEST(a_wait_interrupts_when_all_before_it_is_done) {
     bench.registers.write32(vtd::completion_event.control, 0);
     for (unsigned round = 1; round <= 3; ++round) {
         bench.queue->put(make_wait_status(bench.queue->status().value, round));
-        bench.queue->put(
-            {vtd::descriptor::TypeLow::of(vtd::descriptor::Type::Wait) | vtd::descriptor::wait::Interrupt::of(true),
-             0});
+        bench.queue->put(Descriptor{vtd::descriptor::TypeLow::of(vtd::descriptor::Type::Wait) |
+                                        vtd::descriptor::wait::Interrupt::of(true),
+                                    0});
         REQUIRE(bench.queue->finish());
         EXPECT(wait_until(1000, [&] { return seen.interrupts == round; }));
         EXPECT_EQ(seen.status, round);
@@ -253,7 +253,7 @@ TEST(a_queue_error_is_a_fault_event) {
     REQUIRE(vector);
     const InterruptMessage message = message_for(*vector);
     bench.unit.enable_fault_event(message.address, message.data);
-    const unsigned place = bench.queue->put({0xf, 0});
+    const unsigned place = bench.queue->put(no_type);
     bench.queue->submit();
     EXPECT(wait_until(1000, [&] { return count == 1; }));
     bench.queue->replace(place, forget_all);
