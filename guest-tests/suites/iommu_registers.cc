@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The register window as software may use it (VT-d section 11.3): 64-bit registers as a whole or by halves, and what is
+// The register window as software may use it (VT-d section 11.2): 64-bit registers as a whole or by halves, and what is
 // not a register of this unit. Nothing that is written here sets anything off.
 #include "guest-tests/runtime/iommu_bench.h"
 #include "guest-tests/runtime/machine.h"

@@ -165,7 +165,7 @@ TEST(a_device_whose_pasid_entry_disables_faults_is_refused_in_silence) {
     EXPECT_EQ(drop_faults(), 1);
 }
 
-// Section 6.2.4: PASID entries are cached, and an IOTLB that is emptied is filled again by the cached one.
+// Section 6.2: PASID entries are cached, and an IOTLB that is emptied is filled again by the cached one.
 TEST(a_changed_pasid_entry_counts_when_the_pasid_cache_is_invalidated) {
     Bench bench;
     bench.write_pasid(bench.by_second_stage(bench.other));
