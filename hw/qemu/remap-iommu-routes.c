@@ -9,7 +9,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "hw/i386/pc.h"
+#include "qapi/error.h"
 #include "hw/i386/x86-iommu.h"
 #include "system/kvm.h"
 
@@ -62,6 +62,7 @@ void remap_iommu_routes_changed(RemapIommuDevice *s)
     }
 }
 
+/* The machine finds the object by itself when it is realized. */
 void remap_iommu_take_routes(RemapIommuDevice *s)
 {
     RemapIommuRoutes *routes;
@@ -71,12 +72,10 @@ void remap_iommu_take_routes(RemapIommuDevice *s)
     }
     routes = REMAP_IOMMU_ROUTES(object_new(TYPE_REMAP_IOMMU_ROUTES));
     object_property_add_child(OBJECT(s), "routes", OBJECT(routes));
-    object_unref(OBJECT(routes));
     routes->device = s;
     routes->parent.intr_supported = ON_OFF_AUTO_ON;
-    QLIST_INIT(&routes->parent.iec_notifiers);
+    sysbus_realize_and_unref(SYS_BUS_DEVICE(routes), &error_abort);
     s->routes = OBJECT(routes);
-    PC_MACHINE(qdev_get_machine())->iommu = DEVICE(routes);
 }
 
 static void remap_iommu_routes_class_init(ObjectClass *class, void *data)
