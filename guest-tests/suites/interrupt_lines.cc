@@ -19,10 +19,15 @@ namespace {
 constexpr unsigned first_pci_pin = 16;  // q35's eight lines of PCI lead to pins 16 to 23
 constexpr unsigned end_of_pci_pins = 24;
 
-bool on_intel_iommu() {
-    const char* unit = option("unit");
-    return unit != nullptr && std::strcmp(unit, "intel-iommu") == 0;
+bool option_is(const char* name, const char* value) {
+    const char* given = option(name);
+    return given != nullptr && std::strcmp(given, value) == 0;
 }
+bool on_intel_iommu() { return option_is("unit", "intel-iommu"); }
+
+// Under KVM with kernel-irqchip=split the kernel knows beforehand what becomes of a line: what is refused does not
+// come, but nobody records a fault.
+bool faults_are_recorded() { return !option_is("lines", "by-kernel"); }
 
 struct Bench : InterruptBench {
     Bench() { REQUIRE(source_of(ioapic)); }
@@ -38,6 +43,12 @@ struct Bench : InterruptBench {
     }
     std::uint16_t route_line(const CountedVector& to, bool level) {
         return route_line(to, level, InterruptSender::function(*source_of(ioapic)));
+    }
+
+    // Of a line that was pulsed.
+    void expect_refusal(FaultReason reason, std::uint16_t index, std::uint16_t source) const {
+        if (faults_are_recorded()) return expect_fault(reason, index, source);
+        wait_until(5, [] { return false; });
     }
 
     IoApic ioapic;
@@ -104,17 +115,18 @@ TEST(a_line_follows_its_entry_once_that_was_invalidated) {
     EXPECT_EQ(before.taken(), 1);
 }
 
-// The IOAPIC has the source id that the DMAR gives it. QEMU's unit does not look at it.
+// The IOAPIC has the source id that the DMAR gives it. QEMU's unit does not look at it, and ours does with
+// ioapic-source-check=on.
 TEST(an_entry_of_a_device_refuses_the_ioapic) {
     Bench bench;
     CountedVector vector;
     const std::uint16_t index = bench.route_line(vector, false, InterruptSender::function(bench.gpu.source()));
     bench.ioapic.set(legacy_timer_pin, redirection::make(index, vector.number(), false));
     pulse_legacy_timer();
-    if (on_intel_iommu()) {
+    if (!option_is("ioapic_source", "checked")) {
         EXPECT(vector.comes(1));
     } else {
-        bench.expect_fault(FaultReason::InterruptSourceRefused, index, *source_of(bench.ioapic));
+        bench.expect_refusal(FaultReason::InterruptSourceRefused, index, *source_of(bench.ioapic));
         EXPECT_EQ(vector.taken(), 0);
     }
 }
@@ -134,7 +146,7 @@ TEST(a_line_without_an_entry_is_refused) {
     bench.ioapic.set(legacy_timer_pin, redirection::make(200, 0x40, false));
     pulse_legacy_timer();
     // QEMU's unit has no source id for it.
-    bench.expect_fault(FaultReason::InterruptNotPresent, 200, on_intel_iommu() ? 0xffff : *source_of(bench.ioapic));
+    bench.expect_refusal(FaultReason::InterruptNotPresent, 200, on_intel_iommu() ? 0xffff : *source_of(bench.ioapic));
 }
 
 // A redirection entry as systems without interrupt remapping write it.
@@ -146,7 +158,7 @@ TEST(a_line_of_the_compatibility_format_is_blocked) {
     if (on_intel_iommu()) {
         EXPECT(vector.comes(1));
     } else {
-        bench.expect_fault(FaultReason::InterruptFormatBlocked, 0, *source_of(bench.ioapic));
+        bench.expect_refusal(FaultReason::InterruptFormatBlocked, 0, *source_of(bench.ioapic));
         EXPECT_EQ(vector.taken(), 0);
     }
 }

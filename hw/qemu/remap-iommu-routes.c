@@ -30,12 +30,13 @@ static const MSIMessage remap_iommu_nobody = { .address = 0xfee00004, .data = 0x
 static int remap_iommu_route(X86IOMMUState *iommu, MSIMessage *from, MSIMessage *to, uint16_t source)
 {
     RemapIommuDevice *s = REMAP_IOMMU_ROUTES(iommu)->device;
+    RemapInterruptRequest request = { source, true, from->address, from->data };
     RemapInterrupt remapped;
 
     if (source == X86_IOMMU_SID_INVALID) {
-        source = remap_iommu_ioapic_source;
+        request = remap_iommu_ioapic_request(s, from->address, from->data);
     }
-    remapped = remap_iommu_probe_interrupt(s->engine, source, from->address, from->data);
+    remapped = remap_iommu_probe_interrupt(s->engine, &request);
     *to = remap_iommu_nobody;
     if (remapped.allowed) {
         *to = (MSIMessage) { .address = remapped.address, .data = remapped.data };
