@@ -115,6 +115,8 @@ void remap_iommu_take_interrupts(RemapIommuDevice *s)
 {
     memory_region_init_io(&s->interrupt_region, OBJECT(s), &remap_iommu_interrupt_ops, s, "remap-iommu-interrupts",
                           (IOAPIC + 1) << SOURCE_SHIFT);
+    /* The unit's own event may be a write to a device, which answers with an interrupt at once. */
+    s->interrupt_region.disable_reentrancy_guard = true;
     address_space_init(&s->interrupt_space, &s->interrupt_region, "remap-iommu-interrupts");
     if (s->options.interrupt_remapping) {
         remap_iommu_take_ioapic(s);
