@@ -59,6 +59,7 @@ struct Iommu::Parts {
     void state(Archive& archive) {
         archive.same("CAP", configuration.capability);
         archive.same("ECAP", configuration.extended_capability);
+        archive("clock", stamps);
         archive("translation", translator);
         archive("interrupts", interrupts);
         archive("unit", *registers);
@@ -71,10 +72,10 @@ struct Iommu::Parts {
 
     // What the fast path reads without the lock.
     void publish_state() {
-        state_word.store(registers->file.translation_state().word, std::memory_order_release);
+        state_word.store(registers->file.translation_state().word, std::memory_order_seq_cst);
         interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
     }
-    TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
+    TranslationState state() const { return {state_word.load(std::memory_order_seq_cst)}; }
     InterruptState interrupt_state() const { return {interrupt_word.load(std::memory_order_acquire)}; }
 
     enum class Patience { WaitForAccesses, DoNotWait };
@@ -182,9 +183,7 @@ Iommu::Ticket Iommu::begin_access() {
 void Iommu::end_access(Ticket ticket) { parts_->gate.end({ticket.slot, ticket.phase}); }
 
 Translation Iommu::translate(const Request& request) {
-    if (const auto known = parts_->translator.find(parts_->state(), request);
-        known && (known->translation.allowed || known->quiet))
-        return known->translation;
+    if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
 
     std::unique_lock guard(parts_->lock);
     const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
