@@ -3,8 +3,8 @@
 """Sums up the results that `meson test` left in build directories, case by case.
 
 usage: count_results.py BUILD...
-Names each case that failed or was skipped, and each program that failed although its cases passed; the last line is "N passed, N failed" (", N skipped" may follow). Exit status
-0 only if something passed and nothing failed.
+Names each case that failed or was skipped, and each program that failed although its cases passed; the last line is
+"N passed, N failed" (", N skipped" may follow). Exit status 0 only if something passed and nothing failed.
 """
 import json
 import sys
@@ -31,7 +31,7 @@ def suites(build):
 
 
 def program_of(name):
-    """Of "PROJECT:SUITE / PROGRAM"; the log of cases has "PROJECT." in front and may have a part of the program behind."""
+    """Of "PROJECT:SUITE / PROGRAM"; in the log of cases "PROJECT." is in front, and a part of it may be behind."""
     return name.split(" / ")[-1].removeprefix("remaplab.")
 
 
