@@ -19,6 +19,7 @@ void StaleUses::note(const StaleUse& use, std::uint64_t now) {
     ++found->use.uses;
     if (found->decided) {
         ++stale_;
+        tell(found->use);
     } else if (grace_ == 0) {
         decide(*found);
     }
@@ -41,6 +42,11 @@ void StaleUses::decide(Case& one) {
     one.decided = true;
     stale_ += one.use.uses;
     keep_report(one.use);
+    tell(one.use);
+}
+
+void StaleUses::tell(const StaleUse& use) const {
+    if (observer_ != nullptr) observer_->stale_use(use);
 }
 
 void StaleUses::close(std::size_t index) {
@@ -70,8 +76,9 @@ std::size_t StaleUses::report(std::array<StaleUse, most_cases>& to) const {
 void StaleUses::reset() {
     const bool on = on_;
     const std::uint64_t grace = grace_;
+    Observer* const observer = observer_;
     *this = StaleUses{};
-    configure(on, grace);
+    configure(on, grace, observer);
 }
 
 }  // namespace remap::iommu
