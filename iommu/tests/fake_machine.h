@@ -119,8 +119,9 @@ public:
 
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr)
-        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work}) {}
+    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr,
+                     iommu::Observer* observer = nullptr)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work, .observer = observer}) {}
 
     std::uint64_t read32(std::uint64_t offset) { return unit.read(offset, 4); }
     std::uint64_t read64(std::uint64_t offset) { return unit.read(offset, 8); }
