@@ -43,6 +43,10 @@ std::uint64_t iotlb_registers() {
 
 void set_root_table_again() { command(gcmd::SetRootTable::mask, true); }
 
+void set_interrupt_table_again() { command(gcmd::SetInterruptTable::mask, true); }
+
+void let_compatibility_interrupts_pass(bool pass) { command(gcmd::CompatibilityInterrupt::mask, pass); }
+
 void switch_translation(bool on) { command(gcmd::Translation::mask, on); }
 
 void switch_queue(bool on) { command(gcmd::QueuedInvalidation::mask, on); }

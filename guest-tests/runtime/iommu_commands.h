@@ -17,6 +17,12 @@ namespace remap::guest {
 // Sets the root table pointer again, as it stands in RTADDR_REG: nothing is invalidated.
 void set_root_table_again();
 
+// Sets the interrupt table pointer again, as it stands in IRTA_REG: nothing is invalidated.
+void set_interrupt_table_again();
+
+// CFI: whether messages of the compatibility format go through while interrupts are remapped.
+void let_compatibility_interrupts_pass(bool pass);
+
 void switch_translation(bool on);
 void switch_queue(bool on);
 

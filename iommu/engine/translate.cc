@@ -107,6 +107,10 @@ Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>&
             .address = outcome.translation.address};
 }
 
+bool same(const Served& a, const Served& b) {
+    return a.allowed == b.allowed && (!a.allowed || (a.address == b.address && a.domain == b.domain));
+}
+
 }  // namespace
 
 Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer)
@@ -120,20 +124,22 @@ Translator::Translator(const Configuration& configuration, MemoryPort& memory, S
     stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, observer);
 }
 
-// Of a leaf that was never written through, a write has to set the dirty bit first.
-bool Translator::usable(const Request& request, const CachedTranslation& line) const {
-    return line.dirty || request.access == Access::Read || line.refusal != FaultReason::None;
+// Of a leaf that was never written through, a write has to set the dirty bit first. One that has no right to write is
+// refused without a look at the leaf: cached rights are as good as cached addresses.
+bool Translator::usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
+    if (line.dirty || request.access == Access::Read || line.refusal != FaultReason::None) return true;
+    return !line.permits.allows(needed_by(request.access, privileged(state, request)));
 }
 
 // What a leaf, cached or fresh, means for a request.
 Outcome Translator::answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
-    if (line.refusal != FaultReason::None) return refuse(line.refusal, line.quiet);
+    const FaultReason lack = lack_of(request.access, state.scalable());
+    if (line.refusal != FaultReason::None) return refuse(line.refusal_lacks_right() ? lack : line.refusal, line.quiet);
     const bool supervisor = privileged(state, request);
     const Permits needed = needed_by(request.access, supervisor);
     if (!line.permits.allows(needed)) {
-        const bool wrong_mode = has_first_stage(line.kind) && !line.permits.allows(needed_by(Access::Read, supervisor));
-        if (wrong_mode) return refuse(FaultReason::NotForUser, line.quiet);
-        return refuse(lack_of(request.access, state.scalable()), line.quiet);
+        const bool wrong_mode = !supervisor && !line.permits.allows(for_users);
+        return refuse(wrong_mode ? FaultReason::NotForUser : lack, line.quiet);
     }
     const PhysicalAddress address = line.translate(request.address);
     if (vtd::in_interrupt_range(address.value))
@@ -156,6 +162,7 @@ Translator::Resolved Translator::pass_through(const TranslationState& state, con
         resolved.outcome = refuse(reason, route.quiet);
     } else {
         resolved.outcome = pass(request.address);
+        resolved.outcome.translation.snooped = route.snooped;
     }
     return resolved;
 }
@@ -182,14 +189,13 @@ Translator::Resolved Translator::walk(const TranslationState& state, const Reque
                            .stamp = manner.stamp};
     if (!found.found()) {
         resolved.outcome = refuse(found.reason, route.quiet);
-        if (!configuration_.caching_mode) return resolved;
+        // An access to a page that is there for others leaves nothing behind.
+        if (!configuration_.caching_mode || !found.refused_to_all) return resolved;
         line.first = {request.address.value & ~low_bits(page_shift)};
         line.shift = page_shift;
         line.refusal = found.reason;
     } else {
         resolved.outcome = answer(state, request, line);
-        // What is cached is what was allowed (section 6.1), unless the unit may cache everything.
-        if (!resolved.outcome.translation.allowed && !configuration_.caching_mode) return resolved;
     }
     resolved.line = line;
     if (manner.fill_caches) iotlb_.insert(line);
@@ -207,9 +213,10 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
     } else if (request.pasid && !state.scalable()) {
         resolved.outcome = refuse(FaultReason::PasidInLegacyMode, false);
     } else {
-        if (manner.use_caches && request.type != RequestType::Translated) {
+        if (manner.use_caches && request.type == RequestType::Untranslated) {
             const auto line = iotlb_.find(request);
-            if (line && usable(request, *line) && request.type == RequestType::Untranslated) {
+            if (line && usable(state, request, *line)) {
+                manner.used(CacheKind::Iotlb, line->stamp);
                 resolved.outcome = answer(state, request, *line);
                 resolved.line = line;
                 resolved.from_iotlb = true;
@@ -223,6 +230,10 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
             resolved = pass_through(state, request, found.route);
         } else {
             resolved = walk(state, request, found.route, manner);
+        }
+        if (resolved.entry_at.value == 0) {
+            resolved.entry_at = found.entry_at;
+            resolved.entry = found.entry;
         }
     }
     return resolved;
@@ -251,29 +262,44 @@ bool Translator::find(const TranslationState& state, const Request& request, Tra
 }
 
 // The tables alone, as they are now, against what the caches had part in.
-void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served) {
-    const Resolved truth = resolve(state, request, from_memory_alone);
+//
+// Software may change a table between the two looks, and need not always invalidate: what was not present and so is not
+// cached, for one. So a difference counts only if it is there again, between two looks at memory that agree.
+void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
+                                    const CacheParts& parts) {
     const Served got = served_by(served.outcome, served.line);
+    const auto memory = [&] { return resolve(state, request, from_memory_alone); };
+    const Resolved truth = memory();
     const Served due = served_by(truth.outcome, truth.line);
-    const bool same = got.allowed == due.allowed &&
-                      (!got.allowed || (got.address == due.address && got.domain == due.domain));
-    if (same || !served.line) return;
+    if (same(got, due)) return;
+    CacheParts held;
+    const Resolved again = resolve(state, request, {.use_caches = true, .fill_caches = false, .parts = &held});
+    if (held.digest == 0 || same(served_by(again.outcome, again.line), due)) return;
+    const Resolved still = memory();
+    if (!same(served_by(still.outcome, still.line), due)) return;
+
     const StaleUse use{.request = request,
                        .served = got,
                        .memory = due,
                        .entry_at = truth.entry_at,
                        .entry = truth.entry,
-                       .cached_at = served.line->stamp};
+                       .parts = held.digest,
+                       .cached_at = parts.digest != 0 ? parts.oldest : held.oldest};
     stale_uses_.note(use, stamps_.next());
 }
 
 Outcome Translator::translate(const TranslationState& state, const Request& request) {
-    const Resolved resolved = resolve(state, request, {.stamp = stamps_.next()});
+    CacheParts parts;
+    const Manner manner{.stamp = stamps_.next(), .parts = configuration_.detect_stale_uses ? &parts : nullptr};
+    const Resolved resolved = resolve(state, request, manner);
     lookups_.add();
     if (!resolved.from_iotlb) walks_.add();
     if (observer_ != nullptr && resolved.entry_at.value != 0)
         observer_->walked(request, resolved.entry_at, resolved.entry);
-    if (stale_uses_.on()) look_for_staleness(state, request, resolved);
+    if (configuration_.detect_stale_uses && state.enabled()) {
+        last_state_ = state;
+        look_for_staleness(state, request, resolved, parts);
+    }
     return resolved.outcome;
 }
 
@@ -281,12 +307,13 @@ Outcome Translator::probe(const TranslationState& state, const Request& request)
     return resolve(state, request, {.use_caches = true, .fill_caches = false}).outcome;
 }
 
-// Cases whose cached translation an invalidation has removed.
+// Closes the cases for which the caches would not use the same entries any more.
 void Translator::close_stale_uses() {
     if (!stale_uses_.any_open()) return;
     stale_uses_.invalidated([this](const StaleUse& use) {
-        const auto held = iotlb_.find(use.request);
-        return held && held->stamp == use.cached_at;
+        CacheParts held;
+        resolve(last_state_, use.request, {.use_caches = true, .fill_caches = false, .parts = &held});
+        return held.digest == use.parts;
     });
 }
 
@@ -295,22 +322,29 @@ void Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::u
     static constexpr std::uint16_t ignored_bits[] = {0b000, 0b100, 0b110, 0b111};
     if (granularity == vtd::ContextGranularity::Global) {
         devices_.forget_contexts(stamps_.next());
-        return tell({.what = What::Contexts, .scope = Scope::All});
+        tell({.what = What::Contexts, .scope = Scope::All});
+    } else {
+        devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
+        if (granularity == vtd::ContextGranularity::Domain)
+            tell({.what = What::Contexts, .scope = Scope::Domain, .domain = domain});
+        else
+            tell({.what = What::Contexts, .scope = Scope::Device, .domain = domain, .source = source});
     }
-    devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
-    if (granularity == vtd::ContextGranularity::Domain)
-        return tell({.what = What::Contexts, .scope = Scope::Domain, .domain = domain});
-    tell({.what = What::Contexts, .scope = Scope::Device, .domain = domain, .source = source});
+    close_stale_uses();
 }
 
 void Translator::invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid) {
     if (!domain) {
         devices_.forget_pasids(stamps_.next());
-        return tell({.what = What::PasidEntries, .scope = Scope::All});
+        tell({.what = What::PasidEntries, .scope = Scope::All});
+    } else {
+        devices_.forget_pasids(*domain, pasid);
+        if (!pasid)
+            tell({.what = What::PasidEntries, .scope = Scope::Domain, .domain = *domain});
+        else
+            tell({.what = What::PasidEntries, .scope = Scope::Pasid, .domain = *domain, .pasid = *pasid});
     }
-    devices_.forget_pasids(*domain, pasid);
-    if (!pasid) return tell({.what = What::PasidEntries, .scope = Scope::Domain, .domain = *domain});
-    tell({.what = What::PasidEntries, .scope = Scope::Pasid, .domain = *domain, .pasid = *pasid});
+    close_stale_uses();
 }
 
 void Translator::invalidate_iotlb() {

@@ -131,9 +131,11 @@ TEST_F(Watched, AFaultIsToldWithWhatBecameOfIt) {
     EXPECT_EQ(notes.fates.back(), FaultFate::Silenced);
 }
 
-TEST_F(Watched, ADeviceWithoutAContextEntryIsToldOfByItsFaultAlone) {
+TEST_F(Watched, AWalkThatAContextEntryEndsIsTold) {
     machine.access(0x11, 0);
-    EXPECT_EQ(notes.take(), Kinds{"fault"});
+    EXPECT_EQ(notes.take(), (Kinds{"walk", "fault"}));
+    EXPECT_EQ(notes.last_entry_at, 0x11110u);
+    EXPECT_EQ(notes.last_entry, 0u);
     EXPECT_EQ(notes.last_reason, vtd::FaultReason::ContextNotPresent);
 }
 
