@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "hw/capi/remap_iommu.h"
 
+#include "hw/capi/watcher.h"
 #include "iommu/engine/iommu.h"
 #include "iommu/engine/stale_report.h"
 #include "iommu/spec/dmar.h"
 
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string>
 
 namespace {
@@ -74,11 +76,12 @@ iommu::Options options_of(const RemapIommuOptions& options) {
 }
 
 // The clock is only for the times of stale uses, and reading it costs more than a table walk.
-iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports) {
+iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports, iommu::Observer* observer) {
     return {.memory = ports,
             .interrupts = ports,
             .work = &ports,
-            .clock = options.detect_stale_uses ? &ports : nullptr};
+            .clock = options.detect_stale_uses ? &ports : nullptr,
+            .observer = observer};
 }
 
 }  // namespace
@@ -88,9 +91,14 @@ static_assert(iommu::CacheGeometries{}.iotlb ==
 
 struct RemapIommu {
     RemapIommu(const RemapIommuOptions& options, const RemapIommuOps& ops, void* opaque)
-        : ports(ops, opaque), engine(options_of(options), machine_of(options, ports)) {}
+        : ports(ops, opaque), engine(options_of(options), machine_of(options, ports, watcher_of(ops, opaque))) {}
+
+    iommu::Observer* watcher_of(const RemapIommuOps& ops, void* opaque) {
+        return ops.watch != nullptr ? &watcher.emplace(*ops.watch, opaque) : nullptr;
+    }
 
     CallbackPorts ports;
+    std::optional<capi::Watcher> watcher;
     iommu::Iommu engine;
 };
 
