@@ -62,6 +62,16 @@ iommu::SourceCheck check_of(const RemapInterruptRequest& request) {
     return request.source_is_known ? iommu::SourceCheck::ByEntry : iommu::SourceCheck::None;
 }
 
+constexpr iommu::CacheGeometry geometry_of(const RemapIommuCache& cache) { return {cache.entries, cache.ways}; }
+
+constexpr iommu::CacheGeometries caches_of(const RemapIommuCaches& caches) {
+    return {.contexts = geometry_of(caches.context_cache),
+            .pasids = geometry_of(caches.pasid_cache),
+            .tables = geometry_of(caches.paging_cache),
+            .iotlb = geometry_of(caches.iotlb),
+            .interrupts = geometry_of(caches.interrupt_cache)};
+}
+
 iommu::Options options_of(const RemapIommuOptions& options) {
     return {.address_width = options.address_width,
             .huge_pages = options.huge_pages,
@@ -70,7 +80,7 @@ iommu::Options options_of(const RemapIommuOptions& options) {
             .caching_mode = options.caching_mode,
             .interrupt_remapping = options.interrupt_remapping,
             .extended_interrupts = options.extended_interrupts,
-            .caches = {.iotlb = {options.iotlb_entries, options.iotlb_ways}},
+            .caches = caches_of(options.caches),
             .detect_stale_uses = options.detect_stale_uses,
             .stale_grace = options.stale_grace};
 }
@@ -86,8 +96,9 @@ iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports
 
 }  // namespace
 
-static_assert(iommu::CacheGeometries{}.iotlb ==
-              iommu::CacheGeometry{REMAP_IOMMU_IOTLB_ENTRIES, REMAP_IOMMU_IOTLB_WAYS});
+#define DEFAULT(field, option, entries, ways, what) .field = {entries, ways},
+static_assert(caches_of({REMAP_IOMMU_CACHES(DEFAULT)}) == iommu::CacheGeometries{});
+#undef DEFAULT
 
 struct RemapIommu {
     RemapIommu(const RemapIommuOptions& options, const RemapIommuOps& ops, void* opaque)
@@ -104,8 +115,12 @@ struct RemapIommu {
 
 const char* remap_iommu_check(const RemapIommuOptions* options) {
     if (!iommu::Options::supports_width(options->address_width)) return "aw-bits is not 39, 48 or 57";
-    if (!options_of(*options).caches.valid())
-        return "iotlb-entries is not iotlb-ways (1 to 64) times a power of two, at most 4194304";
+#define CHECK(field, option, entries, ways, what)                             \
+    if (!geometry_of(options->caches.field).valid(iommu::most_cache_entries)) \
+        return option "-entries is not " option "-ways (1 to 64) times a power of two, at most 4194304";
+    REMAP_IOMMU_CACHES(CHECK)
+#undef CHECK
+    static_assert(iommu::most_cache_entries == 4194304);
     return nullptr;
 }
 
@@ -182,11 +197,13 @@ RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t 
 }
 
 RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
-    return to_c(iommu->engine.remap_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
+    return to_c(
+        iommu->engine.remap_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
 RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
-    return to_c(iommu->engine.probe_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
+    return to_c(
+        iommu->engine.probe_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
 size_t remap_iommu_dmar(const RemapIommuOptions* options, const RemapIommuPlace* place, void* to, size_t size) {

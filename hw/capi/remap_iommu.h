@@ -82,7 +82,25 @@ typedef struct RemapIommuOps {
     const RemapIommuWatch *watch;
 } RemapIommuOps;
 
-enum { REMAP_IOMMU_IOTLB_ENTRIES = 131072, REMAP_IOMMU_IOTLB_WAYS = 8 };
+/* The caches of a unit, and their size where no other is asked for: X(field, option, entries, ways, what it holds). */
+#define REMAP_IOMMU_CACHES(X) \
+    X(context_cache, "context-cache", 256, 4, "context entries") \
+    X(pasid_cache, "pasid-cache", 1024, 4, "PASID-table entries") \
+    X(paging_cache, "paging-cache", 1024, 4, "entries of page tables that point to tables") \
+    X(iotlb, "iotlb", 131072, 8, "translations") \
+    X(interrupt_cache, "interrupt-cache", 1024, 4, "interrupt entries")
+
+/* Entries are ways (1 to 64) times a power of two. */
+typedef struct RemapIommuCache {
+    unsigned entries;
+    unsigned ways;
+} RemapIommuCache;
+
+typedef struct RemapIommuCaches {
+#define REMAP_IOMMU_CACHE_FIELD(field, option, entries, ways, what) RemapIommuCache field;
+    REMAP_IOMMU_CACHES(REMAP_IOMMU_CACHE_FIELD)
+#undef REMAP_IOMMU_CACHE_FIELD
+} RemapIommuCaches;
 
 typedef struct RemapIommuOptions {
     unsigned address_width; /* 39, 48 or 57 */
@@ -92,8 +110,7 @@ typedef struct RemapIommuOptions {
     bool caching_mode;
     bool interrupt_remapping;
     bool extended_interrupts; /* needs interrupt_remapping */
-    unsigned iotlb_entries;
-    unsigned iotlb_ways;
+    RemapIommuCaches caches;
     bool detect_stale_uses;
     uint64_t stale_grace;   /* nanoseconds */
 } RemapIommuOptions;
