@@ -45,7 +45,9 @@ KERNEL = [  # options of the command line of every machine
     "panic=-1",          # a panic ends QEMU at once (-no-reboot)
     "log_buf_len=4M",    # the program reads the whole log at the end
     "iomem=relaxed",     # it looks into the unit's registers
-    "nowatchdog",        # an emulated CPU may stand still for seconds when the host has other work
+    "nowatchdog",        # an emulated CPU may stand still for seconds when the host has other work,
+    "no_timer_check",    # right when the kernel counts timer interrupts at boot,
+    "tsc=reliable",      # or while it compares clocks
     "mitigations=off",   # only cost time under TCG
     "ipv6.disable=1",    # sends frames of its own
 ]
@@ -121,8 +123,10 @@ def parse_arguments():
     parser.add_argument("--guest", action="append", default=[], metavar="WORD", help="for the program in the guest")
     parser.add_argument("--accel", help="QEMU's accelerator, for example kvm (default: tcg)")
     parser.add_argument("machine", nargs="?")
-    parser.add_argument("more", nargs="*", help="further QEMU arguments, after --")
-    args = parser.parse_args()
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    args = parser.parse_args(words[:end])
+    args.more = words[end + 1:]
     if not args.list and args.machine is None:
         parser.error("a machine is needed")
     folder = os.path.join(args.build, "guest-tests", "linux")

@@ -15,6 +15,16 @@ RemapGpuContext to_c(const gpu::Context& context) {
         .with_pasid = context.pasid.has_value(), .pasid = context.pasid.value_or(0), .privileged = context.privileged};
 }
 
+RemapGpuPacket to_c(const gpu::spec::Packet& packet) {
+    return {.opcode = packet.opcode,
+            .flags = packet.flags,
+            .destination = packet.destination,
+            .source = packet.source,
+            .length = packet.length,
+            .width = packet.width,
+            .lines = packet.lines};
+}
+
 struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
     CallbackPorts(const RemapGpuOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
 
@@ -34,6 +44,14 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
     void work_available() override { ops.work_available(opaque); }
     void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
     void vram_written(std::uint64_t offset, std::uint64_t bytes) override { ops.vram_written(opaque, offset, bytes); }
+    void packet_fetched(std::uint32_t entry, const gpu::spec::Packet& packet) override {
+        const RemapGpuPacket told = to_c(packet);
+        ops.packet_fetched(opaque, entry, &told);
+    }
+    void halted(std::uint32_t entry, std::uint16_t opcode, gpu::spec::FaultCause cause,
+                std::uint64_t address) override {
+        ops.halted(opaque, entry, opcode, static_cast<unsigned>(cause), address);
+    }
 
     bool read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override {
         const RemapGpuContext context = to_c(kind.context);

@@ -48,6 +48,42 @@ typedef struct RemapPageAnswer {
     unsigned code;
 } RemapPageAnswer;
 
+typedef struct RemapIommuFault {
+    uint16_t source;
+    bool is_write;
+    uint64_t address;
+    int32_t pasid;    /* -1: the request had none */
+    unsigned reason;  /* the specification's */
+    const char *why;  /* the same in words */
+    const char *fate; /* recorded; collapsed: the same is in the log; lost: the log is full; silenced: FPD */
+} RemapIommuFault;
+
+/* What the scope does not name is 0. `first` is an address or the index of an interrupt entry. */
+typedef struct RemapIommuInvalidation {
+    const char *what;  /* context, pasid-entry, iotlb, pasid-iotlb, interrupt-entry */
+    const char *scope; /* all, domain, device, pasid, pages, entries */
+    uint16_t domain;
+    uint16_t source;
+    uint32_t pasid;
+    uint64_t first;
+    uint64_t count;
+    bool leaves_only;
+} RemapIommuInvalidation;
+
+/* What goes on inside, for a tracer. On any thread, the engine's lock may be held: must not call back, must not block. */
+typedef struct RemapIommuWatch {
+    /* A translation that the IOTLB did not know: its tables were walked to this entry. */
+    void (*walked)(void *opaque, uint16_t source, uint64_t address, bool is_write, uint64_t entry_at, uint64_t entry);
+    void (*faulted)(void *opaque, const RemapIommuFault *fault);
+    void (*interrupt_faulted)(void *opaque, uint16_t source, uint16_t index, unsigned reason, const char *why,
+                              const char *fate);
+    void (*invalidated)(void *opaque, const RemapIommuInvalidation *done);
+    /* All before a wait is done, and it told software so: by writing the word, by the completion event. */
+    void (*wait_done)(void *opaque, bool writes, uint64_t address, uint32_t data, bool interrupts);
+    void (*queue_stopped)(void *opaque, unsigned error, uint64_t head);
+    void (*stale_use)(void *opaque, const char *what);
+} RemapIommuWatch;
+
 typedef struct RemapIommuOps {
     /* System memory. Only RAM answers; false for anything else. The engine's lock is held. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
@@ -77,9 +113,29 @@ typedef struct RemapIommuOps {
     void (*answer_page)(void *opaque, const RemapPageAnswer *answer);
     /* remap_iommu_timer_expired is to be called once, when the time is over that a device has for an answer. */
     void (*start_timer)(void *opaque);
+    /* All of it, or null. */
+    const RemapIommuWatch *watch;
 } RemapIommuOps;
 
-enum { REMAP_IOMMU_IOTLB_ENTRIES = 131072, REMAP_IOMMU_IOTLB_WAYS = 8 };
+/* The caches of a unit, and their size where no other is asked for: X(field, option, entries, ways, what it holds). */
+#define REMAP_IOMMU_CACHES(X) \
+    X(context_cache, "context-cache", 256, 4, "context entries") \
+    X(pasid_cache, "pasid-cache", 1024, 4, "PASID-table entries") \
+    X(paging_cache, "paging-cache", 1024, 4, "entries of page tables that point to tables") \
+    X(iotlb, "iotlb", 131072, 8, "translations") \
+    X(interrupt_cache, "interrupt-cache", 1024, 4, "interrupt entries")
+
+/* Entries are ways (1 to 64) times a power of two. */
+typedef struct RemapIommuCache {
+    unsigned entries;
+    unsigned ways;
+} RemapIommuCache;
+
+typedef struct RemapIommuCaches {
+#define REMAP_IOMMU_CACHE_FIELD(field, option, entries, ways, what) RemapIommuCache field;
+    REMAP_IOMMU_CACHES(REMAP_IOMMU_CACHE_FIELD)
+#undef REMAP_IOMMU_CACHE_FIELD
+} RemapIommuCaches;
 
 typedef struct RemapIommuOptions {
     unsigned address_width; /* 39, 48 or 57 */
@@ -91,8 +147,7 @@ typedef struct RemapIommuOptions {
     bool page_requests;       /* needs device_tlb and scalable */
     bool interrupt_remapping;
     bool extended_interrupts; /* needs interrupt_remapping */
-    unsigned iotlb_entries;
-    unsigned iotlb_ways;
+    RemapIommuCaches caches;
     bool detect_stale_uses;
     uint64_t stale_grace;   /* nanoseconds */
 } RemapIommuOptions;
@@ -133,6 +188,7 @@ typedef struct RemapIommuStatistics {
     uint64_t walks;
     uint64_t interrupts;
     uint64_t interrupt_fetches;
+    uint64_t unverified_interrupts;
     uint64_t stale_uses;
     uint64_t late_invalidations;
     uint64_t undecided_uses;
@@ -154,6 +210,16 @@ void remap_iommu_reset(RemapIommu *iommu);
 uint64_t remap_iommu_window_size(void);
 uint64_t remap_iommu_read(RemapIommu *iommu, uint64_t offset, unsigned bytes);
 void remap_iommu_write(RemapIommu *iommu, uint64_t offset, uint64_t value, unsigned bytes);
+
+/* Where the tail of the invalidation queue may be while that is on: so many places, so many bytes apart. Any thread. */
+typedef struct RemapIommuQueue {
+    unsigned places;
+    unsigned bytes;
+} RemapIommuQueue;
+
+enum { REMAP_IOMMU_QUEUE_HEAD = 0x80, REMAP_IOMMU_QUEUE_TAIL = 0x88 };
+
+RemapIommuQueue remap_iommu_queue(RemapIommu *iommu);
 
 /*
  * Between pieces of work and while no device translates. Save: the bytes that the state takes; they are written if there
@@ -191,8 +257,15 @@ void remap_iommu_request_page(RemapIommu *iommu, uint16_t source, const RemapCon
 void remap_iommu_timer_expired(RemapIommu *iommu);
 
 /* A write of 32 bits to 0xfee00000-0xfeefffff, by a device or by the IOAPIC. */
-RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
-RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+typedef struct RemapInterruptRequest {
+    uint16_t source;
+    bool source_is_known; /* false: entries are not asked whether they are for this source */
+    uint64_t address;
+    uint32_t data;
+} RemapInterruptRequest;
+
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, const RemapInterruptRequest *request);
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, const RemapInterruptRequest *request);
 
 /* Writes the complete ACPI DMAR table that announces the unit, and returns its length; 0 when `size` is too small. */
 size_t remap_iommu_dmar(const RemapIommuOptions *options, const RemapIommuPlace *place, void *to, size_t size);

@@ -60,6 +60,7 @@ void Engine::fetch() {
         packet_ = {};  // the fault has no opcode
         return halt({FaultCause::RingUnreadable, order_.address.value});
     }
+    host_.packet_fetched(order_.entry, packet_);
     stage_ = Stage::Begin;
 }
 
@@ -145,6 +146,7 @@ void Engine::execute_context() {
 void Engine::halt(const Fault& fault) {
     stage_ = Stage::Idle;
     system_.forget_wish();
+    if (registers_.is_current(order_)) host_.halted(order_.entry, packet_.opcode, fault.cause, fault.address);
     tell(host_, registers_.halt(order_, packet_.opcode, fault));
 }
 

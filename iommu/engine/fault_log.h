@@ -4,6 +4,7 @@
 
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/request.h"
 #include "iommu/spec/fault.h"
 
@@ -18,11 +19,11 @@ public:
         : event(InterruptSource::FaultEvent), configuration_(configuration) {}
 
     // A refused request. One that is already in the log, and not yet cleared, is not put there again.
-    void record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
+    FaultFate record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
     // A refused interrupt request.
-    void record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox);
+    FaultFate record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox);
     // A page request that the tables do not allow.
-    void record_page_request(const PageRequest& request, vtd::FaultReason reason, Outbox& outbox);
+    FaultFate record_page_request(const PageRequest& request, vtd::FaultReason reason, Outbox& outbox);
 
     // FSTS_REG.IQE, ITE and ICE: the queue cannot go on, a device did not answer in time, one answered unasked.
     void set_queue_error(Outbox& outbox) { set(queue_error_, outbox); }
@@ -32,7 +33,7 @@ public:
     bool timeout_error() const { return timeout_error_; }
     bool completion_error() const { return completion_error_; }
 
-    // The next fault goes to record 0: translation has been switched off (section 7.2.1).
+    // The next fault goes to record 0: neither addresses nor interrupts are translated (section 7.2.1).
     void rewind() { next_ = 0; }
 
     std::uint32_t status() const;
@@ -72,7 +73,7 @@ private:
     };
 
     Record record_of(const Request& request, vtd::FaultReason reason) const;
-    void put(const Record& made, Outbox& outbox);
+    FaultFate put(const Record& made, Outbox& outbox);
     bool pending() const;
     bool any_condition() const { return overflow_ || queue_error_ || timeout_error_ || completion_error_ || pending(); }
     void set(bool& condition, Outbox& outbox);

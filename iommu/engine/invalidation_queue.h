@@ -8,8 +8,10 @@
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/progress.h"
+#include "iommu/engine/queue_places.h"
 #include "iommu/engine/translation_state.h"
 #include "iommu/spec/invalidation.h"
 
@@ -23,6 +25,7 @@ struct QueueTargets {
     DeviceTlbs& devices;
     MemoryPort& memory;
     FaultLog& faults;
+    Observer* observer = nullptr;
 };
 
 class InvalidationQueue {
@@ -43,6 +46,11 @@ public:
 
     std::uint32_t completion_status() const;
     void write_completion_status(std::uint32_t value);
+
+    QueuePlaces places() const {
+        return enabled_ ? QueuePlaces{static_cast<unsigned>(bytes() / descriptor_size()), descriptor_size()}
+                        : QueuePlaces{};
+    }
 
     // There are descriptors to work off, no error is in the way, and no device has to answer first.
     bool has_work() const {

@@ -35,8 +35,10 @@ struct Iommu::Parts {
     struct Registers {
         explicit Registers(Parts& parts)
             : faults(parts.configuration),
-              file(parts.configuration,
-                   {{parts.translator, parts.interrupts, parts.device_tlbs}, faults, parts.machine.memory}) {}
+              file(parts.configuration, {.commands = {parts.translator, parts.interrupts, parts.device_tlbs},
+                                         .faults = faults,
+                                         .memory = parts.machine.memory,
+                                         .observer = parts.machine.observer}) {}
 
         template <typename Archive>
         void state(Archive& archive) {
@@ -52,8 +54,8 @@ struct Iommu::Parts {
         : configuration(unit),
           machine(around),
           stamps(around.clock),
-          translator(configuration, around.memory, stamps),
-          interrupts(configuration, around.memory, stamps) {
+          translator(configuration, around.memory, stamps, around.observer),
+          interrupts(configuration, around.memory, stamps, around.observer) {
         registers.emplace(*this);
     }
 
@@ -118,6 +120,11 @@ Iommu::~Iommu() = default;
 std::uint64_t Iommu::read(std::uint64_t offset, unsigned bytes) {
     const std::lock_guard guard(parts_->lock);
     return parts_->registers->file.read(offset, bytes);
+}
+
+QueuePlaces Iommu::queue_places() {
+    const std::lock_guard guard(parts_->lock);
+    return parts_->registers->file.queue_places();
 }
 
 void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
@@ -255,10 +262,13 @@ Translation Iommu::translate(const Request& request) {
 
     std::unique_lock guard(parts_->lock);
     const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
-    if (outcome.quiet || outcome.translation.fault_reason == 0) return outcome.translation;
+    if (outcome.translation.fault_reason == 0) return outcome.translation;
 
     Outbox outbox;
-    parts_->registers->faults.record(request, static_cast<vtd::FaultReason>(outcome.translation.fault_reason), outbox);
+    const auto reason = static_cast<vtd::FaultReason>(outcome.translation.fault_reason);
+    const FaultFate fate =
+        outcome.quiet ? FaultFate::Silenced : parts_->registers->faults.record(request, reason, outbox);
+    if (parts_->machine.observer != nullptr) parts_->machine.observer->faulted(request, reason, fate);
     guard.unlock();
     parts_->send(outbox);
     return outcome.translation;
@@ -274,26 +284,34 @@ InterruptOutcome outcome_of(const InterruptVerdict& verdict) {
 
 }  // namespace
 
-InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& request) {
-    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), source, request);
-        known && (known->allowed() || known->quiet))
+InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
+    Observer* const observer = parts_->machine.observer;
+    const InterruptRequest request{source, message, check};
+    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), request);
+        known && (known->allowed() || known->quiet)) {
+        if (!known->allowed() && observer != nullptr)
+            observer->interrupt_faulted(source, known->index, known->reason, FaultFate::Silenced);
         return outcome_of(*known);
+    }
 
     std::unique_lock guard(parts_->lock);
-    const InterruptState state = parts_->registers->file.interrupt_state();
-    const InterruptVerdict verdict = parts_->interrupts.remap(state, source, request);
-    if (verdict.allowed() || verdict.quiet) return outcome_of(verdict);
+    const InterruptVerdict verdict = parts_->interrupts.remap(parts_->registers->file.interrupt_state(), request);
+    if (verdict.allowed()) return outcome_of(verdict);
 
     Outbox outbox;
-    parts_->registers->faults.record_interrupt(source, verdict.index, verdict.reason, outbox);
+    const FaultFate fate =
+        verdict.quiet ? FaultFate::Silenced
+                      : parts_->registers->faults.record_interrupt(source, verdict.index, verdict.reason, outbox);
+    if (observer != nullptr) observer->interrupt_faulted(source, verdict.index, verdict.reason, fate);
     guard.unlock();
     parts_->send(outbox);
     return outcome_of(verdict);
 }
 
-InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& request) {
+InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
     const std::lock_guard guard(parts_->lock);
-    return outcome_of(parts_->interrupts.probe(parts_->registers->file.interrupt_state(), source, request));
+    const InterruptState state = parts_->registers->file.interrupt_state();
+    return outcome_of(parts_->interrupts.probe(state, {source, message, check}));
 }
 
 Translation Iommu::probe(const Request& request) {
@@ -311,6 +329,7 @@ Statistics Iommu::statistics() {
             .walks = parts_->translator.walks().total(),
             .interrupts = parts_->interrupts.requests().total(),
             .interrupt_fetches = parts_->interrupts.fetches().total(),
+            .unverified_interrupts = parts_->interrupts.unverified().total(),
             .stale_uses = of_accesses.stale() + of_interrupts.stale(),
             .late_invalidations = of_accesses.late() + of_interrupts.late(),
             .undecided_uses = of_accesses.crowded() + of_interrupts.crowded()};

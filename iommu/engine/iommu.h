@@ -4,8 +4,10 @@
 
 #include "base/archive.h"
 #include "iommu/engine/device_port.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
+#include "iommu/engine/queue_places.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/stale_uses.h"
 
@@ -17,22 +19,24 @@
 
 namespace remap::iommu {
 
-// What the unit needs around it. Ports must outlive the unit; the last three may be null.
+// What the unit needs around it. Ports must outlive the unit; those that are pointers may be null.
 struct Machine {
     MemoryPort& memory;
     InterruptPort& interrupts;
     WorkPort* work = nullptr;       // null: invalidations are done before the write that asks for them ends
     ClockPort* clock = nullptr;     // null: no times in reports
     DevicePort* devices = nullptr;  // null: no device TLBs
+    Observer* observer = nullptr;
 };
 
 // What has happened since power-on.
 struct Statistics {
-    std::uint64_t translations = 0;       // answers given to devices
-    std::uint64_t walks = 0;              // of those, the ones that the IOTLB did not know
-    std::uint64_t interrupts = 0;         // answers given to interrupt requests
-    std::uint64_t interrupt_fetches = 0;  // of those, the ones whose entry was not in the cache
-    std::uint64_t stale_uses = 0;         // see StaleUses, as the next two
+    std::uint64_t translations = 0;           // answers given to devices
+    std::uint64_t walks = 0;                  // of those, the ones that the IOTLB did not know
+    std::uint64_t interrupts = 0;             // answers given to interrupt requests
+    std::uint64_t interrupt_fetches = 0;      // of those, the ones whose entry was not in the cache
+    std::uint64_t unverified_interrupts = 0;  // of those, the ones that passed for want of a source check
+    std::uint64_t stale_uses = 0;             // see StaleUses, as the next two
     std::uint64_t late_invalidations = 0;
     std::uint64_t undecided_uses = 0;
 };
@@ -61,6 +65,8 @@ public:
     std::uint64_t read(std::uint64_t offset, unsigned bytes);
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
 
+    QueuePlaces queue_places();
+
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
     // lies within one page. A translated request gives a translated address back, and a translation request what the
     // device may keep until it is told to forget it. Writes to the interrupt range 0xfee00000-0xfeefffff pass
@@ -73,7 +79,8 @@ public:
 
     // A write of 32 bits to the interrupt range: what goes to the processors in its place. Records the fault (and sends
     // its interrupt) when the request is refused. The unit's own interrupts are not remapped (section 5.1.6).
-    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& request);
+    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& message,
+                                     SourceCheck check = SourceCheck::ByEntry);
 
     // A device that keeps translations has done what DevicePort::invalidate told it. From a device that was never told
     // so, or too late, it is an error that software learns of. Not in the middle of an access.
@@ -106,7 +113,8 @@ public:
         return probe({.source = source, .address = address, .access = access});
     }
 
-    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& request);
+    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& message,
+                                     SourceCheck check = SourceCheck::ByEntry);
 
     Statistics statistics();
 

@@ -86,7 +86,9 @@ std::optional<PageRequests::Code> PageRequests::take(const TranslationState& sta
     if (!state.enabled()) return Code::InvalidRequest;
     const auto [reason, quiet] = targets_.translator.check_page_request(state, request);
     if (reason != FaultReason::None) {
-        if (!quiet) targets_.faults.record_page_request(request, reason, outbox);
+        const FaultFate fate =
+            quiet ? FaultFate::Silenced : targets_.faults.record_page_request(request, reason, outbox);
+        if (targets_.observer != nullptr) targets_.observer->page_request_faulted(request, reason, fate);
         return Code::InvalidRequest;
     }
     // What was cached before the page came must not be found again when the device asks anew (section 6.5.3.1): software

@@ -7,6 +7,7 @@
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/quad_write.h"
 #include "iommu/engine/request.h"
@@ -26,6 +27,7 @@ public:
         Translator& translator;
         FaultLog& faults;
         MemoryPort& memory;
+        Observer* observer = nullptr;
     };
 
     PageRequests(const Configuration& configuration, const Targets& targets)

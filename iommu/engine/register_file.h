@@ -22,6 +22,7 @@ struct RegisterTargets {
     CommandTargets commands;
     FaultLog& faults;
     MemoryPort& memory;
+    Observer* observer = nullptr;
 };
 
 class RegisterFile {
@@ -31,14 +32,18 @@ public:
           translator_(targets.commands.translator),
           faults_(targets.faults),
           commands_(configuration, targets.commands),
-          queue_(configuration, {commands_, targets.commands.devices, targets.memory, targets.faults}),
-          page_requests_(configuration, {targets.commands.translator, targets.faults, targets.memory}) {}
+          queue_(configuration,
+                 {commands_, targets.commands.devices, targets.memory, targets.faults, targets.observer}),
+          page_requests_(configuration,
+                         {targets.commands.translator, targets.faults, targets.memory, targets.observer}) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox);
 
     // Invalidations that were asked for and are not done: registers and queue.
-    bool has_work() const { return context_pending_ || iotlb_phase_ != Phase::Idle || queue_.has_work(); }
+    bool has_work() const {
+        return context_pending_ || iotlb_phase_ != Phase::Idle || translation_phase_ != Phase::Idle || queue_.has_work();
+    }
 
     // Does some of them.
     Progress advance(Outbox& outbox);
@@ -52,6 +57,7 @@ public:
     }
     void timer_expired(Outbox& outbox) { queue_.timer_expired(outbox); }
     void request_page(const PageRequest& request, Outbox& outbox) { page_requests_.request(state_, request, outbox); }
+    QueuePlaces queue_places() const { return queue_.places(); }
 
     const TranslationState& translation_state() const { return state_; }
     const InterruptState& interrupt_state() const { return interrupt_state_; }
@@ -76,7 +82,7 @@ public:
     }
 
 private:
-    // Of an invalidation by IOTLB_REG.
+    // Of what is complete only when accesses that began before have ended.
     enum class Phase : std::uint8_t { Idle, Asked, Draining };
 
     std::uint64_t read_quad(std::uint64_t offset) const;
@@ -98,9 +104,11 @@ private:
     Commands commands_;
     InvalidationQueue queue_;
     PageRequests page_requests_;
-    TranslationState state_;
-    bool root_table_set_ = false;   // GSTS_REG.RTPS
-    std::uint64_t root_table_ = 0;  // RTADDR_REG as software last wrote it
+    TranslationState state_;                // what accesses that begin now go by
+    bool translation_status_ = false;       // GSTS_REG.TES: what every access goes by, also the older ones
+    Phase translation_phase_ = Phase::Idle;
+    bool root_table_set_ = false;           // GSTS_REG.RTPS
+    std::uint64_t root_table_ = 0;          // RTADDR_REG as software last wrote it
     InterruptState interrupt_state_;
     bool interrupt_table_set_ = false;      // GSTS_REG.IRTPS
     std::uint64_t interrupt_table_ = 0;     // IRTA_REG as software last wrote it

@@ -8,6 +8,7 @@
 // forgotten. A case that is still open after the grace period is a stale use, and so is every use after that.
 #pragma once
 
+#include "iommu/engine/observer.h"
 #include "iommu/engine/request.h"
 
 #include <array>
@@ -33,6 +34,7 @@ struct StaleUse {
     Served memory;                                // by the tables as they are
     PhysicalAddress entry_at;         // the entry in which the walk of the tables ended, and what it holds
     std::uint64_t entry = 0;
+    std::uint64_t parts = 0;          // of an access: the cache entries that had part in it (CacheParts)
     std::uint64_t cached_at = 0;      // stamps: nanoseconds of the machine's clock, if it has one
     std::uint64_t first_used_at = 0;
     std::uint64_t uses = 0;
@@ -42,17 +44,19 @@ class StaleUses {
 public:
     static constexpr std::size_t most_cases = 64;
 
-    // Off: nothing is looked for. `grace` is in units of stamps (nanoseconds).
-    void configure(bool on, std::uint64_t grace) {
+    // Off: nothing is looked for. `grace` is in units of stamps (nanoseconds). The observer may be null.
+    void configure(bool on, std::uint64_t grace, Observer* observer) {
         on_ = on;
         grace_ = grace;
+        observer_ = observer;
     }
     bool on() const { return on_; }
 
-    // A use at time `now` that differs from memory. Uses of one cache entry are one case: `cached_at` is unique to it.
+    // A use at time `now` that differs from memory. Uses of the same cache entries are one case: of accesses `parts` tells
+    // which, else `cached_at` is unique to the entry.
     void note(const StaleUse& use, std::uint64_t now);
 
-    // Closes the cases whose cache entry is gone: `is_cached(use)` tells whether it still is there.
+    // Closes the cases of which a cache entry is gone: `is_cached(use)` tells whether all still are there.
     template <typename IsCached>
     void invalidated(IsCached&& is_cached) {
         for (std::size_t i = 0; i < open_;) {
@@ -93,16 +97,19 @@ private:
     struct Case {
         StaleUse use;
         bool decided = false;
+        std::uint64_t report = 0;  // once it is decided: the number of its report
     };
 
     std::uint64_t undecided() const;
     void close(std::size_t index);
     void decide(Case& one);
+    void tell(const StaleUse& use) const;
     void make_room();
     void keep_report(const StaleUse& use);
 
     bool on_ = false;
     std::uint64_t grace_ = 0;
+    Observer* observer_ = nullptr;
     std::array<Case, most_cases> cases_{};  // the first open_ of them
     std::size_t open_ = 0;
     std::array<StaleUse, most_cases> reports_{};

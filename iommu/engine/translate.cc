@@ -8,6 +8,8 @@
 namespace remap::iommu {
 
 using vtd::FaultReason;
+using What = Invalidation::What;
+using Scope = Invalidation::Scope;
 
 namespace {
 
@@ -116,32 +118,39 @@ Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>&
             .address = outcome.translation.address};
 }
 
+bool same(const Served& a, const Served& b) {
+    return a.allowed == b.allowed && (!a.allowed || (a.address == b.address && a.domain == b.domain));
+}
+
 }  // namespace
 
-Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
+Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer)
     : configuration_(configuration),
       stamps_(stamps),
+      observer_(observer),
       devices_(configuration, memory),
       iotlb_(configuration.caches.iotlb, floors_),
       tables_(configuration.caches.tables, floors_),
       stages_(configuration, memory, tables_) {
-    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace);
+    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, observer);
 }
 
-// Of a leaf that was never written through, a write has to set the dirty bit first.
-bool Translator::usable(const Request& request, const CachedTranslation& line) const {
-    return line.dirty || request.access == Access::Read || line.refusal != FaultReason::None;
+// Of a leaf that was never written through, a write has to set the dirty bit first. One that has no right to write is
+// refused without a look at the leaf: cached rights are as good as cached addresses.
+bool Translator::usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
+    if (line.dirty || request.access == Access::Read || line.refusal != FaultReason::None) return true;
+    return !line.permits.allows(needed_by(request.access, privileged(state, request)));
 }
 
 // What a leaf, cached or fresh, means for a request.
 Outcome Translator::answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
-    if (line.refusal != FaultReason::None) return refuse(line.refusal, line.quiet);
+    const FaultReason lack = lack_of(request.access, state.scalable());
+    if (line.refusal != FaultReason::None) return refuse(line.refusal_lacks_right() ? lack : line.refusal, line.quiet);
     const bool supervisor = privileged(state, request);
     const Permits needed = needed_by(request.access, supervisor);
     if (!line.permits.allows(needed)) {
-        const bool wrong_mode = has_first_stage(line.kind) && !line.permits.allows(needed_by(Access::Read, supervisor));
-        if (wrong_mode) return refuse(FaultReason::NotForUser, line.quiet);
-        return refuse(lack_of(request.access, state.scalable()), line.quiet);
+        const bool wrong_mode = !supervisor && !line.permits.allows(for_users);
+        return refuse(wrong_mode ? FaultReason::NotForUser : lack, line.quiet);
     }
     const PhysicalAddress address = line.translate(request.address);
     if (vtd::in_interrupt_range(address.value))
@@ -165,6 +174,7 @@ Translator::Resolved Translator::pass_through(const TranslationState& state, con
         resolved.outcome = refuse(reason, route.quiet);
     } else {
         resolved.outcome = pass(request.address);
+        resolved.outcome.translation.snooped = route.snooped;
     }
     return resolved;
 }
@@ -191,14 +201,13 @@ Translator::Resolved Translator::walk(const TranslationState& state, const Reque
                            .stamp = manner.stamp};
     if (!found.found()) {
         resolved.outcome = refuse(found.reason, route.quiet);
-        if (!configuration_.caching_mode) return resolved;
+        // An access to a page that is there for others leaves nothing behind.
+        if (!configuration_.caching_mode || !found.refused_to_all) return resolved;
         line.first = {request.address.value & ~low_bits(page_shift)};
         line.shift = page_shift;
         line.refusal = found.reason;
     } else {
         resolved.outcome = answer(state, request, line);
-        // What is cached is what was allowed (section 6.1), unless the unit may cache everything.
-        if (!resolved.outcome.translation.allowed && !configuration_.caching_mode) return resolved;
     }
     resolved.line = line;
     if (manner.fill_caches) iotlb_.insert(line);
@@ -218,7 +227,7 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
     } else {
         // Whether a device may keep translations its tables say, and not the IOTLB.
         const auto known = [&](RequestType type) {
-            return manner.use_caches && request.type == type ? resolve_cached(state, request) : std::nullopt;
+            return manner.use_caches && request.type == type ? resolve_cached(state, request, manner) : std::nullopt;
         };
         if (const auto untranslated = known(RequestType::Untranslated)) return *untranslated;
         const bool translated = request.type == RequestType::Translated;
@@ -235,15 +244,20 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
         } else {
             resolved = walk(state, request, found.route, manner);
         }
+        if (resolved.entry_at.value == 0) {
+            resolved.entry_at = found.entry_at;
+            resolved.entry = found.entry;
+        }
     }
     return resolved;
 }
 
-std::optional<Translator::Resolved> Translator::resolve_cached(const TranslationState& state,
-                                                               const Request& request) const {
+std::optional<Translator::Resolved> Translator::resolve_cached(const TranslationState& state, const Request& request,
+                                                               const Manner& manner) const {
     const auto line = iotlb_.find(request);
-    if (!line || !usable(request, *line)) return std::nullopt;
-    return Resolved{.outcome = answer(state, request, *line), .line = line, .from_iotlb = true, .entry_at = {}};
+    if (!line || !usable(state, request, *line)) return std::nullopt;
+    manner.used(CacheKind::Iotlb, line->stamp);
+    return Resolved{.outcome = answer(state, request, *line), .line = line, .from_iotlb = true};
 }
 
 // A translation request asks for the rights there are: where a page may not be written, reading alone is an answer.
@@ -303,27 +317,45 @@ bool Translator::find_translated(const TranslationState& state, const Request& r
 }
 
 // The tables alone, as they are now, against what the caches had part in.
-void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served) {
-    const Resolved truth = resolve_rights(state, request, from_memory_alone);
+//
+// Software may change a table between the two looks, and need not always invalidate: what was not present and so is not
+// cached, for one. So a difference counts only if it is there again, between two looks at memory that agree.
+void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
+                                    const CacheParts& parts) {
     const Served got = served_by(served.outcome, served.line);
+    const auto memory = [&] { return resolve_rights(state, request, from_memory_alone); };
+    const Resolved truth = memory();
     const Served due = served_by(truth.outcome, truth.line);
-    const bool same =
-        got.allowed == due.allowed && (!got.allowed || (got.address == due.address && got.domain == due.domain));
-    if (same || !served.line) return;
+    if (same(got, due)) return;
+    CacheParts held;
+    const Manner with_caches{.use_caches = true, .fill_caches = false, .parts = &held};
+    const Resolved again = resolve_rights(state, request, with_caches);
+    if (held.digest == 0 || same(served_by(again.outcome, again.line), due)) return;
+    const Resolved still = memory();
+    if (!same(served_by(still.outcome, still.line), due)) return;
+
     const StaleUse use{.request = request,
                        .served = got,
                        .memory = due,
                        .entry_at = truth.entry_at,
                        .entry = truth.entry,
-                       .cached_at = served.line->stamp};
+                       .parts = held.digest,
+                       .cached_at = parts.digest != 0 ? parts.oldest : held.oldest};
     stale_uses_.note(use, stamps_.next());
 }
 
 Outcome Translator::translate(const TranslationState& state, const Request& request) {
-    const Resolved resolved = resolve_rights(state, request, {.stamp = stamps_.next()});
+    CacheParts parts;
+    const Manner manner{.stamp = stamps_.next(), .parts = configuration_.detect_stale_uses ? &parts : nullptr};
+    const Resolved resolved = resolve_rights(state, request, manner);
     lookups_.add();
     if (!resolved.from_iotlb) walks_.add();
-    if (stale_uses_.on()) look_for_staleness(state, request, resolved);
+    if (observer_ != nullptr && resolved.entry_at.value != 0)
+        observer_->walked(request, resolved.entry_at, resolved.entry);
+    if (configuration_.detect_stale_uses && state.enabled()) {
+        last_state_ = state;
+        look_for_staleness(state, request, resolved, parts);
+    }
     return resolved.outcome;
 }
 
@@ -331,25 +363,44 @@ Outcome Translator::probe(const TranslationState& state, const Request& request)
     return resolve_rights(state, request, {.use_caches = true, .fill_caches = false}).outcome;
 }
 
-// Cases whose cached translation an invalidation has removed.
+// Closes the cases for which the caches would not use the same entries any more.
 void Translator::close_stale_uses() {
     if (!stale_uses_.any_open()) return;
     stale_uses_.invalidated([this](const StaleUse& use) {
-        const auto held = iotlb_.find(use.request);
-        return held && held->stamp == use.cached_at;
+        CacheParts held;
+        resolve_rights(last_state_, use.request, {.use_caches = true, .fill_caches = false, .parts = &held});
+        return held.digest == use.parts;
     });
 }
 
 void Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
                                      unsigned masked_functions) {
     static constexpr std::uint16_t ignored_bits[] = {0b000, 0b100, 0b110, 0b111};
-    if (granularity == vtd::ContextGranularity::Global) return devices_.forget_contexts(stamps_.next());
-    devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
+    if (granularity == vtd::ContextGranularity::Global) {
+        devices_.forget_contexts(stamps_.next());
+        tell({.what = What::Contexts, .scope = Scope::All});
+    } else {
+        devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
+        if (granularity == vtd::ContextGranularity::Domain)
+            tell({.what = What::Contexts, .scope = Scope::Domain, .domain = domain});
+        else
+            tell({.what = What::Contexts, .scope = Scope::Device, .domain = domain, .source = source});
+    }
+    close_stale_uses();
 }
 
 void Translator::invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid) {
-    if (!domain) return devices_.forget_pasids(stamps_.next());
-    devices_.forget_pasids(*domain, pasid);
+    if (!domain) {
+        devices_.forget_pasids(stamps_.next());
+        tell({.what = What::PasidEntries, .scope = Scope::All});
+    } else {
+        devices_.forget_pasids(*domain, pasid);
+        if (!pasid)
+            tell({.what = What::PasidEntries, .scope = Scope::Domain, .domain = *domain});
+        else
+            tell({.what = What::PasidEntries, .scope = Scope::Pasid, .domain = *domain, .pasid = *pasid});
+    }
+    close_stale_uses();
 }
 
 void Translator::invalidate_iotlb() {
@@ -357,11 +408,13 @@ void Translator::invalidate_iotlb() {
     iotlb_.forget_all(now);
     tables_.forget_all(now);
     close_stale_uses();
+    tell({.what = What::Translations, .scope = Scope::All});
 }
 
 void Translator::invalidate_iotlb(std::uint16_t domain) {
     floors_.forget(domain, stamps_.next());
     close_stale_uses();
+    tell({.what = What::Translations, .scope = Scope::Domain, .domain = domain});
 }
 
 void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
@@ -372,18 +425,35 @@ void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
     // What goes through a first stage of the domain has no place in the second stage's addresses (6.5.2.3).
     floors_.forget_first_stage(range.domain, stamps_.next());
     close_stale_uses();
+    tell_pages(What::Translations, reached, leaves_only);
 }
 
 void Translator::invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid) {
     iotlb_.forget_pasid(domain, pasid);
     tables_.forget_pasid(domain, pasid);
     close_stale_uses();
+    tell({.what = What::PasidTranslations, .scope = Scope::Pasid, .domain = domain, .pasid = pasid});
 }
 
 void Translator::invalidate_pasid_iotlb(const PageRange& range, bool leaves_only) {
     iotlb_.forget_first_stage(range);
     if (!leaves_only) tables_.forget_first_stage(range);
     close_stale_uses();
+    tell_pages(What::PasidTranslations, range, leaves_only);
+}
+
+void Translator::tell(const Invalidation& done) const {
+    if (observer_ != nullptr) observer_->invalidated(done);
+}
+
+void Translator::tell_pages(What what, const PageRange& range, bool leaves_only) const {
+    tell({.what = what,
+          .scope = Scope::Pages,
+          .domain = range.domain,
+          .pasid = range.pasid.value_or(Pasid{}),
+          .first = range.address.value & ~low_bits(std::min(page_shift + range.mask, 64u)),
+          .count = std::uint64_t{1} << range.mask,
+          .leaves_only = leaves_only});
 }
 
 void Translator::reset() {

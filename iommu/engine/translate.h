@@ -7,6 +7,7 @@
 #include "iommu/engine/counter.h"
 #include "iommu/engine/device_tables.h"
 #include "iommu/engine/iotlb.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/stage_walk.h"
 #include "iommu/engine/stale_uses.h"
 #include "iommu/engine/stamp_clock.h"
@@ -26,7 +27,8 @@ struct Outcome {
 
 class Translator {
 public:
-    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
+    // The observer may be null.
+    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer);
 
     // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any thread,
     // without a lock. False for all else, and while stale uses are looked for.
@@ -94,29 +96,35 @@ private:
         Outcome outcome;
         std::optional<CachedTranslation> line;  // what may be cached, or was
         bool from_iotlb = false;
-        PhysicalAddress entry_at;  // of the walk, if there was one
+        PhysicalAddress entry_at = {};  // the last entry that was looked at in memory, and its first word
         std::uint64_t entry = 0;
     };
 
     Resolved resolve(const TranslationState& state, const Request& request, const Manner& manner);
     Resolved resolve_rights(const TranslationState& state, const Request& request, const Manner& manner);
     bool find_translated(const TranslationState& state, const Request& request, Translation& into);
-    std::optional<Resolved> resolve_cached(const TranslationState& state, const Request& request) const;
+    std::optional<Resolved> resolve_cached(const TranslationState& state, const Request& request,
+                                           const Manner& manner) const;
     Resolved walk(const TranslationState& state, const Request& request, const Route& route, const Manner& manner);
     Resolved pass_through(const TranslationState& state, const Request& request, const Route& route) const;
     Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
-    bool usable(const Request& request, const CachedTranslation& line) const;
-    void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served);
+    bool usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
+    void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
+                            const CacheParts& parts);
     void close_stale_uses();
+    void tell(const Invalidation& done) const;
+    void tell_pages(Invalidation::What what, const PageRange& range, bool leaves_only) const;
 
     const Configuration& configuration_;
     StampClock& stamps_;
+    Observer* observer_;
     DomainFloors floors_;
     DeviceTables devices_;
     Iotlb iotlb_;
     TableCache tables_;
     StageWalk stages_;
     StaleUses stale_uses_;
+    TranslationState last_state_;  // of the latest translation that stale uses were looked for in
     Counter lookups_;
     Counter walks_;
 };

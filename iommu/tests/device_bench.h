@@ -57,7 +57,7 @@ protected:
         ram.set(0x13000, 0x14085);  // PASID 0: second stage, 39 bits
         ram.set(0x13008, 7);        //   domain 7
         ram.set(0x13140, 0x41);     // PASID 5: first stage
-        ram.set(0x13148, 9);        //   domain 9
+        ram.set(0x13148, 0x800009);  //   domain 9, walks snoop
         ram.set(0x13150, 0x18001);  //   4 levels, SRE
         ram.set(0x13180, 0x105);    // PASID 6: pass-through
         ram.set(0x13188, 11);       //   domain 11

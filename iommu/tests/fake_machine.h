@@ -25,6 +25,7 @@ public:
             std::memcpy(to, at(from), bytes);
             return true;
         }
+        if (before_read) before_read(from.value);
         // The unit reads entries while software changes them: whole words, as on hardware.
         for (std::size_t i = 0; i < bytes; i += 8) {
             const std::uint64_t word = std::atomic_ref(words_[(from.value + i) / 8]).load(std::memory_order_acquire);
@@ -34,13 +35,20 @@ public:
     }
 
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override {
-        if (!holds(to, bytes)) return false;
-        std::memcpy(at(to), from, bytes);
+        if (!holds(to, bytes) || is_read_only(to)) return false;
+        if (bytes == 4 && to.value % 4 == 0) {  // software polls what a wait writes
+            std::uint32_t word = 0;
+            std::memcpy(&word, from, 4);
+            std::atomic_ref(*reinterpret_cast<std::uint32_t*>(at(to))).store(word, std::memory_order_release);
+        } else {
+            std::memcpy(at(to), from, bytes);
+        }
         return true;
     }
 
     iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override {
-        if (!holds(at, 8)) return iommu::Exchange::Unanswered;
+        if (before_exchange) before_exchange(at.value);
+        if (!holds(at, 8) || is_read_only(at)) return iommu::Exchange::Unanswered;
         const bool done = std::atomic_ref(words_[at.value / 8]).compare_exchange_strong(expected, desired);
         return done ? iommu::Exchange::Done : iommu::Exchange::Changed;
     }
@@ -72,8 +80,12 @@ public:
     void publish(PhysicalPage, unsigned, unsigned) override { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
     std::uint64_t tables_left = 1024;
+    std::optional<PhysicalPage> read_only;                 // a page that the unit's writes do not reach
+    std::function<void(std::uint64_t)> before_exchange;    // is told of the address; may change memory
+    std::function<void(std::uint64_t)> before_read;        // as well, when whole words are read
 
 private:
+    bool is_read_only(PhysicalAddress address) const { return read_only && address.page() == *read_only; }
     bool holds(PhysicalAddress from, std::size_t bytes) const {
         const std::uint64_t size = words_.size() * 8;
         return from.value < size && bytes <= size - from.value;
@@ -117,10 +129,19 @@ public:
     int drains = 0;
 };
 
+class Clock final : public iommu::ClockPort {
+public:
+    std::uint64_t nanoseconds() override { return now; }
+    std::uint64_t now = 1000;
+};
+
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr)
-        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work}) {}
+    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr,
+                     iommu::Observer* observer = nullptr)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work, .observer = observer}) {}
+    Machine(const iommu::Options& options, iommu::ClockPort* clock)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .clock = clock}) {}
 
     std::uint64_t read32(std::uint64_t offset) { return unit.read(offset, 4); }
     std::uint64_t read64(std::uint64_t offset) { return unit.read(offset, 8); }

@@ -23,7 +23,7 @@ using vtd_driver::Error;
 
 constexpr std::uint32_t pasid = 42;
 
-std::unique_ptr<Machine> make_machine(bool device_tlb) {
+std::unique_ptr<Machine> make_machine(bool device_tlb, std::chrono::milliseconds device_time = 10s) {
     auto made =
         Machine::create({.iommu_options = {.scalable = true, .device_tlb = device_tlb, .page_requests = device_tlb},
                          .device_time = device_time});
