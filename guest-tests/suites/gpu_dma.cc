@@ -151,7 +151,7 @@ TEST(a_ring_is_used_round_and_round) {
 TEST(packets_that_make_no_sense_are_reported_and_the_next_ones_run) {
     Bench bench;
     const std::uint64_t vram_bytes = vram_of(bench.function).bytes;
-    for (const std::uint16_t opcode : {0, 7, 0x8000, 0xffff}) {
+    for (const std::uint16_t opcode : {0, 8, 0x8000, 0xffff}) {
         Packet bad = nop();
         bad.opcode = opcode;
         const std::uint64_t entry = bench.channel.memory().address(bench.channel.ring().tail() * packet_size).value;

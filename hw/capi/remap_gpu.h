@@ -71,6 +71,9 @@ typedef struct RemapGpuOps {
     void (*invalidated)(void *opaque, uint64_t tag);
 } RemapGpuOps;
 
+/* A response code of PCIe. */
+enum { REMAP_GPU_PAGE_FAILURE = 15 };
+
 /* What software has enabled in PCI configuration space. */
 typedef struct RemapGpuServices {
     bool ats;

@@ -160,7 +160,7 @@ const char* remap_iommu_check(const RemapIommuOptions* options) {
 #undef CHECK
     static_assert(iommu::most_cache_entries == 4194304);
     if (options->page_requests && !(options->device_tlb && options->scalable))
-        return "page-requests=on needs device-iotlb=on and scalable-mode=on";
+        return "svm=on needs device-iotlb=on and scalable-mode=on";
     return nullptr;
 }
 

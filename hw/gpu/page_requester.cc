@@ -52,7 +52,7 @@ PageRequester::Step PageRequester::send(std::uint32_t allowed_at_a_time) {
     }
     current_.stage = Stage::Asked;
     current_.group = take_group();
-    *std::ranges::find(open_, std::optional<std::uint16_t>()) = current_.group;
+    *std::ranges::find_if(open_, [](const auto& one) { return !one.has_value(); }) = current_.group;
     return {Next::Send, current_.group};
 }
 

@@ -33,8 +33,50 @@ static bool remap_dma_find_foreign(const RemapDma *dma, hwaddr address, size_t b
     return true;
 }
 
-static bool remap_dma_find(const RemapDma *dma, hwaddr address, size_t bytes, bool is_write, RemapStretch *found)
+/* In whose name an address is put on the bus. */
+typedef enum RemapDmaKind { REMAP_DMA_PLAIN, REMAP_DMA_IN_CONTEXT, REMAP_DMA_TRANSLATED } RemapDmaKind;
+
+/* One side of a transfer: memory of the device, or an address that it puts on the bus. */
+typedef struct RemapDmaSide {
+    void *own;
+    hwaddr address;
+    RemapDmaKind kind;
+    const RemapContext *context;
+} RemapDmaSide;
+
+static RemapDmaSide remap_dma_own(const void *memory)
 {
+    return (RemapDmaSide) { .own = (void *)memory };
+}
+
+/* An access of no process goes as it is. */
+static RemapDmaSide remap_dma_side_in(const RemapContext *context, hwaddr address)
+{
+    RemapDmaKind kind = !context ? REMAP_DMA_TRANSLATED : context->with_pasid ? REMAP_DMA_IN_CONTEXT : REMAP_DMA_PLAIN;
+
+    return (RemapDmaSide) { .address = address, .kind = kind, .context = context };
+}
+
+static RemapTranslation remap_dma_translate(const RemapDma *dma, const RemapDmaSide *side, bool is_write)
+{
+    switch (side->kind) {
+    case REMAP_DMA_IN_CONTEXT:
+        return remap_iommu_space_translate_in(dma->space, side->context, side->address, is_write);
+    case REMAP_DMA_TRANSLATED:
+        return remap_iommu_space_check(dma->space, side->address, is_write);
+    default:
+        return remap_iommu_space_translate(dma->space, side->address, is_write);
+    }
+}
+
+static bool remap_dma_find(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write,
+                           RemapStretch *found)
+{
+    hwaddr address = side->address;
+
+    if (side->kind != REMAP_DMA_PLAIN && !dma->space) {
+        return false;
+    }
     if (dma->foreign) {
         return remap_dma_find_foreign(dma, address, bytes, is_write, found);
     }
@@ -43,7 +85,7 @@ static bool remap_dma_find(const RemapDma *dma, hwaddr address, size_t bytes, bo
         return false;
     }
     if (dma->space) {
-        RemapTranslation t = remap_iommu_space_translate(dma->space, address, is_write);
+        RemapTranslation t = remap_dma_translate(dma, side, is_write);
 
         if (!(is_write ? t.writable : t.readable)) {
             return false;
@@ -53,12 +95,6 @@ static bool remap_dma_find(const RemapDma *dma, hwaddr address, size_t bytes, bo
     return remap_memory_find(address, bytes, is_write, found);
 }
 
-/* One side of a transfer: memory of the device, or an address that it puts on the bus. */
-typedef struct RemapDmaSide {
-    void *own;
-    hwaddr address;
-} RemapDmaSide;
-
 static bool remap_dma_reach(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write,
                             RemapStretch *found)
 {
@@ -66,7 +102,7 @@ static bool remap_dma_reach(const RemapDma *dma, const RemapDmaSide *side, size_
         *found = (RemapStretch) { .host = side->own };
         return true;
     }
-    bool allowed = remap_dma_find(dma, side->address, bytes, is_write, found);
+    bool allowed = remap_dma_find(dma, side, bytes, is_write, found);
 
     if (trace_event_get_state_backends(TRACE_REMAP_GPU_DMA)) {
         trace_remap_gpu_dma(pci_requester_id(dma->pci), side->address, is_write, bytes, allowed);
@@ -117,17 +153,64 @@ static RemapDmaRefusal remap_dma_access(const RemapDma *dma, RemapDmaSide to, Re
 
 bool remap_dma_read(const RemapDma *dma, hwaddr from, void *to, size_t bytes)
 {
-    return remap_dma_access(dma, (RemapDmaSide) { .own = to }, (RemapDmaSide) { .address = from }, bytes) ==
-           REMAP_DMA_NONE;
+    return remap_dma_access(dma, remap_dma_own(to), (RemapDmaSide) { .address = from }, bytes) == REMAP_DMA_NONE;
 }
 
 bool remap_dma_write(const RemapDma *dma, hwaddr to, const void *from, size_t bytes)
 {
-    return remap_dma_access(dma, (RemapDmaSide) { .address = to }, (RemapDmaSide) { .own = (void *)from }, bytes) ==
-           REMAP_DMA_NONE;
+    return remap_dma_access(dma, (RemapDmaSide) { .address = to }, remap_dma_own(from), bytes) == REMAP_DMA_NONE;
 }
 
 RemapDmaRefusal remap_dma_copy(const RemapDma *dma, hwaddr to, hwaddr from, size_t bytes)
 {
     return remap_dma_access(dma, (RemapDmaSide) { .address = to }, (RemapDmaSide) { .address = from }, bytes);
+}
+
+bool remap_dma_read_in(const RemapDma *dma, const RemapContext *context, hwaddr from, void *to, size_t bytes)
+{
+    return remap_dma_access(dma, remap_dma_own(to), remap_dma_side_in(context, from), bytes) == REMAP_DMA_NONE;
+}
+
+bool remap_dma_write_in(const RemapDma *dma, const RemapContext *context, hwaddr to, const void *from, size_t bytes)
+{
+    return remap_dma_access(dma, remap_dma_side_in(context, to), remap_dma_own(from), bytes) == REMAP_DMA_NONE;
+}
+
+static int32_t remap_dma_pasid_of(const RemapContext *context)
+{
+    return context->with_pasid ? (int32_t)context->pasid : -1;
+}
+
+/* Nobody answers where no unit is, nor to a function that may not be master of the bus. */
+RemapCompletion remap_dma_ask(const RemapDma *dma, const RemapContext *context, hwaddr address, bool is_write)
+{
+    RemapCompletion answer = { .refused = true };
+
+    if (dma->space && qatomic_read(&dma->pci->bus_master_enable_region.enabled)) {
+        answer = remap_iommu_ask(remap_iommu_space_engine(dma->space), remap_iommu_space_source(dma->space), context,
+                                 address, is_write);
+    }
+    trace_remap_iommu_ask(pci_requester_id(dma->pci), remap_dma_pasid_of(context), address, is_write, answer.refused,
+                          answer.readable, answer.writable, answer.address, answer.granule);
+    return answer;
+}
+
+bool remap_dma_request_page(const RemapDma *dma, const RemapContext *context, hwaddr address, bool is_write,
+                            uint16_t group)
+{
+    if (!dma->space) {
+        return false;
+    }
+    trace_remap_iommu_page_request(pci_requester_id(dma->pci), remap_dma_pasid_of(context), address, is_write, group);
+    remap_iommu_request_page(remap_iommu_space_engine(dma->space), remap_iommu_space_source(dma->space), context,
+                             address, is_write, group);
+    return true;
+}
+
+void remap_dma_invalidated(const RemapDma *dma, uint64_t tag)
+{
+    trace_remap_iommu_device_invalidated(pci_requester_id(dma->pci), tag);
+    if (dma->space) {
+        remap_iommu_device_invalidated(remap_iommu_space_engine(dma->space), remap_iommu_space_source(dma->space), tag);
+    }
 }

@@ -37,4 +37,21 @@ bool remap_dma_write(const RemapDma *dma, hwaddr to, const void *from, size_t by
 /* From memory to memory, without a stop in between. Says which side was refused; the source is looked at first. */
 RemapDmaRefusal remap_dma_copy(const RemapDma *dma, hwaddr to, hwaddr from, size_t bytes);
 
+/*
+ * Of a function with PASIDs and a translation cache of its own. `context` says in whose name it accesses; without one the
+ * address is a translation that it was given. Only a remap-iommu knows such accesses: elsewhere they are refused.
+ */
+bool remap_dma_read_in(const RemapDma *dma, const RemapContext *context, hwaddr from, void *to, size_t bytes);
+bool remap_dma_write_in(const RemapDma *dma, const RemapContext *context, hwaddr to, const void *from, size_t bytes);
+
+/* Asks for a translation to keep. Refused where nobody gives any. */
+RemapCompletion remap_dma_ask(const RemapDma *dma, const RemapContext *context, hwaddr address, bool is_write);
+
+/* Asks for a page; false: there is nobody to ask. Answers come to the function's RemapIommuClient. */
+bool remap_dma_request_page(const RemapDma *dma, const RemapContext *context, hwaddr address, bool is_write,
+                            uint16_t group);
+
+/* The answer to an invalidation. */
+void remap_dma_invalidated(const RemapDma *dma, uint64_t tag);
+
 #endif

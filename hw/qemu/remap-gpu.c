@@ -15,9 +15,11 @@
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
 #include "system/runstate.h"
+#include "system/system.h"
 #include "ui/console.h"
 
 #include "remap-dma.h"
+#include "remap-gpu-services.h"
 #include "remap-memory.h"
 #include "remap-state.h"
 #include "remap-worker.h"
@@ -37,6 +39,7 @@ struct RemapGpuDevice {
 
     uint64_t vram_size;
     uint8_t address_bits;
+    RemapGpuServiceCaps services;
 
     RemapGpu *model;
     RemapState state;
@@ -50,6 +53,8 @@ struct RemapGpuDevice {
     RemapGpuScanout shown;
 
     RemapDma dma;
+    RemapIommuClient client;
+    Notifier machine_done;
 
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
     QEMUBH *interrupt_bh;
@@ -82,6 +87,89 @@ static RemapGpuRefusal remap_gpu_bus_copy(void *opaque, uint64_t to, uint64_t fr
     default:
         return REMAP_GPU_NOTHING_REFUSED;
     }
+}
+
+static RemapContext remap_gpu_context(const RemapGpuContext *context)
+{
+    return (RemapContext) {
+        .with_pasid = context->with_pasid,
+        .pasid = context->pasid,
+        .privileged = context->privileged,
+    };
+}
+
+static bool remap_gpu_bus_read_in(void *opaque, const RemapGpuContext *context, uint64_t from, void *to, size_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+    RemapContext named = context ? remap_gpu_context(context) : (RemapContext) { 0 };
+
+    return remap_dma_read_in(&s->dma, context ? &named : NULL, from, to, bytes);
+}
+
+static bool remap_gpu_bus_write_in(void *opaque, const RemapGpuContext *context, uint64_t to, const void *from,
+                                   size_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+    RemapContext named = context ? remap_gpu_context(context) : (RemapContext) { 0 };
+
+    return remap_dma_write_in(&s->dma, context ? &named : NULL, to, from, bytes);
+}
+
+static RemapGpuTranslated remap_gpu_translate(void *opaque, const RemapGpuContext *context, uint64_t address,
+                                              bool write)
+{
+    RemapGpuDevice *s = opaque;
+    RemapContext named = remap_gpu_context(context);
+    RemapCompletion answer = remap_dma_ask(&s->dma, &named, address, write);
+
+    return (RemapGpuTranslated) {
+        .refused = answer.refused,
+        .readable = answer.readable,
+        .writable = answer.writable,
+        .untranslated_only = answer.untranslated_only,
+        .address = answer.address,
+        .granule = answer.granule,
+    };
+}
+
+static void remap_gpu_request_page(void *opaque, const RemapGpuContext *context, uint64_t address, bool write,
+                                   uint16_t group)
+{
+    RemapGpuDevice *s = opaque;
+    RemapContext named = remap_gpu_context(context);
+
+    if (!remap_dma_request_page(&s->dma, &named, address, write, group)) {
+        remap_gpu_answer_page(s->model, group, REMAP_GPU_PAGE_FAILURE);
+    }
+}
+
+static void remap_gpu_invalidated(void *opaque, uint64_t tag)
+{
+    RemapGpuDevice *s = opaque;
+
+    remap_dma_invalidated(&s->dma, tag);
+}
+
+static void remap_gpu_client_invalidate(RemapIommuClient *client, const RemapInvalidation *wanted)
+{
+    RemapGpuDevice *s = container_of(client, RemapGpuDevice, client);
+    RemapGpuInvalidation invalidation = {
+        .first = wanted->first,
+        .last = wanted->last,
+        .with_pasid = wanted->with_pasid,
+        .pasid = wanted->pasid,
+        .every_pasid = wanted->every_pasid,
+        .tag = wanted->tag,
+    };
+
+    remap_gpu_invalidate(s->model, &invalidation);
+}
+
+static void remap_gpu_client_answer_page(RemapIommuClient *client, const RemapPageAnswer *answer)
+{
+    RemapGpuDevice *s = container_of(client, RemapGpuDevice, client);
+
+    remap_gpu_answer_page(s->model, answer->group, answer->code);
 }
 
 static void remap_gpu_work_available(void *opaque)
@@ -145,6 +233,11 @@ static const RemapGpuOps remap_gpu_ops = {
     .vram_written = remap_gpu_vram_written,
     .packet_fetched = remap_gpu_packet_fetched,
     .halted = remap_gpu_halted,
+    .read_in = remap_gpu_bus_read_in,
+    .write_in = remap_gpu_bus_write_in,
+    .translate = remap_gpu_translate,
+    .request_page = remap_gpu_request_page,
+    .invalidated = remap_gpu_invalidated,
 };
 
 typedef struct RemapGpuTurn {
@@ -268,6 +361,21 @@ static const GraphicHwOps remap_gpu_display_ops = {
     .gfx_update = remap_gpu_update_display,
 };
 
+/*
+ * QEMU's own units have no way for a device on a thread of its own to keep translations. What is in front of the device
+ * is known when the machine is complete.
+ */
+static bool remap_gpu_check_place(RemapGpuDevice *s, Error **errp)
+{
+    AddressSpace *as = pci_device_iommu_address_space(&s->pci);
+
+    if ((s->services.ats || s->services.pasid) && as != &address_space_memory && !remap_iommu_space_of(as)) {
+        error_setg(errp, "remap-gpu: ats=on and pasid=on do not work behind this IOMMU, only behind remap-iommu");
+        return false;
+    }
+    return true;
+}
+
 static bool remap_gpu_check(RemapGpuDevice *s, Error **errp)
 {
     if (s->vram_size < 1 * MiB || !is_power_of_2(s->vram_size)) {
@@ -278,7 +386,22 @@ static bool remap_gpu_check(RemapGpuDevice *s, Error **errp)
         error_setg(errp, "remap-gpu: address-bits=%u is not in the range 32 to 64", s->address_bits);
         return false;
     }
-    return true;
+    if (s->services.pri && !s->services.ats) {
+        error_setg(errp, "remap-gpu: pri=on needs ats=on");
+        return false;
+    }
+    return !phase_check(PHASE_MACHINE_READY) || remap_gpu_check_place(s, errp);
+}
+
+static void remap_gpu_machine_done(Notifier *notifier, void *data)
+{
+    RemapGpuDevice *s = container_of(notifier, RemapGpuDevice, machine_done);
+    Error *error = NULL;
+
+    if (!remap_gpu_check_place(s, &error)) {
+        error_report_err(error);
+        exit(EXIT_FAILURE);
+    }
 }
 
 static bool remap_gpu_add_capabilities(PCIDevice *pci, unsigned vectors, Error **errp)
@@ -294,6 +417,7 @@ static bool remap_gpu_add_capabilities(PCIDevice *pci, unsigned vectors, Error *
     for (unsigned vector = 0; vector < vectors; vector++) {
         msix_vector_use(pci, vector);
     }
+    remap_gpu_services_add(&REMAP_GPU(pci)->services, pci);
     return true;
 }
 
@@ -301,6 +425,24 @@ static void remap_gpu_remove_capabilities(PCIDevice *pci)
 {
     msix_uninit_exclusive_bar(pci);
     pcie_cap_exit(pci);
+}
+
+static uint32_t remap_gpu_config_read(PCIDevice *pci, uint32_t address, int bytes)
+{
+    RemapGpuDevice *s = REMAP_GPU(pci);
+    uint32_t value = pci_default_read_config(pci, address, bytes);
+
+    return s->model ? remap_gpu_services_read(&s->services, pci, s->model, address, value, bytes) : value;
+}
+
+static void remap_gpu_config_write(PCIDevice *pci, uint32_t address, uint32_t value, int bytes)
+{
+    RemapGpuDevice *s = REMAP_GPU(pci);
+
+    pci_default_write_config(pci, address, value, bytes);
+    if (s->model) {
+        remap_gpu_services_written(&s->services, pci, s->model, address, value, bytes);
+    }
 }
 
 static size_t remap_gpu_save_model(void *opaque, void *to, size_t room)
@@ -355,15 +497,35 @@ static void remap_gpu_realize(PCIDevice *pci, Error **errp)
 
     s->interrupt_bh = qemu_bh_new(remap_gpu_send_interrupts, s);
     s->console = graphic_console_init(DEVICE(s), 0, &remap_gpu_display_ops, s);
+    s->client.invalidate = remap_gpu_client_invalidate;
+    s->client.answer_page = remap_gpu_client_answer_page;
     remap_gpu_start_worker(s);
+    s->machine_done.notify = remap_gpu_machine_done;
+    qemu_add_machine_init_done_notifier(&s->machine_done);
+}
+
+/* Known to the IOMMU that is in front now, if it is ours. */
+static void remap_gpu_connect(RemapGpuDevice *s)
+{
+    if (s->client.space) {
+        remap_iommu_remove_client(&s->client);
+    }
+    remap_dma_connect(&s->dma, &s->pci);
+    if (s->dma.space && s->services.ats) {
+        remap_iommu_add_client(&s->client, s->dma.space);
+    }
 }
 
 static void remap_gpu_exit(PCIDevice *pci)
 {
     RemapGpuDevice *s = REMAP_GPU(pci);
 
+    qemu_remove_machine_init_done_notifier(&s->machine_done);
     qemu_del_vm_change_state_handler(s->state_handler);
     remap_worker_stop(&s->worker);
+    if (s->client.space) {
+        remap_iommu_remove_client(&s->client);
+    }
     graphic_console_close(s->console);
     qemu_bh_delete(s->interrupt_bh);
     remap_gpu_remove_capabilities(pci);
@@ -383,7 +545,8 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
 
     remap_worker_pause(&s->worker);
     qemu_bh_cancel(s->interrupt_bh);
-    remap_dma_connect(&s->dma, &s->pci);
+    remap_gpu_connect(s);
+    remap_gpu_services_reset(&s->services, &s->pci);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
     remap_worker_resume(&s->worker);
@@ -392,7 +555,19 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
 static const Property remap_gpu_properties[] = {
     DEFINE_PROP_SIZE("vram", RemapGpuDevice, vram_size, 64 * MiB),
     DEFINE_PROP_UINT8("address-bits", RemapGpuDevice, address_bits, 64),
+    DEFINE_PROP_BOOL("ats", RemapGpuDevice, services.ats, false),
+    DEFINE_PROP_BOOL("pri", RemapGpuDevice, services.pri, false),
+    DEFINE_PROP_BOOL("pasid", RemapGpuDevice, services.pasid, false),
 };
+
+/* What software has enabled is in the configuration space, whatever the model's state says. */
+static int remap_gpu_post_load(void *opaque, int version)
+{
+    RemapGpuDevice *s = opaque;
+
+    remap_gpu_services_apply(&s->services, &s->pci, s->model);
+    return 0;
+}
 
 static bool remap_gpu_raised_exist(void *opaque, int version)
 {
@@ -409,6 +584,7 @@ static const VMStateDescription remap_gpu_vmstate = {
     .name = TYPE_REMAP_GPU,
     .version_id = 1,
     .minimum_version_id = 1,
+    .post_load = remap_gpu_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_PCI_DEVICE(pci, RemapGpuDevice),
         VMSTATE_MSIX(pci, RemapGpuDevice),
@@ -428,6 +604,8 @@ static void remap_gpu_class_init(ObjectClass *class, void *data)
 
     pc->realize = remap_gpu_realize;
     pc->exit = remap_gpu_exit;
+    pc->config_read = remap_gpu_config_read;
+    pc->config_write = remap_gpu_config_write;
     pc->vendor_id = identity.vendor;
     pc->device_id = identity.device;
     pc->subsystem_vendor_id = identity.subsystem_vendor;
@@ -440,6 +618,9 @@ static void remap_gpu_class_init(ObjectClass *class, void *data)
     device_class_set_props(dc, remap_gpu_properties);
     object_class_property_set_description(class, "vram", "The part's own memory, a power of two of at least 1M");
     object_class_property_set_description(class, "address-bits", "Width of what the part puts on the bus, 32 to 64");
+    object_class_property_set_description(class, "ats", "The part can ask for translations and keep them");
+    object_class_property_set_description(class, "pri", "The part can ask for pages that are not there; needs ats");
+    object_class_property_set_description(class, "pasid", "Packets can name the process in whose memory they work");
     set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
 }
 

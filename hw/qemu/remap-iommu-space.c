@@ -22,7 +22,7 @@ struct RemapIommuSpace {
 };
 
 /* Bus numbers change while firmware enumerates, those of root buses excepted. What pci_bus_num does, without its casts. */
-static uint16_t remap_iommu_source(const RemapIommuSpace *space)
+uint16_t remap_iommu_space_source(const RemapIommuSpace *space)
 {
     PCIBus *bus = space->bus;
 
@@ -30,10 +30,8 @@ static uint16_t remap_iommu_source(const RemapIommuSpace *space)
                          space->devfn);
 }
 
-static RemapTranslation remap_iommu_trace_translate(RemapIommuDevice *s, uint16_t source, hwaddr address, bool is_write)
+static RemapTranslation remap_iommu_told(uint16_t source, hwaddr address, bool is_write, RemapTranslation t)
 {
-    RemapTranslation t = remap_iommu_translate(s->engine, source, address, is_write);
-
     trace_remap_iommu_translate(source, address, is_write, is_write ? t.writable : t.readable, t.address, t.granule);
     return t;
 }
@@ -42,13 +40,16 @@ static IOMMUTLBEntry remap_iommu_region_translate(IOMMUMemoryRegion *region, hwa
                                                   IOMMUAccessFlags flag, int index)
 {
     RemapIommuSpace *space = container_of(region, RemapIommuSpace, region);
-    uint16_t source = remap_iommu_source(space);
+    uint16_t source = remap_iommu_space_source(space);
     RemapTranslation t;
 
     qatomic_set(&space->device->unannounced, true);
     /* Only a real access says whether it reads or writes; a question from a debugger must leave no trace. */
     if (flag == IOMMU_RO || flag == IOMMU_WO) {
-        t = remap_iommu_trace_translate(space->device, source, address, flag == IOMMU_WO);
+        bool is_write = flag == IOMMU_WO;
+
+        t = remap_iommu_told(source, address, is_write,
+                             remap_iommu_translate(space->device->engine, source, address, is_write));
     } else {
         t = remap_iommu_probe(space->device->engine, source, address, false);
     }
@@ -134,9 +135,34 @@ RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space)
     return space->device->engine;
 }
 
+RemapIommuDevice *remap_iommu_space_device(const RemapIommuSpace *space)
+{
+    return space->device;
+}
+
 RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write)
 {
-    return remap_iommu_trace_translate(space->device, remap_iommu_source(space), address, is_write);
+    uint16_t source = remap_iommu_space_source(space);
+
+    return remap_iommu_told(source, address, is_write,
+                            remap_iommu_translate(space->device->engine, source, address, is_write));
+}
+
+RemapTranslation remap_iommu_space_translate_in(const RemapIommuSpace *space, const RemapContext *context,
+                                                hwaddr address, bool is_write)
+{
+    uint16_t source = remap_iommu_space_source(space);
+
+    return remap_iommu_told(source, address, is_write,
+                            remap_iommu_translate_in(space->device->engine, source, context, address, is_write));
+}
+
+RemapTranslation remap_iommu_space_check(const RemapIommuSpace *space, hwaddr address, bool is_write)
+{
+    uint16_t source = remap_iommu_space_source(space);
+
+    return remap_iommu_told(source, address, is_write,
+                            remap_iommu_check_translated(space->device->engine, source, address, is_write));
 }
 
 static void remap_iommu_region_class_init(ObjectClass *class, void *data)

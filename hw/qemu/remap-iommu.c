@@ -144,6 +144,9 @@ static const RemapIommuOps remap_iommu_ops = {
     .work_available = remap_iommu_work_available,
     .drain = remap_iommu_drain,
     .nanoseconds = remap_iommu_nanoseconds,
+    .invalidate = remap_iommu_tell_invalidation,
+    .answer_page = remap_iommu_tell_page_answer,
+    .start_timer = remap_iommu_start_device_timer,
     .watch = &remap_iommu_watch,
 };
 
@@ -234,6 +237,7 @@ static void remap_iommu_reset_exit(Object *object, ResetType type)
         }
     }
     remap_iommu_tail_reset(s);
+    remap_iommu_reset_devices(s);
     remap_worker_pause(&s->worker);
     remap_iommu_reset(s->engine);
     remap_worker_resume(&s->worker);
@@ -269,6 +273,10 @@ static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
                    "async-invalidation=on", s->invalidation_delay, REMAP_IOMMU_LONGEST_DELAY);
         return false;
     }
+    if (!s->device_timeout) {
+        error_setg(errp, "remap-iommu: device-iotlb-timeout=0 leaves devices no time");
+        return false;
+    }
     s->options.stale_grace = s->stale_grace * (uint64_t)SCALE_MS;
     s->state = (RemapState) {
         .name = TYPE_REMAP_IOMMU,
@@ -299,6 +307,7 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
         return;
     }
 
+    remap_iommu_init_devices(s);
     qemu_mutex_init(&s->interrupt_lock);
     s->interrupt_bh = qemu_bh_new_guarded(remap_iommu_send_interrupts, s, &dev->mem_reentrancy_guard);
     memory_region_init_io(&s->registers, OBJECT(s), &remap_iommu_mmio_ops, s, TYPE_REMAP_IOMMU,
@@ -335,8 +344,8 @@ static const VMStateDescription remap_iommu_message_vmstate = {
 /* The worker was stopped with the machine; here it is at rest between two pieces of work. */
 static const VMStateDescription remap_iommu_vmstate = {
     .name = TYPE_REMAP_IOMMU,
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2, /* 1 had no message of page requests */
+    .minimum_version_id = 2,
     .priority = MIG_PRI_IOMMU, /* before the devices whose accesses it translates */
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT_ARRAY(interrupts, RemapIommuDevice, REMAP_IOMMU_INTERRUPTS, 1, remap_iommu_message_vmstate,

@@ -10,6 +10,7 @@
 #include "hw/qdev-core.h"
 #include "qemu/event_notifier.h"
 #include "qemu/notify.h"
+#include "qemu/queue.h"
 #include "qemu/thread.h"
 #include "qom/object.h"
 #include "system/runstate.h"
@@ -17,6 +18,8 @@
 #include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_iommu.h"
+
+typedef struct RemapIommuClient RemapIommuClient;
 
 #define TYPE_REMAP_IOMMU "remap-iommu"
 OBJECT_DECLARE_SIMPLE_TYPE(RemapIommuDevice, REMAP_IOMMU)
@@ -64,6 +67,12 @@ struct RemapIommuDevice {
     bool machine_runs;
     bool unannounced; /* atomic: devices that the engine does not know of have translated since the last drain */
 
+    /* remap-iommu-devices.c: those that keep translations or ask for pages. */
+    QemuMutex clients_lock;
+    QLIST_HEAD(, RemapIommuClient) clients;
+    QEMUTimer *device_timer;
+    uint32_t device_timeout; /* milliseconds */
+
     RemapIommuTail tail;
 
     /* Where the interrupts of devices go, and those of the IOAPIC; what stands for us towards KVM, if anything does. */
@@ -88,9 +97,36 @@ void remap_iommu_take_bus(RemapIommuDevice *s);
 typedef struct RemapIommuSpace RemapIommuSpace;
 RemapIommuSpace *remap_iommu_space_of(AddressSpace *as);
 
-/* The engine behind it, and its answer to an access that was announced to it. Any thread. */
+/* What is behind it, and who looks at it. Any thread. */
+RemapIommuDevice *remap_iommu_space_device(const RemapIommuSpace *space);
 RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space);
+uint16_t remap_iommu_space_source(const RemapIommuSpace *space);
+
+/* The engine's answer to an access that was announced to it: as it is, with a PASID, of a translated address. Any thread. */
 RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write);
+RemapTranslation remap_iommu_space_translate_in(const RemapIommuSpace *space, const RemapContext *context,
+                                                hwaddr address, bool is_write);
+RemapTranslation remap_iommu_space_check(const RemapIommuSpace *space, hwaddr address, bool is_write);
+
+/*
+ * remap-iommu-devices.c: a device that keeps translations or asks for pages, and what it is told. The calls come on any
+ * thread and must not block nor add or remove anybody; none comes once the device is removed.
+ */
+struct RemapIommuClient {
+    void (*invalidate)(RemapIommuClient *client, const RemapInvalidation *invalidation);
+    void (*answer_page)(RemapIommuClient *client, const RemapPageAnswer *answer);
+    RemapIommuSpace *space; /* NULL: not added */
+    QLIST_ENTRY(RemapIommuClient) next;
+};
+
+void remap_iommu_add_client(RemapIommuClient *client, RemapIommuSpace *space);
+void remap_iommu_remove_client(RemapIommuClient *client);
+void remap_iommu_init_devices(RemapIommuDevice *s);
+void remap_iommu_reset_devices(RemapIommuDevice *s);
+/* For the engine. */
+void remap_iommu_tell_invalidation(void *device, const RemapInvalidation *invalidation);
+void remap_iommu_tell_page_answer(void *device, const RemapPageAnswer *answer);
+void remap_iommu_start_device_timer(void *device);
 
 /* remap-iommu-interrupts.c: interrupts of devices, of the IOAPIC, and of the unit itself. */
 extern const uint16_t remap_iommu_ioapic_source;

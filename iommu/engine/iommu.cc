@@ -24,7 +24,7 @@ namespace {
 // Pieces of work that a register write does itself.
 constexpr unsigned turns_in_write = 8;
 
-constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 1, .oldest = 1};  // "RVTD"
+constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 2, .oldest = 2};  // "RVTD"
 
 }  // namespace
 

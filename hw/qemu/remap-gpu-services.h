@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ATS, PRI and PASID in the configuration space of the GPU: three extended capabilities of PCI Express, as far as its
+ * options ask for them, and what software enables by them.
+ */
+#ifndef REMAP_GPU_SERVICES_H
+#define REMAP_GPU_SERVICES_H
+
+#include "hw/pci/pci_device.h"
+#include "remap_gpu.h"
+
+typedef struct RemapGpuServiceCaps {
+    /* Options. */
+    bool ats;
+    bool pri;
+    bool pasid;
+
+    /* Where they are; 0: not there. */
+    uint16_t ats_at;
+    uint16_t pri_at;
+    uint16_t pasid_at;
+} RemapGpuServiceCaps;
+
+/* Once, and after the PCI Express capability. */
+void remap_gpu_services_add(RemapGpuServiceCaps *caps, PCIDevice *pci);
+
+/* Everything off, as after a reset of the function. */
+void remap_gpu_services_reset(const RemapGpuServiceCaps *caps, PCIDevice *pci);
+
+/* Tells the model what the configuration space says. */
+void remap_gpu_services_apply(const RemapGpuServiceCaps *caps, PCIDevice *pci, RemapGpu *model);
+
+/* After a write of `bytes` to the configuration space, what it set off; in a value that was read, what the model says. */
+void remap_gpu_services_written(const RemapGpuServiceCaps *caps, PCIDevice *pci, RemapGpu *model, uint32_t address,
+                                uint32_t value, unsigned bytes);
+uint32_t remap_gpu_services_read(const RemapGpuServiceCaps *caps, PCIDevice *pci, RemapGpu *model, uint32_t address,
+                                 uint32_t value, unsigned bytes);
+
+#endif
