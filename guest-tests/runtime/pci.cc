@@ -18,6 +18,11 @@ constexpr std::uint16_t no_vendor = 0xffff;
 constexpr std::uint16_t status_has_capabilities = 1 << 4;
 constexpr unsigned most_capabilities = 48;  // as many as fit in 192 bytes
 
+constexpr unsigned most_extended_capabilities = 480;  // as many as fit in 3,840 bytes
+
+using ExtendedId = Field<15, 0>;
+using ExtendedNext = Field<31, 20>;
+
 using MultiFunction = Flag<7>;  // of the header type
 using HeaderLayout = Field<6, 0>;
 constexpr unsigned bridge_layout = 1;
@@ -144,6 +149,17 @@ std::optional<unsigned> Function::find_capability(std::uint8_t id) const {
     for (unsigned i = 0; i < most_capabilities && offset >= 0x40; ++i) {
         if (read8(offset) == id) return offset;
         offset = read8(offset + 1) & 0xfc;
+    }
+    return std::nullopt;
+}
+
+std::optional<unsigned> Function::find_extended_capability(std::uint16_t id) const {
+    unsigned offset = extended::first;
+    for (unsigned i = 0; i < most_extended_capabilities && offset >= extended::first; ++i) {
+        const std::uint32_t header = read32(offset);
+        if (header == 0) break;
+        if (ExtendedId::get(header) == id) return offset;
+        offset = static_cast<unsigned>(ExtendedNext::get(header)) & ~3u;
     }
     return std::nullopt;
 }

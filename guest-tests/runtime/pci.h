@@ -32,6 +32,30 @@ inline constexpr unsigned bars_per_function = 6;
 inline constexpr std::uint8_t capability_msi = 0x05;
 inline constexpr std::uint8_t capability_msix = 0x11;
 
+// Extended capabilities by which a function keeps translations, asks for pages and names processes (PCI Express base
+// specification, sections "ATS", "Page Request Interface" and "PASID"): ids, offsets in the capability, bits.
+namespace extended {
+inline constexpr unsigned first = 0x100;
+inline constexpr std::uint16_t ats = 0x000f;
+inline constexpr unsigned ats_capability = 0x04;
+inline constexpr unsigned ats_control = 0x06;
+inline constexpr std::uint16_t ats_enable = 1 << 15;
+inline constexpr std::uint16_t pri = 0x0013;
+inline constexpr unsigned pri_control = 0x04;
+inline constexpr unsigned pri_status = 0x06;
+inline constexpr unsigned pri_capacity = 0x08;
+inline constexpr unsigned pri_allocation = 0x0c;
+inline constexpr std::uint16_t pri_enable = 1 << 0;
+inline constexpr std::uint16_t pri_reset = 1 << 1;
+inline constexpr std::uint16_t pri_failed = 1 << 0;
+inline constexpr std::uint16_t pri_unexpected = 1 << 1;
+inline constexpr std::uint16_t pri_stopped = 1 << 8;
+inline constexpr std::uint16_t pri_with_pasid = 1 << 15;
+inline constexpr std::uint16_t pasid = 0x001b;
+inline constexpr unsigned pasid_capability = 0x04;
+inline constexpr unsigned pasid_control = 0x06;
+}  // namespace extended
+
 struct Bar {
     PhysicalAddress address;  // 0: not assigned
     std::uint64_t bytes = 0;  // 0: there is none, or it is the upper half of the one before
@@ -72,6 +96,7 @@ public:
 
     // Offset of the first capability with this id.
     std::optional<unsigned> find_capability(std::uint8_t id) const;
+    std::optional<unsigned> find_extended_capability(std::uint16_t id) const;
 
 private:
     volatile std::uint8_t* config_ = nullptr;
