@@ -41,6 +41,12 @@ REFUSED = [
     (["-device", "remap-gpu,address-bits=31"], "address-bits=31 is not in the range 32 to 64"),
     (["-device", "remap-gpu,address-bits=65"], "address-bits=65 is not in the range 32 to 64"),
     (["-device", "remap-gpu,address-bits=320"], "'address-bits' expects uint8_t"),
+    (["-device", "remap-gpu,pri=on"], "pri=on needs ats=on"),
+    (["-device", "intel-iommu", "-device", "remap-gpu,ats=on"], "do not work behind this IOMMU"),
+    (["-device", "remap-gpu,pasid=on", "-device", "intel-iommu"], "do not work behind this IOMMU"),
+    (["-device", "remap-iommu,svm=on"], "svm=on needs device-iotlb=on and scalable-mode=on"),
+    (["-device", "remap-iommu,svm=on,device-iotlb=on"], "svm=on needs device-iotlb=on and scalable-mode=on"),
+    (["-device", "remap-iommu,device-iotlb-timeout=0"], "device-iotlb-timeout=0 leaves devices no time"),
     (["-device", "remap-gpu,romfil=x"], "'remap-gpu.romfil' not found"),
 ]
 
