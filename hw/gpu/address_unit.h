@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 
 namespace remap::gpu {
 
@@ -37,6 +38,7 @@ public:
 
     // Whether accesses go over the bus as they are; and then from memory to memory.
     bool uses_bus_alone() const { return uses_bus_alone(services()); }
+    void expect(std::span<const LogicalAddress> addresses) { bus_.expect(addresses); }
     Refusal copy(std::uint64_t to, std::uint64_t from, std::size_t bytes) { return bus_.copy({to}, {from}, bytes); }
 
     bool allows(const Context& context) const { return allows(context, services()); }

@@ -54,7 +54,7 @@ void Engine::go_on(Budget& budget) {
 // The ring belongs to the function itself, whatever its packets work on.
 void Engine::fetch() {
     system_.enter({});
-    const Fault fault = memory_.read(system_memory(order_.address.value), &packet_, sizeof packet_);
+    const Fault fault = fetcher_.fetch(order_, packet_);
     if (fault.waits) return;
     if (fault) {
         packet_ = {};  // the fault has no opcode
@@ -146,6 +146,7 @@ void Engine::execute_context() {
 void Engine::halt(const Fault& fault) {
     stage_ = Stage::Idle;
     system_.forget_wish();
+    fetcher_.forget();  // software may mend what comes next
     if (registers_.is_current(order_)) host_.halted(order_.entry, packet_.opcode, fault.cause, fault.address);
     tell(host_, registers_.halt(order_, packet_.opcode, fault));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hw/gpu/address_unit.h"
+#include "hw/gpu/fetcher.h"
 #include "hw/gpu/memory.h"
 #include "hw/gpu/register_file.h"
 #include "hw/gpu/transfer.h"
@@ -23,12 +24,15 @@ public:
     static constexpr unsigned packets_per_run = 64;
 
     Engine(RegisterFile& registers, AddressUnit& system, Memory& memory, HostPort& host)
-        : registers_(registers), system_(system), memory_(memory), host_(host) {}
+        : registers_(registers), system_(system), memory_(memory), host_(host), fetcher_(memory) {}
 
     // True if more is waiting.
     bool run();
 
-    void reset() { stage_ = Stage::Idle; }
+    void reset() {
+        stage_ = Stage::Idle;
+        fetcher_.forget();
+    }
 
     // A void order still has to be given back; a packet that waits for a page has nothing to do.
     bool has_work() const;
@@ -68,6 +72,7 @@ private:
     AddressUnit& system_;
     Memory& memory_;
     HostPort& host_;
+    Fetcher fetcher_;
 
     // The packet in execution, kept from call to call unless idle.
     Stage stage_ = Stage::Idle;

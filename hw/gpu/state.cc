@@ -91,6 +91,7 @@ void RegisterFile::state_of_context(Archive& archive) {
 template <typename Archive>
 void Engine::state(Archive& archive) {
     const std::optional<Order> order = registers_.held();
+    if constexpr (Archive::reading) fetcher_.forget();
     archive("busy", stage_, archive.since(2) ? Stage::Begin : Stage::Move);
     archive.check((stage_ != Stage::Idle) == order.has_value(), "busy", "disagrees with the order that is held");
     if (stage_ == Stage::Idle || !archive.ok()) return;

@@ -165,6 +165,11 @@ RemapTranslation remap_iommu_space_check(const RemapIommuSpace *space, hwaddr ad
                             remap_iommu_check_translated(space->device->engine, source, address, is_write));
 }
 
+void remap_iommu_space_expect(const RemapIommuSpace *space, const uint64_t *from, uint64_t *to, size_t count)
+{
+    remap_iommu_expect(space->device->engine, remap_iommu_space_source(space), from, to, count);
+}
+
 static void remap_iommu_region_class_init(ObjectClass *class, void *data)
 {
     IOMMUMemoryRegionClass *imrc = IOMMU_MEMORY_REGION_CLASS(class);

@@ -108,6 +108,9 @@ RemapTranslation remap_iommu_space_translate_in(const RemapIommuSpace *space, co
                                                 hwaddr address, bool is_write);
 RemapTranslation remap_iommu_space_check(const RemapIommuSpace *space, hwaddr address, bool is_write);
 
+/* See remap_iommu_expect. */
+void remap_iommu_space_expect(const RemapIommuSpace *space, const uint64_t *from, uint64_t *to, size_t count);
+
 /*
  * remap-iommu-devices.c: a device that keeps translations or asks for pages, and what it is told. The calls come on any
  * thread and must not block nor add or remove anybody; none comes once the device is removed.

@@ -257,6 +257,14 @@ void Iommu::request_page(const PageRequest& request) {
     parts_->send(outbox);
 }
 
+void Iommu::prepare(const Request& request) const { parts_->translator.prepare(request); }
+
+std::optional<PhysicalAddress> Iommu::expect(const Request& request) {
+    Translation known;
+    if (!parts_->translator.peek(parts_->state(), request, known)) return std::nullopt;
+    return known.address;
+}
+
 Translation Iommu::translate(const Request& request) {
     if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
 

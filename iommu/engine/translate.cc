@@ -285,6 +285,12 @@ Translator::Resolved Translator::resolve_rights(const TranslationState& state, c
 }
 
 bool Translator::find(const TranslationState& state, const Request& request, Translation& into) {
+    if (!peek(state, request, into)) return false;
+    lookups_.add();
+    return true;
+}
+
+bool Translator::peek(const TranslationState& state, const Request& request, Translation& into) {
     if (stale_uses_.on() || request.type == RequestType::Translation) return false;
     if (state.enabled() && !is_interrupt(request)) {
         if (!mode_is_known(state, configuration_)) return false;
@@ -302,9 +308,7 @@ bool Translator::find(const TranslationState& state, const Request& request, Tra
     } else {
         into = (state.enabled() ? interrupt_outcome(state, request) : pass(request.address)).translation;
     }
-    if (!into.allowed) return false;
-    lookups_.add();
-    return true;
+    return into.allowed;
 }
 
 // The context entry alone says whether a device may use what it has translated.
@@ -312,7 +316,6 @@ bool Translator::find_translated(const TranslationState& state, const Request& r
     const auto known = devices_.find_cached_start(state, request);
     if (!known || known->reason != FaultReason::None) return false;
     into = pass_through(state, request, known->route).outcome.translation;
-    if (into.allowed) lookups_.add();
     return into.allowed;
 }
 
