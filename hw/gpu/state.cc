@@ -13,7 +13,7 @@ using namespace spec;
 
 namespace {
 
-// How versions are counted: docs/gpu.md, 9.
+// How versions are counted: docs/gpu.md, 10.
 constexpr ArchiveFormat state_format{.kind = 0x55504752, .newest = 2, .oldest = 1};  // "RGPU"
 
 constexpr std::uint32_t highest_entry = (1u << max_log2_entries) - 1;

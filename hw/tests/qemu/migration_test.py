@@ -104,11 +104,11 @@ def a_snapshot_is_gone_back_to_again_and_again():
 def a_fault_is_resumed_in_the_new_machine():
     with Machine(GPU, **SMALL) as source:
         gpu = Gpu(source)
-        bad = packet(7)
+        bad = packet(8)
         expect_equal(gpu.run(RING, [fence(RESULT, 1), bad, fence(RESULT, 2)]), HALTED, "state")
         with moved_by_file(source, gpu, GPU, **SMALL) as (target, gpu):
             expect_equal(gpu.state(), HALTED, "state")
-            expect_equal(gpu.get(FAULT_STATUS), 0x00070501, "FAULT_STATUS")
+            expect_equal(gpu.get(FAULT_STATUS), 0x00080501, "FAULT_STATUS")
             expect_equal(gpu.get(RING_HEAD), 1, "RING_HEAD")
             expect_equal(gpu.get(COMPLETED_FENCE, 8), 1, "COMPLETED_FENCE")
             gpu.set(FAULT_STATUS, 1)
