@@ -62,7 +62,7 @@ ProcessBench::ProcessBench(const ProcessBenchOptions& options)
     function_.write32(pri_ + ext::pri_allocation, options.most_page_requests);
     write_pri_control(ext::pri_reset);
     if (options.page_requests) write_pri_control(ext::pri_enable);
-    function_.write16(ats_ + ext::ats_control, ext::ats_enable);
+    if (options.keeps_translations) function_.write16(ats_ + ext::ats_control, ext::ats_enable);
 
     const std::uint64_t base = ring_page_.address().value;
     REQUIRE_EQ(ring.start({{reinterpret_cast<Packet*>(base), page_size / packet_size}, {base}}),

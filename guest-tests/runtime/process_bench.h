@@ -18,6 +18,7 @@
 namespace remap::guest {
 
 struct ProcessBenchOptions {
+    bool keeps_translations = true;  // else the GPU leaves them to the unit, and cannot ask for pages
     bool page_requests = true;
     std::uint32_t most_page_requests = 4;
 };

@@ -22,7 +22,7 @@ constexpr LogicalPage next_page{page.number + 1};
 
 // Two frames for one page; the first is mapped.
 struct Bench : ProcessBench {
-    Bench() { map(page, before); }
+    explicit Bench(const ProcessBenchOptions& options = {}) : ProcessBench(options) { map(page, before); }
 
     // Another frame in place of the first, of which the unit is told.
     void replace() {
@@ -94,6 +94,21 @@ TEST(a_device_that_was_told_before_the_unit_may_get_the_old_translation_again) {
     EXPECT_EQ(bench.read(page), bench.before.mark());
     EXPECT_EQ(bench.tell_device(), Error::None);
     EXPECT_EQ(bench.read(page), bench.after.mark());
+}
+
+TEST(a_device_that_keeps_nothing_leaves_all_to_the_unit) {
+    Bench bench({.keeps_translations = false});
+    EXPECT_EQ(bench.read(page), bench.before.mark());
+    EXPECT_EQ(bench.counter(TranslationRequests::offset), 0u);
+    bench.replace();
+    EXPECT_EQ(bench.read(page), bench.after.mark());
+    // Nobody asks for a page then, and the unit records who lacked it.
+    EXPECT_EQ(bench.read(next_page), Bench::refused);
+    const auto fault = bench.unit->take_fault();
+    REQUIRE(fault.has_value());
+    EXPECT_EQ(fault->reason, static_cast<unsigned>(vtd::FaultReason::FirstStageNotPresent));
+    EXPECT(fault->pasid == Bench::pasid);
+    EXPECT_EQ(fault->page, next_page.address());
 }
 
 TEST(pages_that_are_not_named_are_kept) {
