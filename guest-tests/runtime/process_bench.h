@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A process' memory behind the GPU: the unit in scalable mode by its driver, the GPU with translations of its own (ATS),
-// page requests (PRI) and a PASID, all switched on in configuration space.
+// A process' memory behind the GPU: the unit in scalable mode by its driver, the GPU with translations of its own
+// (ATS), page requests (PRI) and a PASID, all switched on in configuration space.
 //
-// A bench begins and ends with a unit and a GPU started anew. The GPU's ring is reached by the GPU's own requests, which
-// pass; its packets work in the process.
+// A bench begins and ends with a unit and a GPU started anew. The GPU's ring is reached by the GPU's own requests,
+// which pass; its packets work in the process.
 #pragma once
 
 #include "guest-tests/runtime/gpu.h"

@@ -142,8 +142,8 @@ TEST(a_wait_is_done_when_the_device_has_answered) {
     EXPECT_EQ(bench.read(page), bench.before.mark());
     bench.replace();
     bench.hold_invalidations(true);
-    const vtd::WideDescriptor one = vtd::descriptor::make_pasid_device_tlb({bench.source(), bench.source()}, Bench::pasid,
-                                                                          page.address().value, 0);
+    const vtd::WideDescriptor one = vtd::descriptor::make_pasid_device_tlb(
+        {bench.source(), bench.source()}, Bench::pasid, page.address().value, 0);
     bench.unit->queue().submit({&one, 1});
     EXPECT(!wait_until(20, [&] { return bench.unit->queue().done(); }));
     EXPECT_EQ(bench.read(page), bench.before.mark());

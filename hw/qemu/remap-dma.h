@@ -41,8 +41,8 @@ void remap_dma_expect(const RemapDma *dma, const uint64_t *addresses, size_t cou
 RemapDmaRefusal remap_dma_copy(const RemapDma *dma, hwaddr to, hwaddr from, size_t bytes);
 
 /*
- * Of a function with PASIDs and a translation cache of its own. `context` says in whose name it accesses; without one the
- * address is a translation that it was given. Only a remap-iommu knows such accesses: elsewhere they are refused.
+ * Of a function with PASIDs and a translation cache of its own. `context` says in whose name it accesses; without one
+ * the address is a translation that it was given. Only a remap-iommu knows such accesses: elsewhere they are refused.
  */
 bool remap_dma_read_in(const RemapDma *dma, const RemapContext *context, hwaddr from, void *to, size_t bytes);
 bool remap_dma_write_in(const RemapDma *dma, const RemapContext *context, hwaddr to, const void *from, size_t bytes);

@@ -30,7 +30,7 @@ void remap_gpu_services_reset(const RemapGpuServiceCaps *caps, PCIDevice *pci);
 /* Tells the model what the configuration space says. */
 void remap_gpu_services_apply(const RemapGpuServiceCaps *caps, PCIDevice *pci, RemapGpu *model);
 
-/* After a write of `bytes` to the configuration space, what it set off; in a value that was read, what the model says. */
+/* After a write of `bytes` to configuration space: what it sets off. In a value that was read: what the model says. */
 void remap_gpu_services_written(const RemapGpuServiceCaps *caps, PCIDevice *pci, RemapGpu *model, uint32_t address,
                                 uint32_t value, unsigned bytes);
 uint32_t remap_gpu_services_read(const RemapGpuServiceCaps *caps, PCIDevice *pci, RemapGpu *model, uint32_t address,

@@ -11,8 +11,8 @@
 #include "trace.h"
 
 /*
- * Who has the source id now. Bus numbers change, so that it cannot be a key. Nobody: a message to a function that is not
- * there, of which nothing comes back.
+ * Who has the source id now. Bus numbers change, so that it cannot be a key. Nobody: a message to a function that is
+ * not there, of which nothing comes back.
  */
 static RemapIommuClient *remap_iommu_client_of(RemapIommuDevice *s, uint16_t source)
 {

@@ -102,7 +102,7 @@ RemapIommuDevice *remap_iommu_space_device(const RemapIommuSpace *space);
 RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space);
 uint16_t remap_iommu_space_source(const RemapIommuSpace *space);
 
-/* The engine's answer to an access that was announced to it: as it is, with a PASID, of a translated address. Any thread. */
+/* The engine's answer to an access that was announced to it: as it is, with a PASID, translated already. Any thread. */
 RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write);
 RemapTranslation remap_iommu_space_translate_in(const RemapIommuSpace *space, const RemapContext *context,
                                                 hwaddr address, bool is_write);

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A driver of the VT-d unit in scalable mode, with a process behind a device that keeps translations and asks for pages,
-in the numbers of Intel's specification and none of our headers."""
+"""A driver of the VT-d unit in scalable mode, with a process behind a device that keeps translations and asks for
+pages, in the numbers of Intel's specification and none of our headers."""
 
 from machine import wait_until
-from vtd import GLOBAL_COMMAND, GLOBAL_STATUS, PAGE, QIE, QUEUE_ADDRESS, QUEUE_HEAD, QUEUE_TAIL, ROOT_TABLE, RTPS, TE, Unit
+from vtd import (GLOBAL_COMMAND, GLOBAL_STATUS, PAGE, QIE, QUEUE_ADDRESS, QUEUE_HEAD, QUEUE_TAIL, ROOT_TABLE, RTPS,
+                 TE, Unit)
 
 PAGE_QUEUE_HEAD, PAGE_QUEUE_TAIL, PAGE_QUEUE_ADDRESS = 0xc0, 0xc8, 0xd0
 PAGE_STATUS = 0xdc
 QUEUE_ERROR = 0xb0
 DESCRIPTOR = 32  # bytes, of both queues
-SUCCESS, INVALID = 0, 1
+SUCCESS = 0
 SCALABLE = 0x400  # in RTADDR_REG
 
 # PCI Express: ids of the extended capabilities, and MMCONFIG of q35 (PCIEXBAR of its host bridge)
@@ -50,7 +51,7 @@ class Extended:
 
 
 class ProcessUnit(Unit):
-    """A unit in scalable mode with one device below bus 1, whose own requests pass, and a process with a first stage."""
+    """A unit in scalable mode with one device, whose own requests pass, and a process with a first stage."""
 
     def __init__(self, machine, tables, source, pasid):
         super().__init__(machine, tables)

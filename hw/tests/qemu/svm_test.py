@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A GPU on the memory of a process: what the devices say they can, and that nothing of it is lost, or hangs, when the GPU
-goes, the machine is reset or moves."""
+"""A GPU on the memory of a process: what the devices say they can, and that nothing of it is lost, or hangs, when the
+GPU goes, the machine is reset or moves."""
 
-from gpu import BUSY, FAULT_STATUS, FIRST_WINDOW, Gpu, HALTED, IDLE, RING_TAIL, fill, packet
+from gpu import BUSY, FAULT_STATUS, FIRST_WINDOW, Gpu, HALTED, IDLE, fill, packet
 from machine import MIB, Machine, wait_until
-from migration import moved_by_file, on
+from migration import moved_by_file
 from pci import open_bridge
 from scalable import ATS, Extended, PAGE_STATUS, PASID, PRI, ProcessUnit, QUEUE_ERROR
 from tap import case, expect, expect_equal, main

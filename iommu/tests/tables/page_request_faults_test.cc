@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// VT-d section 7.1.3, the conditions under which a page request is blocked: RTA, SRT and SCT, of which RTA.3 and SCT.8 are
-// of page requests only. What lies below the context entry is not looked at: that is for software to judge.
+// VT-d section 7.1.3, the conditions under which a page request is blocked: RTA, SRT and SCT, of which RTA.3 and SCT.8
+// are of page requests only. What lies below the context entry is not looked at: that is for software to judge.
 #include "iommu/tests/device_bench.h"
 
 #include <ostream>
