@@ -7,6 +7,7 @@ import random
 import gpu as numbers
 from gpu import BUSY, CONTROL, FIRST_WINDOW, Gpu, HALTED, IDLE, fence, fill, packet
 from machine import MIB, Machine, wait_until
+from scalable import Extended, ProcessUnit
 from tap import case, expect_equal, main
 from vtd import BASE, GLOBAL_COMMAND, QIE, QUEUE_ADDRESS, QUEUE_HEAD, QUEUE_TAIL, ROOT_TABLE, RTPS, TE, Unit
 
@@ -14,6 +15,8 @@ TABLES, RING, RESULT = 0x100000, 0x800000, 0xc00000
 MEMORY = 512 * MIB
 REGISTERS = FIRST_WINDOW + 64 * MIB
 DEVICES = ("remap-iommu", "remap-gpu,addr=3")
+OF_PROCESSES = ("remap-iommu,scalable-mode=on,device-iotlb=on,svm=on,device-iotlb-timeout=1",
+                "remap-gpu,addr=3,ats=on,pri=on,pasid=on")
 
 # What answers with anything but RAM: the IOMMU, local and I/O APIC, HPET, the GPU's registers and MSI-X, nothing below
 # 4 GiB, nothing above memory, ROM to a write.
@@ -170,6 +173,45 @@ def packets_may_name_anything_while_the_iommus_tables_and_registers_change():
                 machine.batch([guest.access(BASE, 0x100) for _ in range(40)])
                 machine.batch([f"writeq {guest.random.randrange(TABLES, unit.next_table, 8):#x} {guest.value():#x}"
                                for _ in range(40)])
+            expect_sane(machine)
+
+
+def attack_process(machine, gpu, unit, guest):
+    """Packets that work in a process, while what is between it and the GPU changes, and its time passes."""
+    packets = [packet(7, flags=8, value=guest.random.choice([unit.pasid, guest.random.getrandbits(20)]))]
+    gpu.submit(RING, packets + [guest.packet() for _ in range(14)])
+    config = Extended(machine, gpu)
+    page, group = guest.value() & ~0xfff | guest.random.choice([0, 0, 1]) << 11, guest.random.randrange(8) << 3
+    for low, high in guest.random.choices([
+            (unit.source << 32 | 3, page), (unit.pasid << 32 | unit.source << 16 | 8, page),
+            (guest.random.getrandbits(16) << 32 | 3, page), (unit.source << 16 | 0x9, group),
+            (unit.pasid << 32 | unit.source << 16 | guest.random.choice([0, 1, 15]) << 12 | 0x19, group),
+            (unit.pasid << 32 | 2 << 16 | 6, page), (0x21, 0), (0x25, unit.status)], k=guest.random.randrange(6)):
+        unit.put(low, high)
+    if guest.random.random() < 0.1:
+        unit.put(guest.value(), guest.value())
+    machine.batch([guest.access(config.base + 0x100, 0x28) for _ in range(8)] +
+                  [f"writel {config.base + at + 4:#x} {word:#x}" for at, word in
+                   ((0x118, 1 << 16), (0x108, 1), (0x100, 1 << 31)) if guest.random.random() < 0.7] +
+                  [guest.access(BASE, 0x100) for _ in range(4)] +
+                  [f"writeq {BASE + QUEUE_TAIL:#x} {unit.tail:#x}", f"writel {BASE + 0x34:#x} 0x7f",
+                   f"writel {gpu.registers + 0xc4:#x} {guest.random.getrandbits(1):#x}"] +
+                  [f"writeq {guest.random.randrange(TABLES, unit.next_table, 8):#x} {guest.value():#x}"
+                   for _ in range(4)] + ["clock_step 3000000"])
+
+
+@case
+def a_process_behind_the_gpu_may_be_anything():
+    with Machine(*OF_PROCESSES) as machine:
+        for seed in range(8):
+            guest = Guest(f"process {seed}")
+            gpu = Gpu(machine)
+            unit = ProcessUnit(machine, TABLES, gpu.source, 7)
+            unit.enable()
+            for number in range(16):
+                unit.map_process(guest.address() & 0x7ffffffff000, RESULT + number * 4096)
+            for _ in range(20):
+                attack_process(machine, gpu, unit, guest)
             expect_sane(machine)
 
 
