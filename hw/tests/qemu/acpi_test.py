@@ -75,6 +75,14 @@ def without_interrupt_remapping_the_dmar_does_not_speak_of_it():
 
 
 @case
+def where_devices_keep_translations_the_dmar_lets_them_at_all_ports():
+    with Machine("remap-iommu,intremap=off,device-iotlb=on") as machine:
+        dmar = tables(machine)[0][b"DMAR"][0][1]
+        expect_equal(len(dmar), 0x48, "length: one unit, one ATSR")
+        expect_equal(dmar[64:72], bytes.fromhex("0200 0800 01 00 0000"), "ATSR, 8 bytes: all ports of segment 0")
+
+
+@case
 def the_list_of_tables_names_it():
     with Machine("remap-iommu") as machine:
         found, blob = tables(machine)
