@@ -90,6 +90,7 @@ public:
         for (Line* line = begin; line != begin + ways_; ++line) {
             const Entry held = line->copy();
             if (is_live(*line) && key.matches(held[0], held[1])) return line->put(words, stamp);
+            if (free != nullptr) continue;  // the first, so that a set fills in the order in which it is emptied later
             if (!is_live(*line) || dead(held, line->stamp.load(std::memory_order_relaxed))) free = line;
         }
         if (free == nullptr) {
