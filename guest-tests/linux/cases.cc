@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -45,7 +46,7 @@ std::vector<std::string> network_interfaces() {
 
 // A series of words for each pass over a disk or a wire, so that what an earlier one left is not taken for its own.
 std::uint64_t new_series() {
-    static std::uint64_t last = 0;
+    static std::atomic<std::uint64_t> last = 0;
     return last += 2;
 }
 
@@ -112,9 +113,7 @@ TEST(Boot, GivesItsDisksAndNetworkTranslatedDomains) {
 
 TEST(Disk, KeepsWhatIsWritten) {
     const Disk disk(disk_name());
-    const ByteRange whole{0, options().disk_mib * mebibyte};
-    ASSERT_GE(disk.bytes(), whole.bytes);
-    EXPECT_TRUE(keeps(disk, whole));
+    EXPECT_TRUE(keeps(disk, {0, options().disk_mib * mebibyte}));
 }
 
 TEST(Network, CarriesEveryFrameBothWays) { EXPECT_TRUE(exchange_between_the_cards(options().network_mib * mebibyte)); }
@@ -136,7 +135,7 @@ TEST(Domains, CanBeExchangedUnderTheDisk) {
     for (const std::string type : {"identity", "DMA", "identity", "DMA"}) {
         SCOPED_TRACE(type);
         ASSERT_EQ(controller.unbind("nvme"), 0);
-        EXPECT_EQ(controller.set_domain_type(type), 0);
+        ASSERT_EQ(controller.set_domain_type(type), 0);
         ASSERT_EQ(controller.bind("nvme"), 0);
         EXPECT_EQ(controller.domain_type(), type);
         ASSERT_TRUE(Disk(disk_name()).read_back(part, series));

@@ -55,7 +55,7 @@ struct Mismatch {
     std::uint64_t found = 0;
 };
 
-// In a sentence, which also says where the word that was found belongs.
+// In words; also where the word that was found belongs, if it is one of ours.
 std::string describe(const Mismatch& mismatch);
 
 inline std::optional<Mismatch> compare(const void* data, std::size_t bytes, Place from) {

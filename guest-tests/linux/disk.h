@@ -16,10 +16,12 @@ struct ByteRange {
     std::uint64_t bytes = 0;
 };
 
-// A range is cut into pieces of 4 KiB to 1 MiB, which are transferred out of order, several at a time, from and to
-// memory that is aligned to a sector and no more.
+// A range is cut into pieces of 4 KiB to 1 MiB and some of 2 MiB, which are transferred out of order and several at a
+// time. The small ones come from and go to scattered pages and are aligned to a sector and no more, the large ones are
+// huge pages.
 class Disk {
 public:
+    // An empty name is no disk, which holds nothing.
     explicit Disk(const std::string& name);
 
     std::uint64_t bytes() const { return bytes_; }
@@ -31,6 +33,8 @@ public:
     testing::AssertionResult read_back(ByteRange range, std::uint64_t series) const;
 
 private:
+    testing::AssertionResult holds(ByteRange range) const;
+
     std::string name_;
     Descriptor file_;
     std::uint64_t bytes_ = 0;

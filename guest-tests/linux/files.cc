@@ -21,6 +21,7 @@ std::string read_file(const std::string& path) {
 
 int write_file(const std::string& path, const std::string& text) {
     const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file) return errno;
     return write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : errno;
 }
 

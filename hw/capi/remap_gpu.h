@@ -15,14 +15,22 @@ extern "C" {
 
 typedef struct RemapGpu RemapGpu;
 
+typedef enum RemapGpuRefusal {
+    REMAP_GPU_NOTHING_REFUSED,
+    REMAP_GPU_READ_REFUSED,
+    REMAP_GPU_WRITE_REFUSED
+} RemapGpuRefusal;
+
 typedef struct RemapGpuOps {
-    /* The bus, on the engine thread, no lock held. False: refused. */
+    /* The bus, on the engine thread, no lock held. No access crosses a page. False: refused. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
     bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
+    /* The same from memory to memory. Says which of the two was refused first. */
+    RemapGpuRefusal (*copy)(void *opaque, uint64_t to, uint64_t from, size_t bytes);
     /* On any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
     void (*interrupt)(void *opaque, unsigned vector);
-    /* On the engine thread: it has written these bytes of VRAM, or may have written some of them. */
+    /* On the engine thread: it may have written any byte of these pages of VRAM. */
     void (*vram_written)(void *opaque, uint64_t offset, uint64_t bytes);
 } RemapGpuOps;
 
@@ -59,8 +67,9 @@ bool remap_gpu_run(RemapGpu *gpu);
 RemapGpuScanout remap_gpu_scanout(RemapGpu *gpu);
 
 /*
- * While remap_gpu_run is not in progress. Save: the bytes that the state takes; they are written if there is room for all
- * of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes, tells the reason.
+ * While remap_gpu_run is not in progress. Save: the bytes that the state takes; they are written if there is room for
+ * all of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes, tells the
+ * reason.
  */
 size_t remap_gpu_save(RemapGpu *gpu, void *to, size_t room);
 bool remap_gpu_load(RemapGpu *gpu, const void *from, size_t bytes, char *why, size_t room);

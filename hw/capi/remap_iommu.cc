@@ -56,6 +56,10 @@ RemapInterrupt to_c(const iommu::InterruptOutcome& outcome) {
     return {.allowed = outcome.allowed, .address = outcome.message.address, .data = outcome.message.data};
 }
 
+iommu::SourceCheck check_of(const RemapInterruptRequest& request) {
+    return request.source_is_known ? iommu::SourceCheck::ByEntry : iommu::SourceCheck::None;
+}
+
 iommu::Options options_of(const RemapIommuOptions& options) {
     return {.address_width = options.address_width,
             .huge_pages = options.huge_pages,
@@ -116,6 +120,16 @@ void remap_iommu_write(RemapIommu* iommu, uint64_t offset, uint64_t value, unsig
     iommu->engine.write(offset, value, bytes);
 }
 
+size_t remap_iommu_save(RemapIommu* iommu, void* to, size_t room) {
+    return iommu->engine.save({static_cast<std::byte*>(to), room});
+}
+
+bool remap_iommu_load(RemapIommu* iommu, const void* from, size_t bytes, char* why, size_t room) {
+    const ArchiveError error = iommu->engine.load({static_cast<const std::byte*>(from), bytes});
+    if (error) describe(error, {why, room});
+    return !error;
+}
+
 RemapIommuTicket remap_iommu_begin_access(RemapIommu* iommu) {
     const iommu::Iommu::Ticket ticket = iommu->engine.begin_access();
     return {ticket.slot, ticket.phase};
@@ -133,6 +147,7 @@ void remap_iommu_statistics(RemapIommu* iommu, RemapIommuStatistics* statistics)
                    .walks = now.walks,
                    .interrupts = now.interrupts,
                    .interrupt_fetches = now.interrupt_fetches,
+                   .unverified_interrupts = now.unverified_interrupts,
                    .stale_uses = now.stale_uses,
                    .late_invalidations = now.late_invalidations,
                    .undecided_uses = now.undecided_uses};
@@ -158,12 +173,12 @@ RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t 
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
 }
 
-RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
-    return to_c(iommu->engine.remap_interrupt({source}, {address, data}));
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
+    return to_c(iommu->engine.remap_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
-RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
-    return to_c(iommu->engine.probe_interrupt({source}, {address, data}));
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
+    return to_c(iommu->engine.probe_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
 size_t remap_iommu_dmar(const RemapIommuOptions* options, const RemapIommuPlace* place, void* to, size_t size) {

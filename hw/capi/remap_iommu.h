@@ -86,6 +86,7 @@ typedef struct RemapIommuStatistics {
     uint64_t walks;
     uint64_t interrupts;
     uint64_t interrupt_fetches;
+    uint64_t unverified_interrupts;
     uint64_t stale_uses;
     uint64_t late_invalidations;
     uint64_t undecided_uses;
@@ -108,6 +109,14 @@ uint64_t remap_iommu_window_size(void);
 uint64_t remap_iommu_read(RemapIommu *iommu, uint64_t offset, unsigned bytes);
 void remap_iommu_write(RemapIommu *iommu, uint64_t offset, uint64_t value, unsigned bytes);
 
+/*
+ * Between pieces of work and while no device translates. Save: the bytes that the state takes; they are written if there
+ * is room for all of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes,
+ * tells the reason.
+ */
+size_t remap_iommu_save(RemapIommu *iommu, void *to, size_t room);
+bool remap_iommu_load(RemapIommu *iommu, const void *from, size_t bytes, char *why, size_t room);
+
 /* Announces an access before its translation, and its end after its data has moved. */
 RemapIommuTicket remap_iommu_begin_access(RemapIommu *iommu);
 void remap_iommu_end_access(RemapIommu *iommu, RemapIommuTicket ticket);
@@ -124,8 +133,15 @@ RemapTranslation remap_iommu_translate(RemapIommu *iommu, uint16_t source, uint6
 RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 
 /* A write of 32 bits to 0xfee00000-0xfeefffff, by a device or by the IOAPIC. */
-RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
-RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+typedef struct RemapInterruptRequest {
+    uint16_t source;
+    bool source_is_known; /* false: entries are not asked whether they are for this source */
+    uint64_t address;
+    uint32_t data;
+} RemapInterruptRequest;
+
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, const RemapInterruptRequest *request);
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, const RemapInterruptRequest *request);
 
 /* Writes the complete ACPI DMAR table that announces the unit, and returns its length; 0 when `size` is too small. */
 size_t remap_iommu_dmar(const RemapIommuOptions *options, const RemapIommuPlace *place, void *to, size_t size);

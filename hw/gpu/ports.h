@@ -9,13 +9,21 @@
 
 namespace remap::gpu {
 
+enum class Refusal : std::uint8_t { None, Read, Write };
+
 // The GPU's side of the bus. Addresses are what the device puts on it; who translates them is not the GPU's business.
-// An access may cross pages. False: some part was refused, and bytes before it may have been transferred. Called on the
-// engine thread without any lock of the model held.
+// No access crosses a 4 KiB page. False: it was refused. Called on the engine thread without any lock of the model held.
 class BusPort {
 public:
     virtual bool read(LogicalAddress from, void* to, std::size_t bytes) = 0;
     virtual bool write(LogicalAddress to, const void* from, std::size_t bytes) = 0;
+
+    // From memory to memory, as a read and then a write, for a machine that can spare the stop in between.
+    virtual Refusal copy(LogicalAddress to, LogicalAddress from, std::size_t bytes) {
+        std::byte piece[page_size];
+        if (!read(from, piece, bytes)) return Refusal::Read;
+        return write(to, piece, bytes) ? Refusal::None : Refusal::Write;
+    }
 
 protected:
     ~BusPort() = default;
@@ -30,8 +38,8 @@ public:
     // Sends the MSI-X message of a vector (0 to interrupt_vectors - 1).
     virtual void interrupt(unsigned vector) = 0;
 
-    // The engine has written these bytes of VRAM, or may have written some of them. For a machine that keeps a log of
-    // what changes; called on the engine's thread, before the packet is complete.
+    // The engine may have written any byte of these pages of VRAM; the last is cut off where VRAM ends. For a machine
+    // that keeps a log of what changes. Called on the engine's thread, before the packet is complete.
     virtual void vram_written(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
 
 protected:

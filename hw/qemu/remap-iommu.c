@@ -10,6 +10,7 @@
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
 #include "hw/i386/pc.h"
@@ -25,17 +26,17 @@
 /* Tables or queues that a guest places over device registers do not reach them, nor the BQL. */
 static bool remap_iommu_memory_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_memory_read(&address_space_memory, from, to, bytes, MEMTXATTRS_UNSPECIFIED);
+    return remap_memory_read(from, to, bytes);
 }
 
 static bool remap_iommu_memory_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_memory_write(&address_space_memory, to, from, bytes, MEMTXATTRS_UNSPECIFIED);
+    return remap_memory_write(to, from, bytes);
 }
 
 static bool remap_iommu_memory_exchange(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired)
 {
-    return remap_memory_exchange(&address_space_memory, at, expected, desired);
+    return remap_memory_exchange(at, expected, desired);
 }
 
 static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address, uint32_t data)
@@ -50,10 +51,14 @@ static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address
     qemu_bh_schedule(s->interrupt_bh);
 }
 
+/* Of a machine that stands still, messages wait: what they are for may not be loaded yet. */
 static void remap_iommu_send_interrupts(void *opaque)
 {
     RemapIommuDevice *s = opaque;
 
+    if (!s->machine_runs) {
+        return;
+    }
     for (unsigned cause = 0; cause < REMAP_IOMMU_INTERRUPTS; cause++) {
         bool pending;
         uint64_t address;
@@ -200,6 +205,7 @@ static void remap_iommu_machine_changed(void *opaque, bool running, RunState sta
     }
     s->machine_runs = running;
     if (running) {
+        qemu_bh_schedule(s->interrupt_bh);
         remap_worker_resume(&s->worker);
     } else {
         remap_worker_pause(&s->worker);
@@ -221,6 +227,20 @@ static void remap_iommu_reset_exit(Object *object, ResetType type)
     remap_worker_resume(&s->worker);
 }
 
+static size_t remap_iommu_save_engine(void *opaque, void *to, size_t room)
+{
+    RemapIommuDevice *s = opaque;
+
+    return remap_iommu_save(s->engine, to, room);
+}
+
+static bool remap_iommu_load_engine(void *opaque, const void *from, size_t bytes, char *why, size_t room)
+{
+    RemapIommuDevice *s = opaque;
+
+    return remap_iommu_load(s->engine, from, bytes, why, room);
+}
+
 static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
 {
     const char *problem = remap_iommu_check(&s->options);
@@ -238,6 +258,13 @@ static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
         return false;
     }
     s->options.stale_grace = s->stale_grace * (uint64_t)SCALE_MS;
+    s->state = (RemapState) {
+        .name = TYPE_REMAP_IOMMU,
+        .limit = 256 * MiB, /* all caches full */
+        .opaque = s,
+        .save = remap_iommu_save_engine,
+        .load = remap_iommu_load_engine,
+    };
     s->engine = remap_iommu_new(&s->options, &remap_iommu_ops, s);
     if (!s->engine) {
         error_setg(errp, "remap-iommu: no memory for the caches");
@@ -250,6 +277,7 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     RemapIommuDevice *s = REMAP_IOMMU(dev);
 
     s->bus = remap_iommu_find_bus(errp);
+    remap_memory_init();
     if (!s->bus || !remap_iommu_make_engine(s, errp)) {
         return;
     }
@@ -280,9 +308,30 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     qemu_register_resettable(OBJECT(s));
 }
 
+static const VMStateDescription remap_iommu_message_vmstate = {
+    .name = TYPE_REMAP_IOMMU "/message",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_BOOL(pending, RemapIommuMessage),
+        VMSTATE_UINT64(address, RemapIommuMessage),
+        VMSTATE_UINT32(data, RemapIommuMessage),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+/* The worker was stopped with the machine; here it is at rest between two pieces of work. */
 static const VMStateDescription remap_iommu_vmstate = {
     .name = TYPE_REMAP_IOMMU,
-    .unmigratable = 1,
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .priority = MIG_PRI_IOMMU, /* before the devices whose accesses it translates */
+    .fields = (const VMStateField[]) {
+        VMSTATE_STRUCT_ARRAY(interrupts, RemapIommuDevice, REMAP_IOMMU_INTERRUPTS, 1, remap_iommu_message_vmstate,
+                             RemapIommuMessage),
+        VMSTATE_REMAP_STATE(state, RemapIommuDevice),
+        VMSTATE_END_OF_LIST()
+    },
 };
 
 static void remap_iommu_class_init(ObjectClass *class, void *data)

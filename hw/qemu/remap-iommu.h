@@ -13,6 +13,7 @@
 #include "qom/object.h"
 #include "system/runstate.h"
 
+#include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_iommu.h"
 
@@ -22,17 +23,25 @@ OBJECT_DECLARE_SIMPLE_TYPE(RemapIommuDevice, REMAP_IOMMU)
 #define REMAP_IOMMU_BASE 0xfed90000ULL
 #define REMAP_IOMMU_LONGEST_DELAY 1000000 /* microseconds */
 
+typedef struct RemapIommuMessage {
+    bool pending;
+    uint64_t address;
+    uint32_t data;
+} RemapIommuMessage;
+
 struct RemapIommuDevice {
     DeviceState parent;
 
     RemapIommuOptions options;
     OnOffAuto intremap;
     OnOffAuto eim;
+    bool ioapic_source_check;
     bool async_invalidation;
     uint32_t invalidation_delay; /* microseconds */
     uint32_t stale_grace;        /* milliseconds */
 
     RemapIommu *engine;
+    RemapState state;
     MemoryRegion registers;
     PCIBus *bus;
     GHashTable *spaces;
@@ -56,21 +65,23 @@ struct RemapIommuDevice {
      * them may not wait for. A message that is pending is not pending twice. */
     QemuMutex interrupt_lock;
     QEMUBH *interrupt_bh;
-    struct {
-        bool pending;
-        uint64_t address;
-        uint32_t data;
-    } interrupts[REMAP_IOMMU_INTERRUPTS];
+    RemapIommuMessage interrupts[REMAP_IOMMU_INTERRUPTS];
 };
 
 /* remap-iommu-space.c: what PCI functions see instead of system memory. */
 void remap_iommu_take_bus(RemapIommuDevice *s);
 
-/* The engine that translates an address space whose accesses it translates; NULL for any other. */
-RemapIommu *remap_iommu_of(AddressSpace *as);
+/* One of those spaces; NULL for any other. */
+typedef struct RemapIommuSpace RemapIommuSpace;
+RemapIommuSpace *remap_iommu_space_of(AddressSpace *as);
+
+/* The engine behind it, and its answer to an access that was announced to it. Any thread. */
+RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space);
+RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write);
 
 /* remap-iommu-interrupts.c: interrupts of devices, of the IOAPIC, and of the unit itself. */
 extern const uint16_t remap_iommu_ioapic_source;
+RemapInterruptRequest remap_iommu_ioapic_request(RemapIommuDevice *s, uint64_t address, uint32_t data);
 bool remap_iommu_decide_interrupts(RemapIommuDevice *s, Error **errp);
 void remap_iommu_take_interrupts(RemapIommuDevice *s);
 bool remap_iommu_is_interrupt(hwaddr address);

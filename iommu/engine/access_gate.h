@@ -18,7 +18,7 @@ namespace remap::iommu {
 
 class AccessGate {
 public:
-    // What begin() returned belongs to end(), on any thread.
+    // What begin() returned belongs to end(), on the same thread.
     struct Ticket {
         std::uint8_t slot = 0;
         std::uint8_t phase = 0;
@@ -33,7 +33,7 @@ public:
         return ticket;
     }
 
-    void end(Ticket ticket) { slots_[ticket.slot].ended[ticket.phase].fetch_add(1, std::memory_order_release); }
+    void end(Ticket ticket) { add_in_slot(slots_[ticket.slot].ended[ticket.phase], ticket.slot, 1); }
 
     // Whether no announced access is in progress: then there is nothing to wait for. Does not wait itself.
     bool try_drain() const { return is_idle(0) && is_idle(1); }

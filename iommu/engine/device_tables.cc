@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/device_tables.h"
 
+#include "base/archive.h"
 #include "iommu/spec/scalable_tables.h"
 #include "iommu/spec/tables.h"
 
@@ -58,6 +59,7 @@ DeviceTables::DeviceTables(const Configuration& configuration, MemoryPort& memor
       pasids_(configuration.caches.pasids) {}
 
 FaultReason DeviceTables::check_legacy(std::uint64_t low, std::uint64_t high) const {
+    if (!ctx::Present::get(low)) return FaultReason::ContextNotPresent;
     const ctx::TranslationType type = ctx::Type::get(low);
     const bool pass_through = type == ctx::TranslationType::PassThrough;
     std::uint64_t reserved_low = ctx::reserved_low;
@@ -89,7 +91,7 @@ DeviceTables::ContextEntry DeviceTables::read_legacy_context(const TranslationSt
     if (!read_words(memory_, found.at, words)) return ended(FaultReason::ContextUnreadable);
     found.entry = found.low = words[0];
     found.high = words[1];
-    return ended(ctx::Present::get(words[0]) ? check_legacy(words[0], words[1]) : FaultReason::ContextNotPresent);
+    return ended(check_legacy(words[0], words[1]));
 }
 
 DeviceTables::ContextEntry DeviceTables::read_scalable_context(const TranslationState& state, SourceId source) {
@@ -113,12 +115,17 @@ DeviceTables::ContextEntry DeviceTables::read_scalable_context(const Translation
     if (!read_words(memory_, found.at, words)) return ended(FaultReason::ScalableContextUnreadable);
     found.entry = found.low = words[0];
     found.high = words[1];
-    if (!sm_ctx::Present::get(words[0])) return ended(FaultReason::ScalableContextNotPresent);
-    const sm_ctx::Words reserved = sm_ctx::reserved(configuration_.extended_capability, width);
-    for (unsigned i = 0; i < 4; ++i) {
-        if ((words[i] & reserved[i]) != 0) return ended(FaultReason::ScalableContextReserved);
+    return ended(check_scalable({words[0], words[1], words[2], words[3]}));
+}
+
+FaultReason DeviceTables::check_scalable(const vtd::scalable_context_entry::Words& words) const {
+    if (!sm_ctx::Present::get(words[0])) return FaultReason::ScalableContextNotPresent;
+    const sm_ctx::Words reserved =
+        sm_ctx::reserved(configuration_.extended_capability, configuration_.host_address_width);
+    for (unsigned i = 0; i < words.size(); ++i) {
+        if ((words[i] & reserved[i]) != 0) return FaultReason::ScalableContextReserved;
     }
-    return found;
+    return FaultReason::None;
 }
 
 std::optional<DeviceTables::ContextEntry> DeviceTables::cached_context(SourceId source, bool scalable) const {
@@ -150,6 +157,7 @@ DeviceTables::ContextEntry DeviceTables::find_context(const TranslationState& st
 }
 
 FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
+    if (!entry::Present::get(words[0])) return FaultReason::PasidNotPresent;
     const entry::Words reserved = entry::reserved(configuration_.extended_capability, configuration_.host_address_width);
     for (unsigned i = 0; i < 8; ++i) {
         if ((words[i] & reserved[i]) != 0) return FaultReason::PasidReserved;
@@ -191,7 +199,7 @@ DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, P
     found.entry = words[0];
     std::copy_n(words, std::size(found.words), found.words);
     found.quiet = found.quiet || entry::FaultProcessingDisable::get(words[0]);
-    return ended(entry::Present::get(words[0]) ? check_pasid(words) : FaultReason::PasidNotPresent);
+    return ended(check_pasid(words));
 }
 
 std::optional<DeviceTables::PasidEntry> DeviceTables::cached_pasid(SourceId source, Pasid pasid) const {
@@ -329,5 +337,33 @@ void DeviceTables::forget_pasids(std::uint16_t domain, std::optional<Pasid> pasi
         return PasidDomain::get(words[1]) == domain && (!pasid || PasidValue::get(words[0]) == pasid->value);
     });
 }
+
+// Whether an entry with that verdict can be in a cache: `due` is what its words would get if they were read now.
+bool DeviceTables::may_cache(FaultReason kept, FaultReason due) const {
+    return kept == FaultReason::None ? due == FaultReason::None : configuration_.caching_mode;
+}
+
+template <typename Archive>
+void DeviceTables::state(Archive& archive, std::uint64_t newest_stamp) {
+    contexts_.state(archive, "context cache", newest_stamp, [this](const ContextWords& words, auto& to) {
+        const SourceId source{ContextSource::get(words[0])};
+        const bool scalable = ContextScalable::get(words[0]);
+        if (scalable && !configuration_.scalable) return false;
+        const FaultReason due = scalable ? check_scalable({words[2], words[3], 0, 0}) : check_legacy(words[2], words[3]);
+        to = {context_hash(source), context_key(source, scalable)};
+        return to.key.first == words[0] && may_cache(ContextReason::get(words[1]), due);
+    });
+    pasids_.state(archive, "PASID cache", newest_stamp, [this](const PasidWords& words, auto& to) {
+        const SourceId source{PasidSource::get(words[0])};
+        const Pasid pasid{PasidValue::get(words[0])};
+        if (!configuration_.scalable || pasid.value >> pasid_width != 0) return false;
+        to = {pasid_hash(source, pasid), pasid_key(source, pasid)};
+        const std::uint64_t entry_words[8] = {words[2], words[3], words[4]};
+        return to.key.first == words[0] && may_cache(PasidReason::get(words[1]), check_pasid(entry_words));
+    });
+}
+
+template void DeviceTables::state(ArchiveWriter&, std::uint64_t);
+template void DeviceTables::state(ArchiveReader&, std::uint64_t);
 
 }  // namespace remap::iommu

@@ -13,6 +13,7 @@
 #include "iommu/engine/translation_state.h"
 #include "iommu/spec/fault.h"
 #include "iommu/spec/registers.h"
+#include "iommu/spec/scalable_tables.h"
 
 #include <cstdint>
 #include <optional>
@@ -83,6 +84,10 @@ public:
     void forget_pasids(std::uint64_t stamp);
     void forget_pasids(std::uint16_t domain, std::optional<Pasid> pasid);
 
+    // For snapshots; of empty caches when loading.
+    template <typename Archive>
+    void state(Archive& archive, std::uint64_t newest_stamp);
+
 private:
     // A context entry: two words in legacy mode, four in scalable mode, of which the last two have to be zero.
     struct ContextEntry {
@@ -110,11 +115,13 @@ private:
     ContextEntry read_legacy_context(const TranslationState& state, SourceId source);
     ContextEntry read_scalable_context(const TranslationState& state, SourceId source);
     vtd::FaultReason check_legacy(std::uint64_t low, std::uint64_t high) const;
+    vtd::FaultReason check_scalable(const vtd::scalable_context_entry::Words& words) const;
 
     std::optional<PasidEntry> cached_pasid(SourceId source, Pasid pasid) const;
     PasidEntry find_pasid(const ContextEntry& context, SourceId source, Pasid pasid, const Manner& manner);
     PasidEntry read_pasid(const ContextEntry& context, Pasid pasid);
     vtd::FaultReason check_pasid(const std::uint64_t (&words)[8]) const;
+    bool may_cache(vtd::FaultReason kept, vtd::FaultReason due) const;
 
     RouteOutcome legacy_route(const ContextEntry& context, const Request& request) const;
     // What the context entry says of a request before a PASID table entry is looked at.

@@ -13,6 +13,10 @@ namespace remap::iommu {
 // What made a translation; numbers as PASID table entries have them in PGTT (VT-d section 9.6), legacy mode included.
 enum class TranslationKind : std::uint8_t { FirstStage = 1, SecondStage = 2, Nested = 3, PassThrough = 4 };
 
+constexpr bool is_known(TranslationKind kind) {
+    return kind >= TranslationKind::FirstStage && kind <= TranslationKind::PassThrough;
+}
+
 constexpr bool has_first_stage(TranslationKind kind) {
     return kind == TranslationKind::FirstStage || kind == TranslationKind::Nested;
 }
@@ -35,6 +39,14 @@ public:
     // Translations in which a first stage has part.
     void forget_first_stage(std::uint16_t domain, std::uint64_t stamp) {
         floors_[domain].first_stage.store(stamp, std::memory_order_seq_cst);
+    }
+
+    // Nothing was invalidated: the clock of stamps is another one now.
+    void reset() {
+        for (std::size_t i = 0; i < domains; ++i) {
+            floors_[i].all.store(0, std::memory_order_relaxed);
+            floors_[i].first_stage.store(0, std::memory_order_relaxed);
+        }
     }
 
 private:

@@ -53,6 +53,17 @@ public:
         send_if_allowed(outbox);
     }
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("IM", masked_);
+        archive("IP", pending_);
+        archive("data", data);
+        archive("address", address);
+        archive("upper address", upper_address);
+        archive.check((data & ~vtd::event_data_mask) == 0, "data", "has bits that the register does not have");
+        archive.check((address & ~vtd::event_address_mask) == 0, "address", "has bits that the register does not have");
+    }
+
     std::uint32_t data = 0;
     std::uint32_t address = 0;
     std::uint32_t upper_address = 0;

@@ -35,12 +35,28 @@ public:
     std::uint64_t high(unsigned index) const { return records_[index].high; }
     void write_high(unsigned index, std::uint64_t value);
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("FRCD", records_);
+        archive("next record", next_, fault_records - 1);
+        archive("FRI", first_, fault_records - 1);
+        archive("PFO", overflow_);
+        archive("IQE", queue_error_);
+        archive("fault event", event);
+    }
+
     Event event;
 
 private:
     struct Record {
         std::uint64_t low = 0;
         std::uint64_t high = 0;
+
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("low", low);
+            archive("high", high);
+        }
 
         friend bool operator==(const Record&, const Record&) = default;
     };

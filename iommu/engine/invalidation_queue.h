@@ -51,6 +51,19 @@ public:
     // Every access that had begun when advance() returned MustDrain has ended.
     void drained() { undrained_ = false; }
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("QIE", enabled_);
+        archive("IQA", address_);
+        archive("IQH", head_);
+        archive("IQT", tail_, vtd::queue_tail::position);
+        archive.check(head_ % descriptor_size() == 0 && head_ < bytes(), "IQH", "is not a place of a descriptor");
+        archive("IQERCD", error_, Info::BadTranslationMode);
+        archive("IWC", wait_complete_);
+        archive("undrained", undrained_);
+        archive("completion event", completion);
+    }
+
     Event completion;
 
 private:

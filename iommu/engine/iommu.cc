@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/iommu.h"
 
+#include "base/archive.h"
 #include "iommu/engine/access_gate.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
@@ -21,6 +22,8 @@ namespace {
 // Pieces of work that a register write does itself.
 constexpr unsigned turns_in_write = 8;
 
+constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 1, .oldest = 1};  // "RVTD"
+
 }  // namespace
 
 // Two locks. `working` is held by whoever does the unit's work, also while that waits for accesses to end; `lock`
@@ -32,17 +35,34 @@ struct Iommu::Parts {
             : faults(parts.configuration),
               file(parts.configuration, parts.translator, parts.interrupts, faults, parts.machine.memory) {}
 
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("faults", faults);
+            archive("registers", file);
+        }
+
         FaultLog faults;
         RegisterFile file;
     };
 
-    Parts(const Options& options, const Machine& around)
-        : configuration(options),
+    Parts(const Configuration& unit, const Machine& around)
+        : configuration(unit),
           machine(around),
           stamps(around.clock),
           translator(configuration, around.memory, stamps),
           interrupts(configuration, around.memory, stamps) {
         registers.emplace(*this);
+    }
+
+    // What makes a unit what it is, and then what it is in.
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive.same("CAP", configuration.capability);
+        archive.same("ECAP", configuration.extended_capability);
+        archive("clock", stamps);
+        archive("translation", translator);
+        archive("interrupts", interrupts);
+        archive("unit", *registers);
     }
 
     // Only without a lock: the receiver may call back.
@@ -52,7 +72,7 @@ struct Iommu::Parts {
 
     // What the fast path reads without the lock.
     void publish_state() {
-        state_word.store(registers->file.state().word, std::memory_order_seq_cst);
+        state_word.store(registers->file.translation_state().word, std::memory_order_seq_cst);
         interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
     }
     TranslationState state() const { return {state_word.load(std::memory_order_seq_cst)}; }
@@ -77,7 +97,7 @@ struct Iommu::Parts {
     std::atomic<std::uint64_t> interrupt_word{0};
 };
 
-Iommu::Iommu(const Options& options, const Machine& machine) : parts_(std::make_unique<Parts>(options, machine)) {}
+Iommu::Iommu(const Options& options, const Machine& machine) : parts_(std::make_unique<Parts>(Configuration(options), machine)) {}
 
 Iommu::~Iommu() = default;
 
@@ -163,10 +183,10 @@ Iommu::Ticket Iommu::begin_access() {
 void Iommu::end_access(Ticket ticket) { parts_->gate.end({ticket.slot, ticket.phase}); }
 
 Translation Iommu::translate(const Request& request) {
-    if (const auto known = parts_->translator.find(parts_->state(), request)) return known->translation;
+    if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
 
     std::unique_lock guard(parts_->lock);
-    const Outcome outcome = parts_->translator.translate(parts_->registers->file.state(), request);
+    const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
     if (outcome.translation.allowed || outcome.quiet) return outcome.translation;
 
     Outbox outbox;
@@ -186,14 +206,14 @@ InterruptOutcome outcome_of(const InterruptVerdict& verdict) {
 
 }  // namespace
 
-InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& request) {
-    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), source, request);
+InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
+    const InterruptRequest request{source, message, check};
+    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), request);
         known && (known->allowed() || known->quiet))
         return outcome_of(*known);
 
     std::unique_lock guard(parts_->lock);
-    const InterruptState state = parts_->registers->file.interrupt_state();
-    const InterruptVerdict verdict = parts_->interrupts.remap(state, source, request);
+    const InterruptVerdict verdict = parts_->interrupts.remap(parts_->registers->file.interrupt_state(), request);
     if (verdict.allowed() || verdict.quiet) return outcome_of(verdict);
 
     Outbox outbox;
@@ -203,14 +223,15 @@ InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage&
     return outcome_of(verdict);
 }
 
-InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& request) {
+InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
     const std::lock_guard guard(parts_->lock);
-    return outcome_of(parts_->interrupts.probe(parts_->registers->file.interrupt_state(), source, request));
+    const InterruptState state = parts_->registers->file.interrupt_state();
+    return outcome_of(parts_->interrupts.probe(state, {source, message, check}));
 }
 
 Translation Iommu::probe(const Request& request) {
     const std::lock_guard guard(parts_->lock);
-    return parts_->translator.probe(parts_->registers->file.state(), request).translation;
+    return parts_->translator.probe(parts_->registers->file.translation_state(), request).translation;
 }
 
 Statistics Iommu::statistics() {
@@ -223,6 +244,7 @@ Statistics Iommu::statistics() {
             .walks = parts_->translator.walks().total(),
             .interrupts = parts_->interrupts.requests().total(),
             .interrupt_fetches = parts_->interrupts.fetches().total(),
+            .unverified_interrupts = parts_->interrupts.unverified().total(),
             .stale_uses = of_accesses.stale() + of_interrupts.stale(),
             .late_invalidations = of_accesses.late() + of_interrupts.late(),
             .undecided_uses = of_accesses.crowded() + of_interrupts.crowded()};
@@ -239,6 +261,34 @@ std::vector<StaleUse> Iommu::stale_uses() {
     }
     std::ranges::stable_sort(all, {}, &StaleUse::first_used_at);
     return all;
+}
+
+std::size_t Iommu::save(std::span<std::byte> to) {
+    const std::lock_guard one_worker(parts_->working);
+    const std::lock_guard guard(parts_->lock);
+    ArchiveWriter archive(state_format, to);
+    parts_->state(archive);
+    return archive.finish();
+}
+
+ArchiveError Iommu::load(std::span<const std::byte> from) {
+    Parts trial(parts_->configuration, parts_->machine);
+    ArchiveReader judge(state_format, from);
+    trial.state(judge);
+    if (const ArchiveError error = judge.finish()) return error;
+
+    bool work_left = false;
+    {
+        const std::lock_guard one_worker(parts_->working);
+        const std::lock_guard guard(parts_->lock);
+        ArchiveReader archive(state_format, from);
+        parts_->state(archive);
+        parts_->publish_state();
+        work_left = parts_->registers->file.has_work();
+    }
+    parts_->machine.interrupts.remapping_changed();
+    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
+    return {};
 }
 
 void Iommu::reset() {

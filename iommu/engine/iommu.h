@@ -2,6 +2,7 @@
 // One emulated VT-d remapping unit: registers on one side, translation of device accesses on the other.
 #pragma once
 
+#include "base/archive.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/request.h"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace remap::iommu {
@@ -24,11 +26,12 @@ struct Machine {
 
 // What has happened since power-on.
 struct Statistics {
-    std::uint64_t translations = 0;       // answers given to devices
-    std::uint64_t walks = 0;              // of those, the ones that the IOTLB did not know
-    std::uint64_t interrupts = 0;         // answers given to interrupt requests
-    std::uint64_t interrupt_fetches = 0;  // of those, the ones whose entry was not in the cache
-    std::uint64_t stale_uses = 0;         // see StaleUses, as the next two
+    std::uint64_t translations = 0;           // answers given to devices
+    std::uint64_t walks = 0;                  // of those, the ones that the IOTLB did not know
+    std::uint64_t interrupts = 0;             // answers given to interrupt requests
+    std::uint64_t interrupt_fetches = 0;      // of those, the ones whose entry was not in the cache
+    std::uint64_t unverified_interrupts = 0;  // of those, the ones that passed for want of a source check
+    std::uint64_t stale_uses = 0;             // see StaleUses, as the next two
     std::uint64_t late_invalidations = 0;
     std::uint64_t undecided_uses = 0;
 };
@@ -68,11 +71,12 @@ public:
 
     // A write of 32 bits to the interrupt range: what goes to the processors in its place. Records the fault (and sends
     // its interrupt) when the request is refused. The unit's own interrupts are not remapped (section 5.1.6).
-    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& request);
+    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& message,
+                                     SourceCheck check = SourceCheck::ByEntry);
 
     // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
     // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on
-    // any thread. In between, do nothing that waits for an invalidation: no register access, no work().
+    // the same thread. In between, do nothing that waits for an invalidation: no register access, no work().
     struct Ticket {
         std::uint8_t slot = 0;
         std::uint8_t phase = 0;
@@ -90,12 +94,19 @@ public:
         return probe({.source = source, .address = address, .access = access});
     }
 
-    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& request);
+    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& message,
+                                     SourceCheck check = SourceCheck::ByEntry);
 
     Statistics statistics();
 
     // The latest stale uses, oldest first, at most StaleUses::most_cases.
     std::vector<StaleUse> stale_uses();
+
+    // The whole state, caches and invalidations in progress included. Save: no translations meanwhile; the bytes it
+    // takes, which are written if `to` has room for all of them. Load: into a unit with the same capabilities, while no
+    // device works; a state that no such unit can be in is refused, and nothing is changed.
+    std::size_t save(std::span<std::byte> to);
+    ArchiveError load(std::span<const std::byte> from);
 
     // Power-on state: registers at their reset values, all caches empty, counters at zero.
     void reset();

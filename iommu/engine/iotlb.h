@@ -7,6 +7,7 @@
 #pragma once
 
 #include "iommu/engine/domain_floors.h"
+#include "iommu/engine/iotlb_line.h"
 #include "iommu/engine/permits.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/set_cache.h"
@@ -63,6 +64,26 @@ public:
     Iotlb(CacheGeometry geometry, const DomainFloors& floors) : cache_(geometry), floors_(floors) {}
 
     std::optional<CachedTranslation> find(const Request& request) const;
+
+    // As it lies there, for those who have no time.
+    using Hit = SetCache<3>::Hit;
+    bool find(const Request& request, Hit& hit) const {
+        const unsigned seen = sizes_seen_.load(std::memory_order_relaxed);
+        const unsigned likely = likely_size_.load(std::memory_order_relaxed);
+        unsigned size = likely;
+        for (unsigned tried = 0; tried < sizes; ++tried, size = size + 1 == sizes ? 0 : size + 1) {
+            if ((seen >> size & 1) == 0) continue;
+            const unsigned shift = shift_of_size(size);
+            const LogicalAddress first{request.address.value & ~low_bits(shift)};
+            if (!cache_.find(iotlb_line::hash_of(first, shift), iotlb_line::key_of(first, shift, request), hit)) continue;
+            const std::uint64_t whom = hit.words[1];
+            if (floors_.is_forgotten(iotlb_line::Domain::get(whom), iotlb_line::Kind::get(whom), hit.stamp)) continue;
+            if (size != likely) likely_size_.store(size, std::memory_order_relaxed);
+            return true;
+        }
+        return false;
+    }
+
     void insert(const CachedTranslation& translation);
 
     void forget_all(std::uint64_t stamp);
@@ -74,24 +95,19 @@ public:
     // All translations of a PASID of a domain.
     void forget_pasid(std::uint16_t domain, Pasid pasid);
 
-    // Calls visit(translation) for everything that is cached now.
-    template <typename Visit>
-    void for_each(Visit&& visit) {
-        cache_.remove_if([&](const Words& words, std::uint64_t stamp) {
-            const CachedTranslation one = unpack(words, stamp);
-            if (!is_dead(one)) visit(one);
-            return false;
-        });
-    }
+    // For snapshots; of an empty one when loading. Translations that were forgotten are left out.
+    template <typename Archive>
+    void state(Archive& archive, std::uint64_t newest_stamp);
 
 private:
+    using Words = iotlb_line::Words;
+
     static constexpr unsigned sizes = 3;
-    using Words = CacheWords<3>;
+    static constexpr unsigned size_of(unsigned shift) { return (shift - paging::leaf_4k) / paging::bits_per_level; }
+    static constexpr unsigned shift_of_size(unsigned size) { return paging::leaf_4k + size * paging::bits_per_level; }
 
     static Words pack(const CachedTranslation& translation);
     static CachedTranslation unpack(const Words& words, std::uint64_t stamp);
-    static CacheKey key_of(LogicalAddress first, unsigned shift, const Request& request);
-    static std::uint64_t hash_of(LogicalAddress first, unsigned shift);
     bool is_dead(const CachedTranslation& one) const { return floors_.is_forgotten(one.domain, one.kind, one.stamp); }
 
     template <typename Wanted>
@@ -99,7 +115,8 @@ private:
 
     SetCache<3> cache_;
     const DomainFloors& floors_;
-    std::atomic<unsigned> sizes_seen_{0};  // bit i: leaves of that size were inserted since everything was forgotten
+    mutable std::atomic<unsigned> likely_size_{0};  // that of the last hit: devices seldom mix them
+    std::atomic<unsigned> sizes_seen_{0};           // bit i: leaves of that size were inserted since everything was forgotten
 };
 
 }  // namespace remap::iommu

@@ -39,8 +39,26 @@ public:
     // Every access that had begun when advance() returned MustDrain has ended.
     void drained();
 
-    const TranslationState& state() const { return state_; }
+    const TranslationState& translation_state() const { return state_; }
     const InterruptState& interrupt_state() const { return interrupt_state_; }
+
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("RTADDR in force", state_.word);
+        archive("RTPS", root_table_set_);
+        archive.check(!state_.enabled() || root_table_set_, "TES", "is set without a root table");
+        archive("RTADDR", root_table_);
+        archive("IRTA in force", interrupt_state_.word);
+        archive("IRTPS", interrupt_table_set_);
+        archive("IRTA", interrupt_table_);
+        archive.check(is_possible(interrupt_state_), "IRTA in force", "is not what this unit could have set");
+        archive("CCMD", context_command_);
+        archive("IVA", invalidate_address_);
+        archive("IOTLB", iotlb_invalidate_);
+        archive("ICC", context_pending_);
+        archive("IVT", iotlb_phase_, Phase::Draining);
+        archive("queue", queue_);
+    }
 
 private:
     // A write to the 8 bytes of a register, or of two 32-bit registers: `mask` has ones where bytes are written.
@@ -64,6 +82,7 @@ private:
     void write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox);
     void write_fault_record(std::uint64_t offset, const QuadWrite& write);
     std::uint32_t global_status() const;
+    bool is_possible(const InterruptState& state) const;
     void write_command(std::uint32_t value);
     void write_interrupt_command(std::uint32_t value);
     void submit_context_command();

@@ -14,10 +14,12 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace remap::iommu {
 
@@ -60,25 +62,36 @@ public:
 
     explicit SetCache(CacheGeometry geometry)
         : ways_(geometry.ways),
+          first_way_mask_(std::bit_floor(geometry.ways) - 1),
           set_mask_(geometry.entries / geometry.ways - 1),
+          set_bits_(static_cast<unsigned>(std::popcount(set_mask_))),
           lines_(new Line[geometry.entries]()),
           next_(new std::uint8_t[geometry.entries / geometry.ways]()) {}
 
     std::size_t size() const { return (set_mask_ + 1) * ways_; }
 
-    // Any thread. `hash` is what the entry was inserted with.
-    std::optional<Hit> find(std::uint64_t hash, const CacheKey& key) const {
+    // Any thread. `hash` is what the entry was inserted with. What is found goes to `hit`, for a struct that is
+    // returned in pieces and read whole stalls the processor for longer than the lookup takes.
+    bool find(std::uint64_t hash, const CacheKey& key, Hit& hit) const {
         const std::uint64_t oldest = oldest_.load(std::memory_order_seq_cst);
-        const Line* line = set_of(hash);
-        for (unsigned way = 0; way < ways_; ++way, ++line) {
+        const Line* const begin = set_of(hash);
+        unsigned way = first_way(hash);
+        for (unsigned tried = 0; tried < ways_; ++tried, way = after(way)) {
+            const Line* const line = begin + way;
             const std::uint64_t stamp = line->stamp.load(std::memory_order_seq_cst);
-            if (stamp <= oldest) continue;
-            Hit hit{.words = line->copy(), .stamp = stamp};
+            if (line->words[0].load(std::memory_order_relaxed) != key.first || stamp <= oldest) continue;
+            hit.words = line->copy();
             if (!key.matches(hit.words[0], hit.words[1])) continue;
             std::atomic_thread_fence(std::memory_order_acquire);
-            if (line->stamp.load(std::memory_order_relaxed) == stamp) return hit;
+            hit.stamp = stamp;
+            if (line->stamp.load(std::memory_order_relaxed) == stamp) return true;
         }
-        return std::nullopt;
+        return false;
+    }
+
+    std::optional<Hit> find(std::uint64_t hash, const CacheKey& key) const {
+        Hit hit;
+        return find(hash, key, hit) ? std::optional(hit) : std::nullopt;
     }
 
     // The writer. Takes the place of the entry with this key, else a free one, else that of another entry of the set,
@@ -87,10 +100,12 @@ public:
     void insert(std::uint64_t hash, const CacheKey& key, const Entry& words, std::uint64_t stamp, Dead&& dead) {
         Line* const begin = set_of(hash);
         Line* free = nullptr;
-        for (Line* line = begin; line != begin + ways_; ++line) {
+        unsigned way = first_way(hash);
+        for (unsigned tried = 0; tried < ways_; ++tried, way = after(way)) {
+            Line* const line = begin + way;
             const Entry held = line->copy();
             if (is_live(*line) && key.matches(held[0], held[1])) return line->put(words, stamp);
-            if (free != nullptr) continue;  // the first, so that a set fills in the order in which it is emptied later
+            if (free != nullptr) continue;
             if (!is_live(*line) || dead(held, line->stamp.load(std::memory_order_relaxed))) free = line;
         }
         if (free == nullptr) {
@@ -115,7 +130,48 @@ public:
         remove_from(lines_.get(), size(), visit);
     }
 
+    // What is live, one entry after the other, for a snapshot; and back. `place(words, to)` sets the hash and the key that
+    // an entry belongs to, and tells whether there can be such an entry.
+    struct Place {
+        std::uint64_t hash = 0;
+        CacheKey key;
+    };
+    template <typename Archive, typename Placer>
+    void state(Archive& archive, const char* field, std::uint64_t newest_stamp, Placer&& place) {
+        std::vector<Saved> saved;
+        if constexpr (!Archive::reading) {
+            remove_if([&](const Entry& words, std::uint64_t stamp) {
+                saved.push_back({words, stamp});
+                return false;
+            });
+        }
+        archive.list(field, saved, static_cast<std::uint32_t>(size()));
+        if constexpr (Archive::reading) {
+            // Stamps of another unit's clock may be older than what was forgotten here.
+            remove_if([](const Entry&, std::uint64_t) { return true; });
+            oldest_.store(0, std::memory_order_relaxed);
+            for (const Saved& one : saved) {
+                Place to;
+                const bool possible = one.stamp != 0 && one.stamp <= newest_stamp && place(one.words, to);
+                archive.check(possible, field, "has an entry that the unit cannot have made");
+                if (!archive.ok()) return;
+                insert(to.hash, to.key, one.words, one.stamp, [](const Entry&, std::uint64_t) { return false; });
+            }
+        }
+    }
+
 private:
+    struct Saved {
+        Entry words{};
+        std::uint64_t stamp = 0;
+
+        template <typename Archive>
+        void state(Archive& archive) {
+            archive("words", words);
+            archive("stamp", stamp);
+        }
+    };
+
     struct Line {
         std::atomic<std::uint64_t> stamp{0};  // 0: nothing is here
         std::array<std::atomic<std::uint64_t>, Words> words{};
@@ -136,6 +192,10 @@ private:
     bool is_live(const Line& line) const {
         return line.stamp.load(std::memory_order_relaxed) > oldest_.load(std::memory_order_relaxed);
     }
+    // Where in its set an entry is looked for first, and put if it is free: most entries are found at once.
+    unsigned first_way(std::uint64_t hash) const { return static_cast<unsigned>(hash >> set_bits_) & first_way_mask_; }
+    unsigned after(unsigned way) const { return way + 1 == ways_ ? 0 : way + 1; }
+
     Line* set_of(std::uint64_t hash) const { return &lines_[(hash & set_mask_) * ways_]; }
 
     template <typename Visit>
@@ -147,7 +207,9 @@ private:
     }
 
     const unsigned ways_;
+    const unsigned first_way_mask_;
     const std::uint64_t set_mask_;
+    const unsigned set_bits_;
     const std::unique_ptr<Line[]> lines_;
     const std::unique_ptr<std::uint8_t[]> next_;  // of each set: the way to replace
     std::atomic<std::uint64_t> oldest_{0};        // entries with this stamp or a lower one are gone

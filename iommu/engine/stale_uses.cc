@@ -39,6 +39,13 @@ void StaleUses::settle(std::uint64_t now) {
     }
 }
 
+// Uses of the open cases that may still turn out to be late.
+std::uint64_t StaleUses::undecided() const {
+    std::uint64_t uses = 0;
+    for (std::size_t i = 0; i < open_; ++i) uses += cases_[i].decided ? 0 : cases_[i].use.uses;
+    return uses;
+}
+
 void StaleUses::decide(Case& one) {
     one.decided = true;
     stale_ += one.use.uses;

@@ -81,6 +81,16 @@ public:
 
     void reset();
 
+    // For snapshots: what was counted. Cases that are open are taken for late; reports stay behind.
+    template <typename Archive>
+    void state(Archive& archive) {
+        std::uint64_t late = late_ + undecided();
+        archive("stale", stale_);
+        archive("late", late);
+        if constexpr (Archive::reading) late_ = late;
+        archive("crowded", crowded_);
+    }
+
 private:
     struct Case {
         StaleUse use;
@@ -88,6 +98,7 @@ private:
         std::uint64_t report = 0;  // once it is decided: the number of its report
     };
 
+    std::uint64_t undecided() const;
     void close(std::size_t index);
     void decide(Case& one);
     void make_room();

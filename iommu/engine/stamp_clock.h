@@ -17,6 +17,11 @@ public:
     std::uint64_t next() { return last_ = std::max(last_ + 1, clock_ != nullptr ? clock_->nanoseconds() : 0); }
     std::uint64_t last() const { return last_; }
 
+    template <typename Archive>
+    void state(Archive& archive) {
+        archive("last stamp", last_, ~std::uint64_t{0} >> 1);  // so that it never comes to its end
+    }
+
 private:
     ClockPort* clock_;
     std::uint64_t last_ = 0;

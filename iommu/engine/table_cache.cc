@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/engine/table_cache.h"
 
+#include "base/archive.h"
+
 #include <algorithm>
 
 namespace remap::iommu {
@@ -95,5 +97,23 @@ void TableCache::forget_pasid(std::uint16_t domain, Pasid pasid) {
                Pasid{PasidValue::get(words[1])} == pasid;
     });
 }
+
+template <typename Archive>
+void TableCache::state(Archive& archive, std::uint64_t newest_stamp) {
+    cache_.remove_if([this](const Words& words, std::uint64_t stamp) {
+        return floors_.is_forgotten(Domain::get(words[1]), Kind::get(words[1]), stamp);
+    });
+    cache_.state(archive, "paging-structure cache", newest_stamp, [](const Words& words, auto& to) {
+        const unsigned level = Level::get(words[0]);
+        const std::uint64_t address = prefix_in(words).value;
+        if (level < 1 || level >= most_levels || prefix_of(address, level) != address || !is_known(Kind::get(words[1])))
+            return false;
+        to = {hash_of(Domain::get(words[1]), {PasidValue::get(words[1])}, address, level), {words[0], words[1]}};
+        return true;
+    });
+}
+
+template void TableCache::state(ArchiveWriter&, std::uint64_t);
+template void TableCache::state(ArchiveReader&, std::uint64_t);
 
 }  // namespace remap::iommu

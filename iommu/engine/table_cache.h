@@ -46,6 +46,10 @@ public:
     void forget_first_stage(const PageRange& range);
     void forget_pasid(std::uint16_t domain, Pasid pasid);
 
+    // For snapshots; of an empty one when loading.
+    template <typename Archive>
+    void state(Archive& archive, std::uint64_t newest_stamp);
+
 private:
     using Words = CacheWords<3>;
     static constexpr unsigned most_levels = 5;

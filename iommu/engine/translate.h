@@ -28,9 +28,9 @@ class Translator {
 public:
     Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
-    // An answer that needs no table, and leaves nothing to record: from the IOTLB, or for a device that passes through.
-    // Any thread, without a lock. Nothing while stale uses are looked for.
-    std::optional<Outcome> find(const TranslationState& state, const Request& request);
+    // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any thread,
+    // without a lock. False for all else, and while stale uses are looked for.
+    bool find(const TranslationState& state, const Request& request, Translation& into);
 
     // Under the engine's lock, as all that follows.
     Outcome translate(const TranslationState& state, const Request& request);
@@ -57,6 +57,21 @@ public:
 
     void reset();
 
+    // For snapshots. Loading replaces what was there.
+    template <typename Archive>
+    void state(Archive& archive) {
+        if constexpr (Archive::reading) {
+            reset();
+            floors_.reset();
+        }
+        devices_.state(archive, stamps_.last());
+        iotlb_.state(archive, stamps_.last());
+        tables_.state(archive, stamps_.last());
+        archive("stale uses", stale_uses_);
+        archive("translations", lookups_);
+        archive("walks", walks_);
+    }
+
     // Decides the cases of stale uses whose grace has ended.
     void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
     const StaleUses& stale_uses() const { return stale_uses_; }
@@ -77,7 +92,6 @@ private:
     Resolved walk(const TranslationState& state, const Request& request, const Route& route, const Manner& manner);
     Resolved pass_through(const TranslationState& state, const Request& request, const Route& route) const;
     Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
-    std::optional<Outcome> find_known(const TranslationState& state, const Request& request) const;
     bool usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
     void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
                             const CacheParts& parts);

@@ -117,6 +117,18 @@ public:
     std::function<void()> on_send;
 };
 
+// Leaves the unit's work to whoever calls Iommu::work.
+class Work final : public iommu::WorkPort {
+public:
+    bool may_work_here() override { return here; }
+    void work_available() override { ++kicks; }
+    void drain_unannounced() override { ++drains; }
+
+    bool here = false;
+    int kicks = 0;
+    int drains = 0;
+};
+
 class Clock final : public iommu::ClockPort {
 public:
     std::uint64_t nanoseconds() override { return now; }
@@ -125,7 +137,11 @@ public:
 
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {}, iommu::ClockPort* clock = nullptr)
+    explicit Machine(const iommu::Options& options = {})
+        : unit(options, {.memory = ram, .interrupts = interrupts}) {}
+    Machine(const iommu::Options& options, iommu::WorkPort* work)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work}) {}
+    Machine(const iommu::Options& options, iommu::ClockPort* clock)
         : unit(options, {.memory = ram, .interrupts = interrupts, .clock = clock}) {}
 
     std::uint64_t read32(std::uint64_t offset) { return unit.read(offset, 4); }

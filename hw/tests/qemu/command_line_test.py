@@ -18,6 +18,7 @@ REFUSED = [
     (["-device", "remap-iommu,iotlb-ways=0"], "iotlb-entries is not iotlb-ways"),
     (["-device", "remap-iommu,iotlb-entries=67108864"], "iotlb-entries is not iotlb-ways"),
     (["-device", "remap-iommu,invalidation-delay=2000000"], "invalidation-delay=2000000 has to be at most"),
+    (["-device", "remap-iommu,intremap=off,eim=on"], "eim=on needs intremap=on"),
     (["-device", "remap-iommu,async-invalidation=off,invalidation-delay=1"], "needs async-invalidation=on"),
     (["-device", "remap-iommu", "-device", "remap-iommu"], "there is a remap-iommu already"),
     (["-device", "intel-iommu", "-device", "remap-iommu"], "has to be the only one"),
@@ -144,18 +145,6 @@ def an_iommu_cannot_be_plugged_in_later():
             expect("remap-iommu" in str(error), f"the error speaks of the device: {error}")
         else:
             raise AssertionError("QEMU took it")
-
-
-@case
-def neither_device_can_be_migrated_and_both_say_so():
-    for device in ("remap-iommu", "remap-gpu"):
-        with Machine(device) as machine:
-            try:
-                machine.monitor.ask("migrate", uri="file:/dev/null")
-            except RuntimeError as error:
-                expect(device in str(error), f"the error speaks of the device: {error}")
-            else:
-                raise AssertionError("QEMU migrates")
 
 
 main()

@@ -52,16 +52,44 @@ def the_engine_works_through_ten_migrations():
     expect_nothing_lost(10, 40, Shifting(RING, SYSTEM, 4 * MIB), GPU)
 
 
+def translate(machine, gpu):
+    unit = Unit(machine, TABLES)
+    top = unit.attach(gpu.source, 1)
+    unit.map_large(top, LOGICAL, 0, 64 * MIB)
+    unit.enable()
+
+
 @case
 def behind_qemus_own_iommu_too():
-    def translate(machine, gpu):
-        unit = Unit(machine, TABLES)
-        top = unit.attach(gpu.source, 1)
-        unit.map_large(top, LOGICAL, 0, 64 * MIB)
-        unit.enable()
-
     expect_nothing_lost(4, 10, Shifting(RING, SYSTEM, MIB // 2, logical=LOGICAL), "intel-iommu,aw-bits=48", GPU,
                         prepare=translate)
+
+
+@case
+def behind_our_iommu_too():
+    expect_nothing_lost(4, 40, Shifting(RING, SYSTEM, 2 * MIB, logical=LOGICAL), "remap-iommu", GPU, prepare=translate)
+
+
+@case
+def what_the_iommu_has_cached_moves_with_it():
+    """Tables that are gone in the meantime are still used, for nothing was invalidated."""
+    def forget_tables(machine, gpu):
+        translate(machine, gpu)
+        work.start(gpu)
+        work.feed(gpu)
+        wait_until(lambda: gpu.state() == IDLE, "the first rounds are done")
+        machine.write(TABLES, bytes(MIB))
+
+    work = Shifting(RING, SYSTEM, MIB // 2, logical=LOGICAL)
+    with Journey("remap-iommu", GPU, **MEMORY) as journey:
+        gpu = Gpu(journey.machine)
+        forget_tables(journey.machine, gpu)
+        target = journey.prepare()
+        migrate(journey.machine, target)
+        journey.arrive()
+        gpu = on(target, gpu)
+        work.feed(gpu)
+        work.expect_done(gpu)
 
 
 @case
