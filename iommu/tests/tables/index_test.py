@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Holds the index of the tests by the specification's tables to the tests that there are, and reports in TAP.
 
-usage: index_test.py README FAULT_REASONS_HEADER TABLES_PROGRAM OTHER_PROGRAM...
+usage: index_test.py README FAULT_REASONS_HEADER GUEST_SUITES_FOLDER TABLES_PROGRAM OTHER_PROGRAM...
 """
 import fnmatch
 import re
@@ -32,17 +32,27 @@ def patterns_of(text):
     return {name for name in re.findall(r"`([^`]+)`", text) if re.fullmatch(r"[A-Z*][\w*]*[./][\w*]+", name)}
 
 
+def missing_cases(text, suites):
+    """Cases of guest suites that stand in backticks, suite.case, and that there are not."""
+    for name in sorted(set(re.findall(r"`([a-z]\w*\.[a-z]\w*)`", text))):
+        suite, case = name.split(".")
+        source = suites / f"{suite}.cc"
+        if case not in ("py", "toml") and not (source.is_file() and f"TEST({case})" in source.read_text(encoding="utf-8")):
+            yield name
+
+
 def reasons_of(header):
     """Name and number of each fault reason."""
     body = header.split("enum class FaultReason")[1].split("};")[0]
     return {(name, int(number, 16)) for name, number in re.findall(r"^\s+(\w+) = (0x[0-9a-f]+),", body, re.MULTILINE)}
 
 
-def problems(text, header, tables, others):
+def problems(text, header, suites, tables, others):
     patterns = patterns_of(text)
     everything = tables | others
     yield "every name in the index is a test", [
         name for name in sorted(patterns) if not fnmatch.filter(everything, name)]
+    yield "every guest case in the index is there", list(missing_cases(text, suites))
     yield "every test is in the index", [
         name for name in sorted(tables) if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
     lines = re.findall(r"^\| *(?:[A-Z]{3}\.\d+)? *\| (0x[0-9a-f]+) \| (\w+) \| (.*) \|$", text, re.MULTILINE)
@@ -53,11 +63,11 @@ def problems(text, header, tables, others):
         name for number, name, tests in lines if not patterns_of(tests) and not tests.startswith(("never: ", "page requests only: "))]
 
 
-def main(readme, header, *programs):
+def main(readme, header, suites, *programs):
     text = Path(readme).read_text(encoding="utf-8")
     tables = tests_of(programs[0])
     others = set().union(*(tests_of(program) for program in programs[1:]))
-    results = list(problems(text, Path(header).read_text(encoding="utf-8"), tables, others))
+    results = list(problems(text, Path(header).read_text(encoding="utf-8"), Path(suites), tables, others))
     print(f"1..{len(results)}")
     for number, (rule, broken) in enumerate(results, 1):
         print(f"{'not ok' if broken else 'ok'} {number} - {rule}")
