@@ -3,8 +3,10 @@
 #pragma once
 
 #include "base/archive.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
+#include "iommu/engine/queue_places.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/stale_uses.h"
 
@@ -16,12 +18,13 @@
 
 namespace remap::iommu {
 
-// What the unit needs around it. Ports must outlive the unit; the last two may be null.
+// What the unit needs around it. Ports must outlive the unit; those that are pointers may be null.
 struct Machine {
     MemoryPort& memory;
     InterruptPort& interrupts;
     WorkPort* work = nullptr;    // null: invalidations are done before the write that asks for them ends
     ClockPort* clock = nullptr;  // null: no times in reports
+    Observer* observer = nullptr;
 };
 
 // What has happened since power-on.
@@ -59,6 +62,8 @@ public:
     // zero and writes nothing, as do offsets that hold no register.
     std::uint64_t read(std::uint64_t offset, unsigned bytes);
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
+
+    QueuePlaces queue_places();
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
     // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated: they are interrupt
