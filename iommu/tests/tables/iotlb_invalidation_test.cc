@@ -210,5 +210,31 @@ TEST(AddressMasks, FromNoneToAll) {
     }
 }
 
+// PASIDs that share a domain: what names one of them leaves the other's translations and tables.
+TEST(PasidsOfOneDomain, AreInvalidatedOneByOne) {
+    ScalableMachine machine;
+    machine.set_pasid(4, 0x41, 0x800008, 0x90001);  // first stage at 0x90000, domain 8 as PASID 1
+    machine.ram.set(0x90000, 0x91007);
+    machine.ram.set(0x91000, 0x92007);
+    machine.ram.set(0x92000, 0x93007);
+    machine.ram.set(0x93000, 0x455007);
+    machine.ram.set(0x93028, 0x45a007);
+    EXPECT_EQ(machine.at(1, 0x0), 0x255000u);
+    EXPECT_EQ(machine.at(4, 0x0), 0x455000u);
+
+    machine.ram.set(0x43000, 0x266007);
+    machine.ram.set(0x93000, 0x466007);
+    machine.ram.set(0x92000, 0x94007);  // another table of leaves
+    machine.ram.set(0x94000, 0x477007);
+    EXPECT_EQ(machine.command(0x0000000100080036, 0x0), 0u);  // the page
+    EXPECT_EQ(machine.at(1, 0x0), 0x266000u);
+    EXPECT_EQ(machine.at(4, 0x0), 0x455000u);
+    EXPECT_EQ(machine.command(0x0000000100080026), 0u);  // all of the PASID
+    EXPECT_EQ(machine.at(4, 0x0), 0x455000u);
+    EXPECT_EQ(machine.at(4, 0x5000), 0x45a000u) << "by the table that was cached";
+    EXPECT_EQ(machine.command(0x0000000400080036, 0x0), 0u);
+    EXPECT_EQ(machine.at(4, 0x0), 0x477000u);
+}
+
 }  // namespace
 }  // namespace remap::test
