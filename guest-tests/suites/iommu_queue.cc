@@ -75,7 +75,7 @@ TEST(a_descriptor_of_no_type_stops_the_queue_until_it_is_replaced) {
 
 TEST(a_descriptor_for_what_the_unit_does_not_have_stops_the_queue) {
     expect_error({0x3, 0}, Info::BadType);  // device TLB
-    expect_error({0x4, 0}, Info::BadType);  // interrupt entries
+    expect_error({0x7, 0}, Info::BadType);  // PASIDs, in legacy mode
 }
 
 TEST(a_descriptor_with_a_reserved_field_stops_the_queue) {

@@ -30,8 +30,9 @@ struct CallbackPorts final : iommu::MemoryPort, iommu::InterruptPort, iommu::Wor
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
         const unsigned cause = source == iommu::InterruptSource::FaultEvent ? REMAP_IOMMU_FAULT_EVENT
                                                                             : REMAP_IOMMU_INVALIDATION_COMPLETION;
-        ops.interrupt(opaque, cause, message.address.value, message.data);
+        ops.interrupt(opaque, cause, message.address, message.data);
     }
+    void remapping_changed() override { ops.remapping_changed(opaque); }
     bool may_work_here() override { return ops.may_work_here(opaque); }
     void work_available() override { ops.work_available(opaque); }
     void drain_unannounced() override { ops.drain(opaque); }
@@ -51,12 +52,18 @@ RemapTranslation to_c(const iommu::Translation& translation) {
             .granule = translation.granule};
 }
 
+RemapInterrupt to_c(const iommu::InterruptOutcome& outcome) {
+    return {.allowed = outcome.allowed, .address = outcome.message.address, .data = outcome.message.data};
+}
+
 iommu::Options options_of(const RemapIommuOptions& options) {
     return {.address_width = options.address_width,
             .huge_pages = options.huge_pages,
             .scalable = options.scalable,
             .snoop_control = options.snoop_control,
             .caching_mode = options.caching_mode,
+            .interrupt_remapping = options.interrupt_remapping,
+            .extended_interrupts = options.extended_interrupts,
             .caches = {.iotlb = {options.iotlb_entries, options.iotlb_ways}},
             .detect_stale_uses = options.detect_stale_uses,
             .stale_grace = options.stale_grace};
@@ -134,6 +141,8 @@ void remap_iommu_statistics(RemapIommu* iommu, RemapIommuStatistics* statistics)
     const iommu::Statistics now = iommu->engine.statistics();
     *statistics = {.translations = now.translations,
                    .walks = now.walks,
+                   .interrupts = now.interrupts,
+                   .interrupt_fetches = now.interrupt_fetches,
                    .stale_uses = now.stale_uses,
                    .late_invalidations = now.late_invalidations,
                    .undecided_uses = now.undecided_uses};
@@ -159,8 +168,23 @@ RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t 
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
 }
 
-size_t remap_iommu_dmar(uint64_t base, void* to, size_t size) {
-    vtd::dmar::Options options;
-    options.register_base = base;
-    return vtd::dmar::build_dmar({static_cast<std::byte*>(to), size}, options);
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
+    return to_c(iommu->engine.remap_interrupt({source}, {address, data}));
+}
+
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
+    return to_c(iommu->engine.probe_interrupt({source}, {address, data}));
+}
+
+size_t remap_iommu_dmar(const RemapIommuOptions* options, const RemapIommuPlace* place, void* to, size_t size) {
+    const vtd::dmar::Scope ioapic{.type = vtd::dmar::scope::type_ioapic,
+                                  .enumeration = place->ioapic_id,
+                                  .bus = static_cast<std::uint8_t>(place->ioapic_source >> 8),
+                                  .device = static_cast<std::uint8_t>(place->ioapic_source >> 3 & 0x1f),
+                                  .function = static_cast<std::uint8_t>(place->ioapic_source & 7)};
+    vtd::dmar::Options table;
+    table.register_base = place->base;
+    table.interrupt_remapping = options->interrupt_remapping;
+    if (options->interrupt_remapping) table.scopes = {&ioapic, 1};
+    return vtd::dmar::build_dmar({static_cast<std::byte*>(to), size}, table);
 }

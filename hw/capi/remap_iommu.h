@@ -29,6 +29,8 @@ typedef struct RemapIommuOps {
     bool (*exchange)(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired);
     /* An interrupt message of the unit, on any thread, no lock held. */
     void (*interrupt)(void *opaque, unsigned cause, uint64_t address, uint32_t data);
+    /* What is kept of remap_iommu_remap_interrupt's answers has to be asked for again; on any thread, no lock held. */
+    void (*remapping_changed)(void *opaque);
     /*
      * Asked in remap_iommu_write: whether that may do work itself, as far as it need not wait. Only if no access that is
      * not announced can be in progress meanwhile.
@@ -50,6 +52,8 @@ typedef struct RemapIommuOptions {
     bool scalable;
     bool snoop_control;
     bool caching_mode;
+    bool interrupt_remapping;
+    bool extended_interrupts; /* needs interrupt_remapping */
     unsigned iotlb_entries;
     unsigned iotlb_ways;
     bool detect_stale_uses;
@@ -63,9 +67,25 @@ typedef struct RemapTranslation {
     uint64_t granule;     /* a power of two: that much around the address translates alike */
 } RemapTranslation;
 
+/* What goes to the processors in place of an interrupt request. */
+typedef struct RemapInterrupt {
+    bool allowed;         /* false: it was refused, and a fault recorded */
+    uint64_t address;     /* bits 63:40 are bits 31:8 of an x2APIC id */
+    uint32_t data;
+} RemapInterrupt;
+
+/* Where the machine has the unit and its IOAPIC; an IOAPIC has no place on a bus, but a source id. */
+typedef struct RemapIommuPlace {
+    uint64_t base;
+    uint8_t ioapic_id;
+    uint16_t ioapic_source;
+} RemapIommuPlace;
+
 typedef struct RemapIommuStatistics {
     uint64_t translations;
     uint64_t walks;
+    uint64_t interrupts;
+    uint64_t interrupt_fetches;
     uint64_t stale_uses;
     uint64_t late_invalidations;
     uint64_t undecided_uses;
@@ -111,11 +131,12 @@ RemapTranslation remap_iommu_translate(RemapIommu *iommu, uint16_t source, uint6
 /* The same without a trace: nothing recorded, nothing cached. */
 RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 
-/*
- * Writes the complete ACPI DMAR table that announces the unit at `base`, and returns its length; 0 when `size` is too
- * small.
- */
-size_t remap_iommu_dmar(uint64_t base, void *to, size_t size);
+/* A write of 32 bits to 0xfee00000-0xfeefffff, by a device or by the IOAPIC. */
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+
+/* Writes the complete ACPI DMAR table that announces the unit, and returns its length; 0 when `size` is too small. */
+size_t remap_iommu_dmar(const RemapIommuOptions *options, const RemapIommuPlace *place, void *to, size_t size);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 #include "qemu/option.h"
 #include "qapi/error.h"
 #include "hw/acpi/acpi.h"
+#include "hw/i386/acpi-common.h"
 
 #include "remap-iommu.h"
 
@@ -13,7 +14,12 @@ bool remap_iommu_publish_dmar(RemapIommuDevice *s, Error **errp)
 {
     g_autofree char *path = NULL;
     uint8_t table[512];
-    size_t length = remap_iommu_dmar(REMAP_IOMMU_BASE, table, sizeof(table));
+    RemapIommuPlace place = {
+        .base = REMAP_IOMMU_BASE,
+        .ioapic_id = ACPI_BUILD_IOAPIC_ID,
+        .ioapic_source = remap_iommu_ioapic_source,
+    };
+    size_t length = remap_iommu_dmar(&s->options, &place, table, sizeof(table));
     Error *error = NULL;
     QemuOpts *opts;
     int fd;

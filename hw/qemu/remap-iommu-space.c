@@ -35,6 +35,9 @@ static IOMMUTLBEntry remap_iommu_region_translate(IOMMUMemoryRegion *region, hwa
     if (!t.readable && !t.writable) {
         return (IOMMUTLBEntry) { .target_as = &address_space_memory, .iova = address, .perm = IOMMU_NONE };
     }
+    if (remap_iommu_is_interrupt(address)) {
+        return remap_iommu_interrupt_entry(space->device, source);
+    }
     return (IOMMUTLBEntry) {
         .target_as = &address_space_memory,
         .iova = address & ~(t.granule - 1),

@@ -18,6 +18,7 @@
 #include "migration/vmstate.h"
 #include "system/reset.h"
 #include "system/runstate.h"
+#include "system/system.h"
 
 #include "remap-iommu.h"
 #include "remap-memory.h"
@@ -70,9 +71,14 @@ static void remap_iommu_send_interrupts(void *opaque)
             s->interrupts[cause].pending = false;
         }
         if (pending) {
-            address_space_stl_le(&address_space_memory, address, data, MEMTXATTRS_UNSPECIFIED, NULL);
+            remap_iommu_deliver(s, address, data);
         }
     }
+}
+
+static void remap_iommu_remapping_changed(void *opaque)
+{
+    remap_iommu_routes_changed(opaque);
 }
 
 /*
@@ -131,6 +137,7 @@ static const RemapIommuOps remap_iommu_ops = {
     .write = remap_iommu_memory_write,
     .exchange = remap_iommu_memory_exchange,
     .interrupt = remap_iommu_interrupt,
+    .remapping_changed = remap_iommu_remapping_changed,
     .may_work_here = remap_iommu_may_work_here,
     .work_available = remap_iommu_work_available,
     .drain = remap_iommu_drain,
@@ -238,6 +245,9 @@ static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
 {
     const char *problem = remap_iommu_check(&s->options);
 
+    if (!remap_iommu_decide_interrupts(s, errp)) {
+        return false;
+    }
     if (problem) {
         error_setg(errp, "remap-iommu: %s", problem);
         return false;
@@ -289,6 +299,7 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
         remap_worker_pause(&s->worker);
     }
     s->state_handler = qdev_add_vm_change_state_handler(dev, remap_iommu_machine_changed, s);
+    remap_iommu_take_interrupts(s);
     remap_iommu_take_bus(s);
     s->machine_done.notify = remap_iommu_machine_done;
     qemu_add_machine_init_done_notifier(&s->machine_done);

@@ -33,6 +33,8 @@ struct RemapIommuDevice {
     DeviceState parent;
 
     RemapIommuOptions options;
+    OnOffAuto intremap;
+    OnOffAuto eim;
     bool async_invalidation;
     uint32_t invalidation_delay; /* microseconds */
     uint32_t stale_grace;        /* milliseconds */
@@ -50,7 +52,15 @@ struct RemapIommuDevice {
     bool machine_runs;
     bool unannounced; /* atomic: devices that the engine does not know of have translated since the last drain */
 
-    /* Interrupts are sent from the main loop: an access to a device region takes the BQL, which the threads that cause
+    /* Where the interrupts of devices go, and those of the IOAPIC; what stands for us towards KVM, if anything does. */
+    MemoryRegion interrupt_region;
+    AddressSpace interrupt_space;
+    MemoryRegion ioapic_root;
+    MemoryRegion ioapic_interrupts;
+    AddressSpace ioapic_space;
+    Object *routes;
+
+    /* The unit's own interrupts are sent from the main loop: an access to a device region takes the BQL, which the threads that cause
      * them may not wait for. A message that is pending is not pending twice. */
     QemuMutex interrupt_lock;
     QEMUBH *interrupt_bh;
@@ -62,6 +72,19 @@ void remap_iommu_take_bus(RemapIommuDevice *s);
 
 /* The engine that translates an address space whose accesses it translates; NULL for any other. */
 RemapIommu *remap_iommu_of(AddressSpace *as);
+
+/* remap-iommu-interrupts.c: interrupts of devices, of the IOAPIC, and of the unit itself. */
+extern const uint16_t remap_iommu_ioapic_source;
+bool remap_iommu_decide_interrupts(RemapIommuDevice *s, Error **errp);
+void remap_iommu_take_interrupts(RemapIommuDevice *s);
+bool remap_iommu_is_interrupt(hwaddr address);
+IOMMUTLBEntry remap_iommu_interrupt_entry(RemapIommuDevice *s, uint16_t source);
+/* A message of the unit itself, which is not remapped. With the BQL. */
+void remap_iommu_deliver(RemapIommuDevice *s, uint64_t address, uint32_t data);
+
+/* remap-iommu-routes.c: interrupts of which KVM knows the messages beforehand. */
+void remap_iommu_take_routes(RemapIommuDevice *s);
+void remap_iommu_routes_changed(RemapIommuDevice *s);
 
 /* remap-iommu-dmar.c: adds the DMAR to the tables that the firmware publishes. */
 bool remap_iommu_publish_dmar(RemapIommuDevice *s, Error **errp);

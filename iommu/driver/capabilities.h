@@ -18,6 +18,8 @@ public:
     bool exists() const { return cap != 0 && ~cap != 0 && ecap != 0 && ~ecap != 0; }
 
     bool queue() const { return vtd::extended_capability::QueuedInvalidation::get(ecap); }
+    bool interrupt_remapping() const { return vtd::extended_capability::InterruptRemapping::get(ecap); }
+    bool extended_interrupts() const { return vtd::extended_capability::ExtendedInterruptMode::get(ecap); }
     bool pass_through() const { return vtd::extended_capability::PassThrough::get(ecap); }
     bool caching_mode() const { return vtd::capability::CachingMode::get(cap); }
     bool write_buffer() const { return vtd::capability::WriteBufferFlushing::get(cap); }

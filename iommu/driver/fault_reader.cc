@@ -51,10 +51,16 @@ std::optional<Fault> FaultReader::take() {
     const std::uint32_t after = registers_.read32(fsts::offset);
     if (fsts::Overflow::get(after) && !fsts::Pending::get(after))
         registers_.write32(fsts::offset, fsts::Overflow::mask);
-    return Fault{.source = static_cast<std::uint16_t>(record::Source::get(high)),
-                 .page = {low & record::address},
-                 .write = !record::Read::get(high),
-                 .reason = static_cast<std::uint8_t>(record::Reason::get(high))};
+    Fault fault;
+    fault.source = static_cast<std::uint16_t>(record::Source::get(high));
+    fault.reason = static_cast<std::uint8_t>(record::Reason::get(high));
+    if (vtd::is_interrupt_fault(static_cast<vtd::FaultReason>(fault.reason))) {
+        fault.interrupt = static_cast<std::uint16_t>(record::InterruptIndex::get(low));
+    } else {
+        fault.page = {low & record::address};
+        fault.write = !record::Read::get(high);
+    }
+    return fault;
 }
 
 void FaultReader::mask_event() { registers_.write32(vtd::fault_event.control, vtd::event_control::Mask::mask); }

@@ -14,14 +14,19 @@
 
 namespace remap::vtd_driver {
 
-// One thing to forget: something of the context cache, or something of the IOTLB.
+// One thing to forget: something of the context cache, of the IOTLB, or of the interrupt entry cache.
 struct Forget {
+    enum class Interrupts : std::uint8_t { None, All, Selected };
+
     vtd::ContextGranularity contexts = vtd::ContextGranularity::None;
     vtd::IotlbGranularity translations = vtd::IotlbGranularity::None;
+    Interrupts interrupts = Interrupts::None;  // these only by the queue
     std::uint16_t domain = 0;
     std::uint16_t source = 0;   // with contexts of one device
     LogicalPage page = {};      // with translations of pages
     unsigned address_mask = 0;  // with translations of pages: how many are 2^address_mask
+    std::uint16_t index = 0;    // with selected interrupts
+    unsigned index_mask = 0;    // with selected interrupts: how many are 2^index_mask
 
     static Forget all_contexts() { return {.contexts = vtd::ContextGranularity::Global}; }
     static Forget all_translations() { return {.translations = vtd::IotlbGranularity::Global}; }
@@ -33,6 +38,10 @@ struct Forget {
     }
     static Forget translations_of(std::uint16_t domain) {
         return {.translations = vtd::IotlbGranularity::Domain, .domain = domain};
+    }
+    static Forget all_interrupts() { return {.interrupts = Interrupts::All}; }
+    static Forget interrupts_of(std::uint16_t index, unsigned index_mask) {
+        return {.interrupts = Interrupts::Selected, .index = index, .index_mask = index_mask};
     }
     // The range in one command when the unit can, else the whole domain.
     static Forget pages_of(const Capabilities& capabilities, std::uint16_t domain, LogicalPage first, LogicalPage last);

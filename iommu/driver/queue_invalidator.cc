@@ -8,6 +8,9 @@ namespace {
 
 vtd::Descriptor descriptor_for(const Forget& one, const Capabilities& capabilities) {
     namespace iotlb = vtd::descriptor::iotlb;
+    if (one.interrupts == Forget::Interrupts::All) return vtd::descriptor::make_interrupt_entry_all();
+    if (one.interrupts == Forget::Interrupts::Selected)
+        return vtd::descriptor::make_interrupt_entry(one.index, one.index_mask);
     if (one.contexts != vtd::ContextGranularity::None)
         return vtd::descriptor::make_context(one.contexts, one.domain, one.source, 0);
     return vtd::descriptor::make_iotlb(

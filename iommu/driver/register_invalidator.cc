@@ -17,6 +17,7 @@ Forget Forget::pages_of(const Capabilities& capabilities, std::uint16_t domain, 
 
 Error RegisterInvalidator::run(std::span<const Forget> list) {
     for (const Forget& one : list) {
+        if (one.interrupts != Forget::Interrupts::None) return Error::NotOffered;
         Error error = Error::None;
         if (one.contexts != vtd::ContextGranularity::None) error = forget_contexts(one);
         if (error == Error::None && one.translations != vtd::IotlbGranularity::None) error = forget_translations(one);

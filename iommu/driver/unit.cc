@@ -6,6 +6,7 @@
 #include "iommu/driver/context_tables.h"
 #include "iommu/driver/domain.h"
 #include "iommu/driver/fault_reader.h"
+#include "iommu/driver/interrupts.h"
 #include "iommu/driver/invalidator.h"
 #include "iommu/spec/tables.h"
 
@@ -27,6 +28,7 @@ struct Unit::Parts {
           contexts(tables),
           register_form(registers, capabilities),
           queue_form(registers, tables, capabilities),
+          interrupts(registers, tables, capabilities),
           faults(registers, capabilities),
           ids(offered.domains()) {}
 
@@ -36,6 +38,8 @@ struct Unit::Parts {
     ContextTables contexts;
     RegisterInvalidator register_form;
     QueueInvalidator queue_form;
+    InterruptTable interrupts;
+    bool remaps_interrupts = false;
     Invalidator* invalidator = &register_form;
     FaultReader faults;
     DomainIds ids;
@@ -94,7 +98,8 @@ Error Unit::Parts::set_root_table(RegisterPort& registers) {
 
 Error Unit::Parts::start(RegisterPort& registers, const UnitOptions& options) {
     // Whatever ran before may have left the unit on. Section 11.4.4.1: one change a write.
-    for (const std::uint64_t bit : {gcmd::Translation::mask, gcmd::QueuedInvalidation::mask}) {
+    for (const std::uint64_t bit :
+         {gcmd::InterruptRemapping::mask, gcmd::Translation::mask, gcmd::QueuedInvalidation::mask}) {
         if ((commands.status() & bit) == 0) continue;
         if (const Error error = commands.clear(bit); error != Error::None) return error;
     }
@@ -107,6 +112,11 @@ Error Unit::Parts::start(RegisterPort& registers, const UnitOptions& options) {
         invalidator = &queue_form;
         if (const Error error = queue_form.start(); error != Error::None) return error;
     }
+    if (options.interrupts != Interrupts::Direct) {
+        const Error error = interrupts.start(queue_form, options.interrupts == Interrupts::Extended);
+        if (error != Error::None) return error;
+        remaps_interrupts = true;
+    }
     if (const Error error = set_root_table(registers); error != Error::None) return error;
     faults.mask_event();
     for (unsigned i = 0; i <= capabilities.fault_records() && faults.take(); ++i) {
@@ -116,6 +126,7 @@ Error Unit::Parts::start(RegisterPort& registers, const UnitOptions& options) {
 
 Error Unit::Parts::stop() {
     if (const Error error = commands.clear(gcmd::Translation::mask); error != Error::None) return error;
+    if (const Error error = interrupts.stop(); error != Error::None) return error;
     if (invalidator == &queue_form) {
         if (const Error error = queue_form.stop(); error != Error::None) return error;
     }
@@ -132,6 +143,8 @@ Error Unit::start(const UnitOptions& options) {
     const unsigned levels = options.levels != 0 ? options.levels : offered.most_levels();
     if (!offered.has_levels(levels)) return Error::NotOffered;
     if (options.invalidation == Invalidation::Queue && !offered.queue()) return Error::NotOffered;
+    if (options.interrupts != Interrupts::Direct && options.invalidation != Invalidation::Queue)
+        return Error::NotOffered;
 
     parts_ = new (std::nothrow) Parts(registers_, tables_, offered, levels);
     if (parts_ == nullptr) return Error::NoMemory;
@@ -275,6 +288,10 @@ std::optional<PhysicalAddress> Unit::lookup(const Domain& domain, LogicalAddress
     const auto leaf = domain.editor.lookup(address.page());
     if (!leaf) return std::nullopt;
     return leaf->address + address.page_offset();
+}
+
+InterruptTable* Unit::interrupts() {
+    return parts_ != nullptr && parts_->remaps_interrupts ? &parts_->interrupts : nullptr;
 }
 
 std::optional<Fault> Unit::take_fault() { return parts_ != nullptr ? parts_->faults.take() : std::nullopt; }

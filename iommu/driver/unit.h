@@ -31,21 +31,29 @@ const char* name_of(Error error);
 
 enum class Invalidation : std::uint8_t { Registers, Queue };
 
+// Whether interrupts are remapped, and how wide their destinations are: 8 bits, or with Extended 32 (x2APIC).
+enum class Interrupts : std::uint8_t { Direct, Remapped, Extended };
+
 struct UnitOptions {
     Invalidation invalidation = Invalidation::Queue;
     unsigned levels = 0;  // of second-stage tables: 3 (39 bits) or 4 (48 bits); 0: the most the unit offers
+    Interrupts interrupts = Interrupts::Direct;  // others need the queue
 };
 
 // One record of the fault recording registers, decoded.
 struct Fault {
     std::uint16_t source = 0;
-    LogicalAddress page;  // page aligned
+    LogicalAddress page;  // page aligned; nothing in these two when it was an interrupt
     bool write = false;
     std::uint8_t reason = 0;
+    std::optional<std::uint16_t> interrupt = {};  // index of the entry
 };
 
 // A second-stage address space with its domain id. Made by Unit::create_domain; addresses are not moved or copied.
 class Domain;
+
+// The entries of a unit that remaps interrupts (interrupts.h).
+class InterruptTable;
 
 class Unit {
 public:
@@ -55,12 +63,12 @@ public:
     Unit& operator=(const Unit&) = delete;
 
     // Checks the capabilities, sets the invalidation queue up, installs an empty root table (no device may do DMA) and
-    // enables translation. In this order: queue, RTADDR and SRTP, global context and IOTLB invalidation, fault event
-    // masked, TE (VT-d section 6.6 and 11.4.4).
+    // enables translation. In this order: queue, interrupt remapping where it is asked for, RTADDR and SRTP, global
+    // context and IOTLB invalidation, fault event masked, TE (VT-d section 6.6 and 11.4.4).
     Error start(const UnitOptions& options);
 
-    // Disables translation and the queue. Devices then reach memory untranslated. Domains keep their mappings, but
-    // nothing is attached to them any more.
+    // Disables translation, interrupt remapping and the queue. Devices then reach memory untranslated. Domains keep
+    // their mappings, but nothing is attached to them any more.
     Error stop();
 
     // A new, empty domain. Null with `error` set when it cannot be made. destroy_domain needs it detached everywhere.
@@ -88,6 +96,10 @@ public:
 
     // The physical address the domain's tables give, by walking them in memory; nothing when not mapped.
     std::optional<PhysicalAddress> lookup(const Domain& domain, LogicalAddress address) const;
+
+    // Null unless the unit was started with interrupts remapped. Lasts until the unit is stopped or started anew, and
+    // so do its entries.
+    InterruptTable* interrupts();
 
     // Takes the oldest pending fault record, clears it in the unit, and clears the overflow flag when none is left.
     std::optional<Fault> take_fault();

@@ -21,7 +21,9 @@ Verdict Commands::execute(const vtd::WideDescriptor& wide, bool scalable) {
         case descriptor::Type::Iotlb: return iotlb(one);
         case descriptor::Type::Pasid: return scalable ? pasids(one) : Verdict::bad(Info::BadType);
         case descriptor::Type::PasidIotlb: return scalable ? pasid_iotlb(one) : Verdict::bad(Info::BadType);
-        default: return Verdict::bad(Info::BadType);  // needs ECAP.IR, DT or PRS
+        case descriptor::Type::InterruptEntry:
+            return configuration_.interrupt_remapping ? interrupt_entries(one) : Verdict::bad(Info::BadType);
+        default: return Verdict::bad(Info::BadType);  // needs ECAP.DT or PRS
     }
 }
 
@@ -89,6 +91,20 @@ Verdict Commands::pasid_iotlb(const Descriptor& one) {
             return {};
     }
     return Verdict::bad(Info::ReservedField);
+}
+
+Verdict Commands::interrupt_entries(const Descriptor& one) {
+    namespace field = descriptor::interrupt_entry;
+    const auto mask = static_cast<unsigned>(field::IndexMask::get(one.low));
+    if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0)
+        return Verdict::bad(Info::ReservedField);
+    if (!field::Selective::get(one.low)) {
+        interrupts_.invalidate();
+        return {};
+    }
+    if (mask > maximum_handle_mask) return Verdict::bad(Info::ReservedField);
+    interrupts_.invalidate(word16(field::Index::get(one.low)), mask);
+    return {};
 }
 
 }  // namespace remap::iommu

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "iommu/engine/configuration.h"
+#include "iommu/engine/interrupt_remapping.h"
 #include "iommu/engine/translate.h"
 #include "iommu/spec/invalidation.h"
 
@@ -23,8 +24,8 @@ struct Verdict {
 
 class Commands {
 public:
-    Commands(const Configuration& configuration, Translator& translator)
-        : configuration_(configuration), translator_(translator) {}
+    Commands(const Configuration& configuration, Translator& translator, InterruptRemapper& interrupts)
+        : configuration_(configuration), translator_(translator), interrupts_(interrupts) {}
 
     // Any descriptor but a wait. `scalable`: the mode that the root table pointer sets.
     Verdict execute(const vtd::WideDescriptor& descriptor, bool scalable);
@@ -34,9 +35,11 @@ private:
     Verdict iotlb(const vtd::Descriptor& one);
     Verdict pasids(const vtd::Descriptor& one);
     Verdict pasid_iotlb(const vtd::Descriptor& one);
+    Verdict interrupt_entries(const vtd::Descriptor& one);
 
     const Configuration& configuration_;
     Translator& translator_;
+    InterruptRemapper& interrupts_;
 };
 
 }  // namespace remap::iommu

@@ -42,11 +42,18 @@ std::uint64_t scalable_capability() {
            ecap::ScalableCoherent::of(true) | ecap::RequesterPasid::of(true);
 }
 
-std::uint64_t extended_capability_of(const Options& options) {
+std::uint64_t interrupt_capability(const Configuration& unit) {
+    namespace ecap = vtd::extended_capability;
+    if (!unit.interrupt_remapping) return 0;
+    return ecap::InterruptRemapping::of(true) | ecap::ExtendedInterruptMode::of(unit.extended_interrupts) |
+           ecap::MaximumHandleMask::of(maximum_handle_mask);
+}
+
+std::uint64_t extended_capability_of(const Configuration& unit, const Options& options) {
     namespace ecap = vtd::extended_capability;
     return ecap::Coherent::of(true) | ecap::QueuedInvalidation::of(true) | ecap::PassThrough::of(true) |
            ecap::SnoopControl::of(options.snoop_control) | ecap::IotlbRegisterOffset::of(iotlb_registers / 16) |
-           (options.scalable ? scalable_capability() : 0);
+           (options.scalable ? scalable_capability() : 0) | interrupt_capability(unit);
 }
 
 }  // namespace
@@ -58,6 +65,8 @@ Configuration::Configuration(const Options& options)
       host_address_width(std::clamp(options.host_address_width, 32u, vtd::widest_host_address)),
       scalable(options.scalable),
       caching_mode(options.caching_mode),
+      interrupt_remapping(options.interrupt_remapping),
+      extended_interrupts(options.interrupt_remapping && options.extended_interrupts),
       first_stage_levels(address_width == 57 ? 5 : 4),
       second_stage{host_address_width, options.huge_pages ? paging::leaf_1g : paging::leaf_4k, options.snoop_control},
       first_stage{host_address_width, options.huge_pages ? paging::leaf_1g : paging::leaf_2m},
@@ -65,7 +74,7 @@ Configuration::Configuration(const Options& options)
       detect_stale_uses(options.detect_stale_uses),
       stale_grace(options.stale_grace) {
     capability = capability_of(*this, options.huge_pages);
-    extended_capability = extended_capability_of(options);
+    extended_capability = extended_capability_of(*this, options);
 }
 
 bool Configuration::supports_levels(unsigned levels) const {

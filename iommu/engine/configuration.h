@@ -12,6 +12,7 @@ namespace remap::iommu {
 
 inline constexpr unsigned fault_records = 8;
 inline constexpr unsigned maximum_address_mask = 18;  // a page-selective invalidation reaches 1 GiB
+inline constexpr unsigned maximum_handle_mask = 15;   // one of interrupt entries reaches 32768 of them
 
 // Where the registers lie whose place the specification leaves open.
 inline constexpr std::uint64_t iotlb_registers = 0xf0;
@@ -30,6 +31,8 @@ struct Configuration {
     bool scalable = false;
     bool device_tlb = false;
     bool caching_mode = false;
+    bool interrupt_remapping = false;
+    bool extended_interrupts = false;
     unsigned first_stage_levels = 4;  // at most
     paging::VtdSecondStage::Limits second_stage;
     paging::VtdFirstStage::Limits first_stage;

@@ -72,7 +72,7 @@ private:
     void send_if_allowed(Outbox& outbox) {
         if (!pending_ || masked_) return;
         pending_ = false;
-        outbox.push({source_, {{std::uint64_t{upper_address} << 32 | address}, data}});
+        outbox.push({source_, {std::uint64_t{upper_address} << 32 | address, data}});
     }
 
     InterruptSource source_;

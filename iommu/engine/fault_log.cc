@@ -27,10 +27,21 @@ FaultLog::Record FaultLog::record_of(const Request& request, vtd::FaultReason re
     return made;
 }
 
-// Section 7.2.1, in its order. An overflow is no condition for an event (7.3).
 void FaultLog::record(const Request& request, vtd::FaultReason reason, Outbox& outbox) {
+    put(record_of(request, reason), outbox);
+}
+
+// T1 and T2 are of memory requests only.
+void FaultLog::record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox) {
+    put({.low = record::InterruptIndex::of(index),
+         .high = record::Source::of(source.value) | record::Reason::of(static_cast<std::uint64_t>(reason)) |
+                 record::Fault::of(true)},
+        outbox);
+}
+
+// Section 7.2.1, in its order. An overflow is no condition for an event (7.3).
+void FaultLog::put(const Record& made, Outbox& outbox) {
     if (overflow_) return;
-    const Record made = record_of(request, reason);
     if (std::find(records_.begin(), records_.end(), made) != records_.end()) return;  // collapsed
     Record& place = records_[next_];
     if (record::Fault::get(place.high)) {

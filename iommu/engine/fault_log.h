@@ -19,6 +19,8 @@ public:
 
     // A refused request. One that is already in the log, and not yet cleared, is not put there again.
     void record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
+    // A refused interrupt request.
+    void record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox);
     void set_queue_error(Outbox& outbox);
     bool queue_error() const { return queue_error_; }
 
@@ -60,6 +62,7 @@ private:
     };
 
     Record record_of(const Request& request, vtd::FaultReason reason) const;
+    void put(const Record& made, Outbox& outbox);
     bool pending() const;
     bool any_condition() const { return overflow_ || queue_error_ || pending(); }
 

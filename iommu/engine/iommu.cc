@@ -6,9 +6,11 @@
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
+#include "iommu/engine/interrupt_remapping.h"
 #include "iommu/engine/register_file.h"
 #include "iommu/engine/translate.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <optional>
@@ -29,8 +31,9 @@ constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 1, .oldest = 
 struct Iommu::Parts {
     // What power-on brings back by making it anew.
     struct Registers {
-        Registers(const Configuration& configuration, Translator& translator, MemoryPort& memory)
-            : faults(configuration), file(configuration, translator, faults, memory) {}
+        explicit Registers(Parts& parts)
+            : faults(parts.configuration),
+              file(parts.configuration, parts.translator, parts.interrupts, faults, parts.machine.memory) {}
 
         template <typename Archive>
         void state(Archive& archive) {
@@ -43,8 +46,12 @@ struct Iommu::Parts {
     };
 
     Parts(const Configuration& unit, const Machine& around)
-        : configuration(unit), machine(around), translator(configuration, around.memory, around.clock) {
-        registers.emplace(configuration, translator, machine.memory);
+        : configuration(unit),
+          machine(around),
+          stamps(around.clock),
+          translator(configuration, around.memory, stamps),
+          interrupts(configuration, around.memory, stamps) {
+        registers.emplace(*this);
     }
 
     // What makes a unit what it is, and then what it is in.
@@ -52,7 +59,9 @@ struct Iommu::Parts {
     void state(Archive& archive) {
         archive.same("CAP", configuration.capability);
         archive.same("ECAP", configuration.extended_capability);
+        archive("clock", stamps);
         archive("translation", translator);
+        archive("interrupts", interrupts);
         archive("unit", *registers);
     }
 
@@ -62,8 +71,12 @@ struct Iommu::Parts {
     }
 
     // What the fast path reads without the lock.
-    void publish_state() { state_word.store(registers->file.translation_state().word, std::memory_order_release); }
+    void publish_state() {
+        state_word.store(registers->file.translation_state().word, std::memory_order_release);
+        interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
+    }
     TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
+    InterruptState interrupt_state() const { return {interrupt_word.load(std::memory_order_acquire)}; }
 
     enum class Patience { WaitForAccesses, DoNotWait };
     // What is left after a piece of the work: nothing, more, or more for somebody who can wait.
@@ -73,12 +86,15 @@ struct Iommu::Parts {
 
     const Configuration configuration;
     const Machine machine;
+    StampClock stamps;
     Translator translator;
+    InterruptRemapper interrupts;
     AccessGate gate;
     std::mutex working;
     std::mutex lock;
     std::optional<Registers> registers;
     std::atomic<std::uint64_t> state_word{0};
+    std::atomic<std::uint64_t> interrupt_word{0};
 };
 
 Iommu::Iommu(const Options& options, const Machine& machine) : parts_(std::make_unique<Parts>(Configuration(options), machine)) {}
@@ -93,12 +109,16 @@ std::uint64_t Iommu::read(std::uint64_t offset, unsigned bytes) {
 void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
     Outbox outbox;
     bool work_left = false;
+    bool remapping_changed = false;
     {
         const std::lock_guard guard(parts_->lock);
+        const std::uint64_t before = parts_->registers->file.interrupt_state().word;
         parts_->registers->file.write(offset, value, bytes, outbox);
         parts_->publish_state();
         work_left = parts_->registers->file.has_work();
+        remapping_changed = parts_->registers->file.interrupt_state().word != before;
     }
+    if (remapping_changed) parts_->machine.interrupts.remapping_changed();
     parts_->send(outbox);
     if (work_left) parts_->work_in_write();
 }
@@ -128,10 +148,13 @@ Iommu::Parts::Left Iommu::Parts::work_once(Patience patience) {
         if (waits) one_worker.lock();
         else if (!one_worker.try_lock()) return Left::MustWait;
         Progress progress;
+        bool remapping_changed = false;
         {
             const std::lock_guard guard(lock);
             progress = registers->file.advance(outbox);
+            remapping_changed = interrupts.take_invalidated();
         }
+        if (remapping_changed) machine.interrupts.remapping_changed();
         if (progress == Progress::Idle) left = Left::Nothing;
         if (progress == Progress::MustDrain) {
             if (waits) {
@@ -175,6 +198,38 @@ Translation Iommu::translate(const Request& request) {
     return outcome.translation;
 }
 
+namespace {
+
+InterruptOutcome outcome_of(const InterruptVerdict& verdict) {
+    return {.allowed = verdict.allowed(),
+            .message = verdict.message,
+            .fault_reason = static_cast<std::uint8_t>(verdict.reason)};
+}
+
+}  // namespace
+
+InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& request) {
+    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), source, request);
+        known && (known->allowed() || known->quiet))
+        return outcome_of(*known);
+
+    std::unique_lock guard(parts_->lock);
+    const InterruptState state = parts_->registers->file.interrupt_state();
+    const InterruptVerdict verdict = parts_->interrupts.remap(state, source, request);
+    if (verdict.allowed() || verdict.quiet) return outcome_of(verdict);
+
+    Outbox outbox;
+    parts_->registers->faults.record_interrupt(source, verdict.index, verdict.reason, outbox);
+    guard.unlock();
+    parts_->send(outbox);
+    return outcome_of(verdict);
+}
+
+InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& request) {
+    const std::lock_guard guard(parts_->lock);
+    return outcome_of(parts_->interrupts.probe(parts_->registers->file.interrupt_state(), source, request));
+}
+
 Translation Iommu::probe(const Request& request) {
     const std::lock_guard guard(parts_->lock);
     return parts_->translator.probe(parts_->registers->file.translation_state(), request).translation;
@@ -182,22 +237,30 @@ Translation Iommu::probe(const Request& request) {
 
 Statistics Iommu::statistics() {
     const std::lock_guard guard(parts_->lock);
-    Translator& translator = parts_->translator;
-    translator.settle_stale_uses();
-    const StaleUses& stale = translator.stale_uses();
-    return {.translations = translator.lookups().total(),
-            .walks = translator.walks().total(),
-            .stale_uses = stale.stale(),
-            .late_invalidations = stale.late(),
-            .undecided_uses = stale.crowded()};
+    parts_->translator.settle_stale_uses();
+    parts_->interrupts.settle_stale_uses();
+    const StaleUses& of_accesses = parts_->translator.stale_uses();
+    const StaleUses& of_interrupts = parts_->interrupts.stale_uses();
+    return {.translations = parts_->translator.lookups().total(),
+            .walks = parts_->translator.walks().total(),
+            .interrupts = parts_->interrupts.requests().total(),
+            .interrupt_fetches = parts_->interrupts.fetches().total(),
+            .stale_uses = of_accesses.stale() + of_interrupts.stale(),
+            .late_invalidations = of_accesses.late() + of_interrupts.late(),
+            .undecided_uses = of_accesses.crowded() + of_interrupts.crowded()};
 }
 
 std::vector<StaleUse> Iommu::stale_uses() {
     const std::lock_guard guard(parts_->lock);
     parts_->translator.settle_stale_uses();
-    std::array<StaleUse, StaleUses::most_cases> reports;
-    const std::size_t count = parts_->translator.stale_uses().report(reports);
-    return {reports.begin(), reports.begin() + count};
+    parts_->interrupts.settle_stale_uses();
+    std::vector<StaleUse> all;
+    for (const StaleUses* uses : {&parts_->translator.stale_uses(), &parts_->interrupts.stale_uses()}) {
+        std::array<StaleUse, StaleUses::most_cases> reports;
+        all.insert(all.end(), reports.begin(), reports.begin() + uses->report(reports));
+    }
+    std::ranges::stable_sort(all, {}, &StaleUse::first_used_at);
+    return all;
 }
 
 std::size_t Iommu::save(std::span<std::byte> to) {
@@ -224,15 +287,20 @@ ArchiveError Iommu::load(std::span<const std::byte> from) {
         work_left = parts_->registers->file.has_work();
     }
     if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
+    parts_->machine.interrupts.remapping_changed();
     return {};
 }
 
 void Iommu::reset() {
     const std::lock_guard one_worker(parts_->working);
-    const std::lock_guard guard(parts_->lock);
-    parts_->registers.emplace(parts_->configuration, parts_->translator, parts_->machine.memory);
-    parts_->translator.reset();
-    parts_->publish_state();
+    {
+        const std::lock_guard guard(parts_->lock);
+        parts_->registers.emplace(*parts_);
+        parts_->translator.reset();
+        parts_->interrupts.reset();
+        parts_->publish_state();
+    }
+    parts_->machine.interrupts.remapping_changed();
 }
 
 }  // namespace remap::iommu

@@ -28,13 +28,22 @@ struct Machine {
 struct Statistics {
     std::uint64_t translations = 0;       // answers given to devices
     std::uint64_t walks = 0;              // of those, the ones that the IOTLB did not know
+    std::uint64_t interrupts = 0;         // answers given to interrupt requests
+    std::uint64_t interrupt_fetches = 0;  // of those, the ones whose entry was not in the cache
     std::uint64_t stale_uses = 0;         // see StaleUses, as the next two
     std::uint64_t late_invalidations = 0;
     std::uint64_t undecided_uses = 0;
 };
 
+// What becomes of an interrupt request.
+struct InterruptOutcome {
+    bool allowed = false;
+    InterruptMessage message;       // for the processors, when allowed
+    std::uint8_t fault_reason = 0;  // when not
+};
+
 // Thread safe: everything but construction and destruction may be called from any thread. A translation that the caches
-// know takes no lock.
+// know takes no lock, nor does an interrupt.
 class Iommu {
 public:
     // Size in bytes of the register window.
@@ -51,12 +60,17 @@ public:
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
-    // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated.
+    // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated: they are interrupt
+    // requests, which the machine hands to remap_interrupt.
     Translation translate(const Request& request);
     Translation translate(SourceId source, LogicalAddress address, Access access,
                           RequestType type = RequestType::Untranslated) {
         return translate({.source = source, .address = address, .access = access, .type = type});
     }
+
+    // A write of 32 bits to the interrupt range: what goes to the processors in its place. Records the fault (and sends
+    // its interrupt) when the request is refused. The unit's own interrupts are not remapped (section 5.1.6).
+    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& request);
 
     // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
     // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on
@@ -77,6 +91,8 @@ public:
     Translation probe(SourceId source, LogicalAddress address, Access access) {
         return probe({.source = source, .address = address, .access = access});
     }
+
+    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& request);
 
     Statistics statistics();
 

@@ -16,10 +16,12 @@ struct CacheGeometries {
     CacheGeometry pasids{1024, 4};
     CacheGeometry tables{1024, 4};  // paging-structure cache
     CacheGeometry iotlb{1 << 17, 8};
+    CacheGeometry interrupts{1024, 4};  // interrupt entry cache
 
     bool valid() const {
         return contexts.valid(most_cache_entries) && pasids.valid(most_cache_entries) &&
-               tables.valid(most_cache_entries) && iotlb.valid(most_cache_entries);
+               tables.valid(most_cache_entries) && iotlb.valid(most_cache_entries) &&
+               interrupts.valid(most_cache_entries);
     }
 };
 
@@ -30,6 +32,8 @@ struct Options {
     bool scalable = false;             // scalable mode: PASIDs, first-stage and nested translation
     bool snoop_control = false;        // ECAP.SC
     bool caching_mode = false;         // CAP.CM: what is not mapped is cached too
+    bool interrupt_remapping = false;  // ECAP.IR
+    bool extended_interrupts = false;  // ECAP.EIM: destinations of 32 bits; only with interrupt remapping
     CacheGeometries caches = {};
 
     // The stale-use detector (stale_uses.h). It compares every translation with the tables, which costs a walk each.

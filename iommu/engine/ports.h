@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "iommu/spec/interrupts.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -28,17 +29,17 @@ protected:
 
 enum class InterruptSource { FaultEvent, InvalidationCompletion };
 
-// A message signalled interrupt of the unit itself: a 32-bit write of `data` to `address`, which never goes through
-// remapping (VT-d section 5.1.6: interrupts the unit generates are not remapped).
-struct InterruptMessage {
-    PhysicalAddress address;
-    std::uint32_t data = 0;
-};
+using vtd::InterruptMessage;
 
-// Called without any lock of the engine held, on whatever thread caused the interrupt.
+// Takes the interrupts of the unit itself: a 32-bit write of `data` to `address`, which never goes through remapping
+// (VT-d section 5.1.6). Called without any lock of the engine held, on whatever thread caused the interrupt.
 class InterruptPort {
 public:
     virtual void send(InterruptSource source, InterruptMessage message) = 0;
+
+    // Who keeps what remap_interrupt or probe_interrupt said, as an accelerator does, has to ask again: the table was
+    // set, remapping was switched, or entries were invalidated. That invalidation is not complete before this returns.
+    virtual void remapping_changed() {}
 
 protected:
     ~InterruptPort() = default;

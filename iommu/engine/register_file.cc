@@ -21,6 +21,14 @@ bool is_aligned_access(std::uint64_t offset, unsigned bytes) {
     return (bytes == 4 || bytes == 8) && offset % bytes == 0 && offset < register_window;
 }
 
+// EIME is a reserved bit where ECAP.EIM is 0: it stays 0, and entries are read as those of xAPICs.
+std::uint64_t interrupt_table_bits(const Configuration& unit) {
+    namespace irta = vtd::interrupt_table;
+    if (!unit.interrupt_remapping) return 0;
+    return (irta::address & unit.host_address_mask()) | irta::Size::mask |
+           (unit.extended_interrupts ? irta::ExtendedMode::mask : 0);
+}
+
 bool is_fault_record(std::uint64_t offset) { return offset >= fault_registers && offset < fault_registers_end; }
 
 }  // namespace
@@ -39,15 +47,13 @@ void RegisterFile::write(std::uint64_t offset, std::uint64_t value, unsigned byt
 }
 
 std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
-    namespace gcmd = vtd::global_command;
     if (is_fault_record(offset)) return read_fault_record(offset);
     switch (offset) {
         case vtd::version::offset: return configuration_.version;
         case vtd::capability::offset: return configuration_.capability;
         case vtd::extended_capability::offset: return configuration_.extended_capability;
-        case gcmd::offset:  // the command register reads as zero
-            return quad(0, gcmd::Translation::of(state_.enabled()) | gcmd::SetRootTable::of(root_table_set_) |
-                               gcmd::QueuedInvalidation::of(queue_.enabled()));
+        case vtd::global_command::offset:  // reads as zero
+            return quad(0, global_status());
         case vtd::root_table::offset: return root_table_;
         case vtd::context_command::offset: return context_command_;
         case quad_of(vtd::fault_status::offset): return quad(0, faults_.status());
@@ -60,6 +66,7 @@ std::uint64_t RegisterFile::read_quad(std::uint64_t offset) const {
         case vtd::completion_event.control: return quad(queue_.completion.control(), queue_.completion.data);
         case vtd::completion_event.address: return quad(queue_.completion.address, queue_.completion.upper_address);
         case vtd::queue_error::offset: return queue_.error();
+        case vtd::interrupt_table::offset: return interrupt_table_;
         case iotlb_offset: return iotlb_invalidate_;
         default: return 0;
     }
@@ -100,6 +107,9 @@ void RegisterFile::write_quad(std::uint64_t offset, const QuadWrite& write, Outb
             break;
         case vtd::completion_event.control: write_event_quad(queue_.completion, true, write, outbox); break;
         case vtd::completion_event.address: write_event_quad(queue_.completion, false, write, outbox); break;
+        case vtd::interrupt_table::offset:
+            interrupt_table_ = write.merged_into(interrupt_table_) & interrupt_table_bits(configuration_);
+            break;
         case iva_offset:
             if (iotlb_phase_ == Phase::Idle) invalidate_address_ = write.merged_into(invalidate_address_);
             break;
@@ -130,6 +140,15 @@ void RegisterFile::write_fault_record(std::uint64_t offset, const QuadWrite& wri
     faults_.write_high(index, write.value & write.mask);
 }
 
+std::uint32_t RegisterFile::global_status() const {
+    namespace gcmd = vtd::global_command;
+    return static_cast<std::uint32_t>(
+        gcmd::Translation::of(state_.enabled()) | gcmd::SetRootTable::of(root_table_set_) |
+        gcmd::QueuedInvalidation::of(queue_.enabled()) | gcmd::InterruptRemapping::of(interrupt_state_.enabled()) |
+        gcmd::SetInterruptTable::of(interrupt_table_set_) |
+        gcmd::CompatibilityInterrupt::of(interrupt_state_.compatibility_passes()));
+}
+
 // Neither SRTP nor TE empties a cache: CAP.ESRTPS is 0, so that software has to (section 6.6). Bits of what this unit
 // does not have are ignored and their status stays 0.
 void RegisterFile::write_command(std::uint32_t value) {
@@ -148,6 +167,18 @@ void RegisterFile::write_command(std::uint32_t value) {
     const bool translation_wanted = gcmd::Translation::get(value) && root_table_set_;
     if (state_.enabled() && !translation_wanted) faults_.rewind();
     state_.set_enabled(translation_wanted);
+    if (configuration_.interrupt_remapping) write_interrupt_command(value);
+}
+
+// Nor does SIRTP: CAP.ESIRTPS is 0 (section 6.7). Without a table nothing can be remapped.
+void RegisterFile::write_interrupt_command(std::uint32_t value) {
+    namespace gcmd = vtd::global_command;
+    if (gcmd::SetInterruptTable::get(value)) {
+        interrupt_state_.set_table(interrupt_table_);
+        interrupt_table_set_ = true;
+    }
+    interrupt_state_.set_compatibility_passes(gcmd::CompatibilityInterrupt::get(value));
+    interrupt_state_.set_enabled(gcmd::InterruptRemapping::get(value) && interrupt_table_set_);
 }
 
 // Granularity 0 in the answer says that the request was wrong and nothing was done (section 11.4.6.1); so is one that

@@ -6,6 +6,8 @@
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
+#include "iommu/engine/interrupt_remapping.h"
+#include "iommu/engine/interrupt_state.h"
 #include "iommu/engine/invalidation_queue.h"
 #include "iommu/engine/translate.h"
 
@@ -15,11 +17,12 @@ namespace remap::iommu {
 
 class RegisterFile {
 public:
-    RegisterFile(const Configuration& configuration, Translator& translator, FaultLog& faults, MemoryPort& memory)
+    RegisterFile(const Configuration& configuration, Translator& translator, InterruptRemapper& interrupts,
+                 FaultLog& faults, MemoryPort& memory)
         : configuration_(configuration),
           translator_(translator),
           faults_(faults),
-          commands_(configuration, translator),
+          commands_(configuration, translator, interrupts),
           queue_(configuration, {commands_, memory, faults}) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
@@ -36,12 +39,18 @@ public:
 
     const TranslationState& translation_state() const { return state_; }
 
+    const InterruptState& interrupt_state() const { return interrupt_state_; }
+
     template <typename Archive>
     void state(Archive& archive) {
         archive("RTADDR in force", state_.word);
         archive("RTPS", root_table_set_);
         archive.check(!state_.enabled() || root_table_set_, "TES", "is set without a root table");
         archive("RTADDR", root_table_);
+        archive("IRTA in force", interrupt_state_.word);
+        archive("IRTPS", interrupt_table_set_);
+        archive.check(!interrupt_state_.enabled() || interrupt_table_set_, "IRES", "is set without a table");
+        archive("IRTA", interrupt_table_);
         archive("CCMD", context_command_);
         archive("IVA", invalidate_address_);
         archive("IOTLB", iotlb_invalidate_);
@@ -71,7 +80,9 @@ private:
     void write_quad(std::uint64_t offset, const QuadWrite& write, Outbox& outbox);
     void write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox);
     void write_fault_record(std::uint64_t offset, const QuadWrite& write);
+    std::uint32_t global_status() const;
     void write_command(std::uint32_t value);
+    void write_interrupt_command(std::uint32_t value);
     void submit_context_command();
     void submit_iotlb_invalidate();
     void do_context_command();
@@ -85,6 +96,9 @@ private:
     TranslationState state_;
     bool root_table_set_ = false;           // GSTS_REG.RTPS
     std::uint64_t root_table_ = 0;          // RTADDR_REG as software last wrote it
+    InterruptState interrupt_state_;
+    bool interrupt_table_set_ = false;      // GSTS_REG.IRTPS
+    std::uint64_t interrupt_table_ = 0;     // IRTA_REG as software last wrote it
     std::uint64_t context_command_ = 0;     // CCMD_REG
     std::uint64_t invalidate_address_ = 0;  // IVA_REG
     std::uint64_t iotlb_invalidate_ = 0;    // IOTLB_REG

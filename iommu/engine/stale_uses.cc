@@ -5,20 +5,14 @@
 
 namespace remap::iommu {
 
-namespace {
-
-bool same_line(const CachedTranslation& a, const CachedTranslation& b) { return a.stamp == b.stamp && a.first == b.first; }
-
-}  // namespace
-
-void StaleUses::note(const StaleUse& use, const CachedTranslation& line, std::uint64_t now) {
+void StaleUses::note(const StaleUse& use, std::uint64_t now) {
     settle(now);
     const auto end = cases_.begin() + open_;
-    auto found = std::find_if(cases_.begin(), end, [&](const Case& one) { return same_line(one.line, line); });
+    auto found = std::find_if(cases_.begin(), end, [&](const Case& one) { return one.use.cached_at == use.cached_at; });
     if (found == end) {
         if (open_ == most_cases) make_room();
         found = cases_.begin() + open_++;
-        *found = {.use = use, .line = line};
+        *found = {.use = use};
         found->use.uses = 0;
         found->use.first_used_at = now;
     }

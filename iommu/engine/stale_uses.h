@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The stale-use detector: translations that were served from a cache although memory says something else by now, and
-// that no invalidation has taken back. On hardware such an access goes where software no longer expects it, and whether
-// it does depends on what else the caches held: the mistake that shows on one machine only.
+// The stale-use detector: translations, and interrupts, that were served from a cache although memory says something
+// else by now, and that no invalidation has taken back. On hardware such an access goes where software no longer expects
+// it, and whether it does depends on what else the caches held: the mistake that shows on one machine only.
 //
-// Between a change of a table and the end of its invalidation an old translation may be used: the specification allows
-// it. So a use that differs from memory opens a case. An invalidation that removes the entry closes the case: it was
-// late, not forgotten. A case that is still open after the grace period is a stale use, and so is every use after that.
+// Between a change of a table and the end of its invalidation an old entry may be used: the specification allows it. So
+// a use that differs from memory opens a case. An invalidation that removes the entry closes the case: it was late, not
+// forgotten. A case that is still open after the grace period is a stale use, and so is every use after that.
 #pragma once
 
-#include "iommu/engine/iotlb.h"
 #include "iommu/engine/request.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace remap::iommu {
 
@@ -23,12 +23,14 @@ struct Served {
     std::uint8_t fault_reason = 0;
     std::uint16_t domain = 0;
     PhysicalAddress address;
+    std::uint32_t data = 0;  // of an interrupt's message
 };
 
 struct StaleUse {
-    Request request;  // the first one
-    Served served;    // from the caches
-    Served memory;    // by the tables as they are
+    Request request;                              // the first one
+    std::optional<std::uint16_t> interrupt = {};  // of an interrupt: the index of its entry
+    Served served;                                // from the caches
+    Served memory;                                // by the tables as they are
     PhysicalAddress entry_at;         // the entry in which the walk of the tables ended, and what it holds
     std::uint64_t entry = 0;
     std::uint64_t cached_at = 0;      // stamps: nanoseconds of the machine's clock, if it has one
@@ -47,14 +49,14 @@ public:
     }
     bool on() const { return on_; }
 
-    // A use at time `now` that differs from memory; `line` is the cached translation it came from.
-    void note(const StaleUse& use, const CachedTranslation& line, std::uint64_t now);
+    // A use at time `now` that differs from memory. Uses of one cache entry are one case: `cached_at` is unique to it.
+    void note(const StaleUse& use, std::uint64_t now);
 
-    // Closes the cases whose line is gone: `is_cached(line)` tells whether it still is there.
+    // Closes the cases whose cache entry is gone: `is_cached(use)` tells whether it still is there.
     template <typename IsCached>
     void invalidated(IsCached&& is_cached) {
         for (std::size_t i = 0; i < open_;) {
-            if (is_cached(cases_[i].line)) {
+            if (is_cached(cases_[i].use)) {
                 ++i;
             } else {
                 close(i);
@@ -90,7 +92,6 @@ public:
 private:
     struct Case {
         StaleUse use;
-        CachedTranslation line;
         bool decided = false;
     };
 

@@ -66,9 +66,9 @@ Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>&
 
 }  // namespace
 
-Translator::Translator(const Configuration& configuration, MemoryPort& memory, ClockPort* clock)
+Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
     : configuration_(configuration),
-      stamps_(clock),
+      stamps_(stamps),
       devices_(configuration, memory),
       iotlb_(configuration.caches.iotlb, floors_),
       tables_(configuration.caches.tables, floors_),
@@ -224,7 +224,7 @@ void Translator::look_for_staleness(const TranslationState& state, const Request
                        .entry_at = truth.entry_at,
                        .entry = truth.entry,
                        .cached_at = served.line->stamp};
-    stale_uses_.note(use, *served.line, stamps_.next());
+    stale_uses_.note(use, stamps_.next());
 }
 
 Outcome Translator::translate(const TranslationState& state, const Request& request) {
@@ -242,11 +242,9 @@ Outcome Translator::probe(const TranslationState& state, const Request& request)
 // Cases whose cached translation an invalidation has removed.
 void Translator::close_stale_uses() {
     if (!stale_uses_.any_open()) return;
-    stale_uses_.invalidated([this](const CachedTranslation& line) {
-        Request like{.source = line.source, .address = line.first};
-        if (line.tagged) like.pasid = line.pasid;
-        const auto held = iotlb_.find(like);
-        return held && held->stamp == line.stamp;
+    stale_uses_.invalidated([this](const StaleUse& use) {
+        const auto held = iotlb_.find(use.request);
+        return held && held->stamp == use.cached_at;
     });
 }
 

@@ -26,7 +26,7 @@ struct Outcome {
 
 class Translator {
 public:
-    Translator(const Configuration& configuration, MemoryPort& memory, ClockPort* clock);
+    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
     // An answer that needs no table: from the IOTLB, or for a device that passes through. Any thread, without a lock.
     // Nothing while stale uses are looked for.
@@ -64,7 +64,6 @@ public:
             reset();
             floors_.reset();
         }
-        archive("clock", stamps_);
         devices_.state(archive, stamps_.last());
         iotlb_.state(archive, stamps_.last());
         tables_.state(archive, stamps_.last());
@@ -98,7 +97,7 @@ private:
     void close_stale_uses();
 
     const Configuration& configuration_;
-    StampClock stamps_;
+    StampClock& stamps_;
     DomainFloors floors_;
     DeviceTables devices_;
     Iotlb iotlb_;

@@ -62,6 +62,22 @@ constexpr InterruptMessage make_request(std::uint16_t handle, bool subhandle_val
 }
 }  // namespace remappable
 
+// Redirection entry of an IOAPIC whose interrupts are remapped (5.1.5.1): it sends a request without subhandle. Its vector
+// and trigger mode repeat those of the table's entry, because the end of a level-triggered interrupt is found by them.
+namespace redirection {
+using Vector = Field<7, 0>;
+using HighHandle = Flag<11>;  // HANDLE[15]
+using LevelTriggered = Flag<15>;
+using Masked = Flag<16>;
+using Remappable = Flag<48>;
+using LowHandle = Field<63, 49>;  // HANDLE[14:0]
+
+constexpr std::uint64_t make(std::uint16_t handle, std::uint8_t vector, bool level) {
+    return LowHandle::of(handle) | Remappable::of(true) | HighHandle::of((handle & 0x8000) != 0) |
+           LevelTriggered::of(level) | Vector::of(vector);
+}
+}  // namespace redirection
+
 // Interrupt remapping table entry of a remapped interrupt, 128 bits (9.9).
 namespace interrupt_entry {
 inline constexpr unsigned bytes = 16;

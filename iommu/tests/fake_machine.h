@@ -97,7 +97,7 @@ public:
     };
 
     void send(iommu::InterruptSource source, iommu::InterruptMessage message) override {
-        sent.push_back({source, message.address.value, message.data});
+        sent.push_back({source, message.address, message.data});
         if (on_send) on_send();
     }
 

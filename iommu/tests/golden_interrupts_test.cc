@@ -40,6 +40,12 @@ TEST(GoldenInterrupts, CompatibilityRequest) {
     EXPECT_EQ(message::LevelTriggered::mask, 0x8000u);
 }
 
+TEST(GoldenInterrupts, RedirectionEntries) {
+    EXPECT_EQ(redirection::make(0x91a, 0x31, false), 0x1235'0000'0000'0031u);
+    EXPECT_EQ(redirection::make(0x8001, 0x42, true), 0x0003'0000'0000'8842u);
+    EXPECT_EQ(redirection::Masked::mask, 0x10000u);
+}
+
 TEST(GoldenInterrupts, EntryFields) {
     namespace entry = interrupt_entry;
     EXPECT_EQ(entry::bytes, 16u);

@@ -51,13 +51,27 @@ def the_dmar_is_published_and_says_where_the_unit_is():
         found, _ = tables(machine)
         expect_equal(len(found.get(b"DMAR", [])), 1, "DMAR tables")
         dmar = found[b"DMAR"][0][1]
-        expect_equal(len(dmar), 0x40, "length: a header and one unit without scopes")
+        expect_equal(len(dmar), 0x48, "length: a header and one unit with one scope")
         # The blob is as firmware gets it: QEMU leaves checksums of its own tables to it, that of ours is complete.
         expect_equal(sum(dmar) % 256, 0, "sum of all bytes")
         expect_equal(dmar[36], 45, "host address width, less one")
-        expect_equal(dmar[37], 0, "flags: no interrupt remapping, no opt-in")
-        expect_equal(dmar[48:64], bytes.fromhex("0000 1000 01 00 0000 0000d9fe00000000"),
-                     "DRHD: type 0, 16 bytes, all devices, one page, segment 0, 0xfed90000")
+        expect_equal(dmar[37], 1, "flags: interrupt remapping, no opt-in, no opt-out of x2APIC")
+        expect_equal(dmar[48:64], bytes.fromhex("0000 1800 01 00 0000 0000d9fe00000000"),
+                     "DRHD: type 0, 24 bytes, all devices, one page, segment 0, 0xfed90000")
+        expect_equal(dmar[64:72], bytes.fromhex("03 08 0000 00 ff 00 00"),
+                     "scope: an IOAPIC, 8 bytes, its id 0, bus 0xff, device 0, function 0")
+        madt = found[b"APIC"][0][1]
+        expect(bytes.fromhex("01 0c 00 00 0000c0fe") in madt, f"an IOAPIC with id 0 at 0xfec00000 in {madt.hex()}")
+
+
+@case
+def without_interrupt_remapping_the_dmar_does_not_speak_of_it():
+    with Machine("remap-iommu,intremap=off") as machine:
+        dmar = tables(machine)[0][b"DMAR"][0][1]
+        expect_equal(len(dmar), 0x40, "length: a header and one unit without scopes")
+        expect_equal(dmar[37], 0, "flags")
+        expect_equal(dmar[48:64], bytes.fromhex("0000 1000 01 00 0000 0000d9fe00000000"), "DRHD, 16 bytes")
+        expect_equal(machine.read64(0xfed90010), 0xf43, "ECAP: neither IR nor EIM nor MHMV")
 
 
 @case

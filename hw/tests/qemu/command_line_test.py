@@ -18,6 +18,7 @@ REFUSED = [
     (["-device", "remap-iommu,iotlb-ways=0"], "iotlb-entries is not iotlb-ways"),
     (["-device", "remap-iommu,iotlb-entries=67108864"], "iotlb-entries is not iotlb-ways"),
     (["-device", "remap-iommu,invalidation-delay=2000000"], "invalidation-delay=2000000 has to be at most"),
+    (["-device", "remap-iommu,intremap=off,eim=on"], "eim=on needs intremap=on"),
     (["-device", "remap-iommu,async-invalidation=off,invalidation-delay=1"], "needs async-invalidation=on"),
     (["-device", "remap-iommu", "-device", "remap-iommu"], "there is a remap-iommu already"),
     (["-device", "intel-iommu", "-device", "remap-iommu"], "has to be the only one"),

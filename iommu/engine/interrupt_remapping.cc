@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "iommu/engine/interrupt_remapping.h"
+
+#include "iommu/spec/fault.h"
+
+namespace remap::iommu {
+
+using vtd::FaultReason;
+namespace entry = vtd::interrupt_entry;
+namespace remappable = vtd::remappable;
+
+namespace {
+
+// An entry is found by its index alone: the second word is what it says.
+CacheKey key_of(std::uint16_t index) { return {index, 0, 0}; }
+
+constexpr auto nobody_is_dead = [](const CacheWords<3>&, std::uint64_t) { return false; };
+
+InterruptVerdict pass(const InterruptMessage& message) { return {.message = message}; }
+
+InterruptVerdict refuse(FaultReason reason, std::uint32_t index, bool disabled = false) {
+    return {.reason = reason,
+            .quiet = disabled && vtd::is_qualified(reason),
+            .index = static_cast<std::uint16_t>(index),
+            .message = {}};
+}
+
+FaultReason check(std::uint64_t low, std::uint64_t high, bool extended) {
+    if (!entry::Present::get(low)) return FaultReason::InterruptNotPresent;
+    if ((low & entry::reserved_low(extended)) != 0 || (high & entry::reserved_high) != 0)
+        return FaultReason::InterruptReserved;
+    return FaultReason::None;
+}
+
+// Faults of an entry that has FPD are not recorded, present or not.
+InterruptVerdict judge(const InterruptState& state, SourceId source, std::uint16_t index, std::uint64_t low,
+                       std::uint64_t high) {
+    FaultReason reason = check(low, high, state.extended());
+    if (reason == FaultReason::None && !entry::allows(high, source.value)) reason = FaultReason::InterruptSourceRefused;
+    if (reason != FaultReason::None) return refuse(reason, index, entry::FaultProcessingDisable::get(low));
+    return pass(entry::message_of(low, state.extended()));
+}
+
+Served served_by(const InterruptVerdict& verdict) {
+    return {.allowed = verdict.allowed(),
+            .fault_reason = static_cast<std::uint8_t>(verdict.reason),
+            .address = {verdict.message.address},
+            .data = verdict.message.data};
+}
+
+}  // namespace
+
+InterruptRemapper::InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
+    : configuration_(configuration), memory_(memory), stamps_(stamps), cache_(configuration.caches.interrupts) {
+    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace);
+}
+
+bool InterruptRemapper::place_of(const CacheWords<3>& words, SetCache<3>::Place& to) {
+    const auto index = static_cast<std::uint16_t>(words[0]);
+    to = {index, key_of(index)};
+    return words[0] == index;
+}
+
+// Sections 5.1.2 to 5.1.4, in the order in which the unit gets to know.
+InterruptRemapper::Start InterruptRemapper::start(const InterruptState& state, const InterruptMessage& request) const {
+    if (!state.enabled()) return {.verdict = pass(request)};
+    if (!remappable::Remappable::get(request.address)) {
+        const bool passes = state.compatibility_passes() && !state.extended();
+        return {.verdict = passes ? pass(request) : refuse(FaultReason::InterruptFormatBlocked, 0)};
+    }
+    const std::uint32_t index = remappable::index_of(request);
+    if (remappable::SubhandleValid::get(request.address) && (request.data & remappable::reserved_data) != 0)
+        return {.verdict = refuse(FaultReason::InterruptRequestReserved, index)};
+    const std::uint64_t end = state.table() + (std::uint64_t{index} + 1) * entry::bytes;
+    if (index >= state.entries() || end > configuration_.host_address_mask() + 1)
+        return {.verdict = refuse(FaultReason::InterruptIndexBeyondTable, index)};
+    return {.verdict = {}, .index = static_cast<std::uint16_t>(index)};
+}
+
+std::optional<InterruptRemapper::Entry> InterruptRemapper::cached(std::uint16_t index) const {
+    const auto hit = cache_.find(index, key_of(index));
+    if (!hit) return std::nullopt;
+    return Entry{hit->words[1], hit->words[2], hit->stamp};
+}
+
+// An entry is read in one go (section 9.9).
+std::optional<InterruptRemapper::Entry> InterruptRemapper::fetch(const InterruptState& state,
+                                                                 std::uint16_t index) const {
+    std::uint64_t words[2] = {};
+    if (!memory_.read({state.table() + std::uint64_t{index} * entry::bytes}, words, sizeof words)) return std::nullopt;
+    return Entry{words[0], words[1], 0};
+}
+
+std::optional<InterruptVerdict> InterruptRemapper::find(const InterruptState& state, SourceId source,
+                                                        const InterruptMessage& request) {
+    if (stale_uses_.on()) return std::nullopt;
+    const Start begun = start(state, request);
+    std::optional<InterruptVerdict> verdict = begun.verdict;
+    if (!verdict) {
+        const auto known = cached(begun.index);
+        if (!known) return std::nullopt;
+        verdict = judge(state, source, begun.index, known->low, known->high);
+    }
+    requests_.add();
+    return verdict;
+}
+
+InterruptVerdict InterruptRemapper::remap(const InterruptState& state, SourceId source,
+                                          const InterruptMessage& request) {
+    requests_.add();
+    const Start begun = start(state, request);
+    if (begun.verdict) return *begun.verdict;
+    if (const auto known = cached(begun.index)) {
+        const InterruptVerdict verdict = judge(state, source, begun.index, known->low, known->high);
+        if (stale_uses_.on()) look_for_staleness(state, source, request, verdict, known->cached_at);
+        return verdict;
+    }
+    fetches_.add();
+    const auto fetched = fetch(state, begun.index);
+    if (!fetched) return refuse(FaultReason::InterruptUnreadable, begun.index);
+    // What may be cached is present and without fault (6.4), unless the unit may cache everything (6.1).
+    if (configuration_.caching_mode || check(fetched->low, fetched->high, state.extended()) == FaultReason::None) {
+        cache_.insert(begun.index, key_of(begun.index), CacheWords<3>{begun.index, fetched->low, fetched->high},
+                      stamps_.next(), nobody_is_dead);
+    }
+    return judge(state, source, begun.index, fetched->low, fetched->high);
+}
+
+InterruptVerdict InterruptRemapper::probe(const InterruptState& state, SourceId source,
+                                          const InterruptMessage& request) const {
+    const Start begun = start(state, request);
+    if (begun.verdict) return *begun.verdict;
+    auto known = cached(begun.index);
+    if (!known) known = fetch(state, begun.index);
+    if (!known) return refuse(FaultReason::InterruptUnreadable, begun.index);
+    return judge(state, source, begun.index, known->low, known->high);
+}
+
+// The table alone, as it is now, against what the cache made of the request.
+void InterruptRemapper::look_for_staleness(const InterruptState& state, SourceId source,
+                                           const InterruptMessage& request, const InterruptVerdict& served,
+                                           std::uint64_t cached_at) {
+    const std::uint16_t index = start(state, request).index;
+    const auto now = fetch(state, index);
+    const InterruptVerdict due =
+        now ? judge(state, source, index, now->low, now->high) : refuse(FaultReason::InterruptUnreadable, index);
+    if (served.allowed() == due.allowed() && served.message == due.message) return;
+    StaleUse use{.request = {.source = source, .address = {request.address}, .access = Access::Write},
+                 .interrupt = index,
+                 .served = served_by(served),
+                 .memory = served_by(due),
+                 .entry_at = {state.table() + std::uint64_t{index} * entry::bytes},
+                 .entry = now ? now->low : 0,
+                 .cached_at = cached_at};
+    stale_uses_.note(use, stamps_.next());
+}
+
+// Closes the cases whose entries are gone.
+void InterruptRemapper::after_invalidation() {
+    invalidated_ = true;
+    if (!stale_uses_.any_open()) return;
+    stale_uses_.invalidated([this](const StaleUse& use) {
+        const auto held = cached(*use.interrupt);
+        return held && held->cached_at == use.cached_at;
+    });
+}
+
+void InterruptRemapper::invalidate() {
+    cache_.forget_up_to(stamps_.next());
+    after_invalidation();
+}
+
+// Looks into the sets where the entries can be, or through all lines when that is less.
+void InterruptRemapper::invalidate(std::uint16_t index, unsigned mask) {
+    const std::uint64_t count = std::uint64_t{1} << mask;
+    const std::uint64_t first = round_down(index, count);
+    const auto matches = [&](const CacheWords<3>& words, std::uint64_t) { return words[0] - first < count; };
+    if (count >= cache_.size()) {
+        cache_.remove_if(matches);
+    } else {
+        for (std::uint64_t i = first; i < first + count; ++i) cache_.remove_from_set(i, matches);
+    }
+    after_invalidation();
+}
+
+void InterruptRemapper::reset() {
+    cache_.forget_up_to(stamps_.next());
+    invalidated_ = false;
+    stale_uses_.reset();
+    requests_.reset();
+    fetches_.reset();
+}
+
+}  // namespace remap::iommu

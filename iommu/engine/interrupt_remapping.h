@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// The way of one interrupt request: its format, its table entry, the message that goes to the processors (VT-d chapter
+// 5), and the interrupt entry cache (section 6.4).
+//
+// The cache holds entries as they were read. What is looked up in it is judged anew each time: by the request's source,
+// and by the mode and the table size that the last SIRTP has set.
+#pragma once
+
+#include "iommu/engine/configuration.h"
+#include "iommu/engine/counter.h"
+#include "iommu/engine/interrupt_state.h"
+#include "iommu/engine/ports.h"
+#include "iommu/engine/request.h"
+#include "iommu/engine/set_cache.h"
+#include "iommu/engine/stale_uses.h"
+#include "iommu/engine/stamp_clock.h"
+#include "iommu/spec/fault_reasons.h"
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace remap::iommu {
+
+// What becomes of an interrupt request: the message to send, or why there is none.
+struct InterruptVerdict {
+    vtd::FaultReason reason = vtd::FaultReason::None;
+    bool quiet = false;       // the fault is not recorded
+    std::uint16_t index = 0;  // what a fault record has in bits 63:48 of FI
+    InterruptMessage message;
+
+    bool allowed() const { return reason == vtd::FaultReason::None; }
+};
+
+class InterruptRemapper {
+public:
+    InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
+
+    // A verdict that needs no table. Any thread, without a lock. Nothing while stale uses are looked for.
+    std::optional<InterruptVerdict> find(const InterruptState& state, SourceId source, const InterruptMessage& request);
+
+    // Under the engine's lock, as all that follows.
+    InterruptVerdict remap(const InterruptState& state, SourceId source, const InterruptMessage& request);
+
+    // As remap, but nothing is cached or counted.
+    InterruptVerdict probe(const InterruptState& state, SourceId source, const InterruptMessage& request) const;
+
+    // iec_inv_dsc (6.5.2.7): all entries, or those whose index equals `index` but for its `mask` low bits.
+    void invalidate();
+    void invalidate(std::uint16_t index, unsigned mask);
+
+    // Whether entries were invalidated since this was last asked.
+    bool take_invalidated() { return std::exchange(invalidated_, false); }
+
+    void reset();
+
+    // For snapshots. Loading replaces what was there.
+    template <typename Archive>
+    void state(Archive& archive) {
+        if constexpr (Archive::reading) reset();
+        cache_.state(archive, "interrupt entry cache", stamps_.last(), place_of);
+        archive("stale uses", stale_uses_);
+        archive("requests", requests_);
+        archive("fetches", fetches_);
+    }
+
+    void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
+    const StaleUses& stale_uses() const { return stale_uses_; }
+    const Counter& requests() const { return requests_; }
+    const Counter& fetches() const { return fetches_; }
+
+private:
+    // An entry's two words and, if it was cached, when.
+    struct Entry {
+        std::uint64_t low = 0;
+        std::uint64_t high = 0;
+        std::uint64_t cached_at = 0;
+    };
+    // What can be said before the table is looked at: a verdict, or an index inside the table.
+    struct Start {
+        std::optional<InterruptVerdict> verdict;
+        std::uint16_t index = 0;
+    };
+
+    // What is looked up is judged each time, so that any words may be there.
+    static bool place_of(const CacheWords<3>& words, SetCache<3>::Place& to);
+
+    Start start(const InterruptState& state, const InterruptMessage& request) const;
+    std::optional<Entry> cached(std::uint16_t index) const;
+    std::optional<Entry> fetch(const InterruptState& state, std::uint16_t index) const;
+    void look_for_staleness(const InterruptState& state, SourceId source, const InterruptMessage& request,
+                            const InterruptVerdict& served, std::uint64_t cached_at);
+    void after_invalidation();
+
+    const Configuration& configuration_;
+    MemoryPort& memory_;
+    StampClock& stamps_;
+    SetCache<3> cache_;
+    StaleUses stale_uses_;
+    bool invalidated_ = false;
+    Counter requests_;
+    Counter fetches_;
+};
+
+}  // namespace remap::iommu

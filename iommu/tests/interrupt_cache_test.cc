@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+// The interrupt entry cache (VT-d section 6.4): what it keeps, that only iec_inv_dsc (6.5.2.7) empties it, and that a
+// forgotten one is found out.
+#include "iommu/engine/stale_report.h"
+#include "iommu/tests/interrupt_bench.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace remap::iommu {
+namespace {
+
+using test::entry_high;
+using test::entry_low;
+using test::entry_message;
+using test::gpu;
+using test::InterruptBench;
+using test::request;
+
+constexpr std::uint64_t changed_low = 0x0000'0600'0031'0001;  // APIC 6 instead of 5
+constexpr InterruptMessage changed_message{0xfee0'6000, 0x4031};
+
+class InterruptCache : public testing::Test {
+protected:
+    explicit InterruptCache(const Options& options = {}) : bench(options) { bench.start_queue(); }
+
+    // Entries from `first` on are cached, and have changed since.
+    void cache_and_change(unsigned first, unsigned count = 1) {
+        for (unsigned i = first; i < first + count; ++i) {
+            bench.set(i, entry_low, entry_high);
+            EXPECT_EQ(now(i), entry_message);
+            bench.set(i, changed_low, entry_high);
+            EXPECT_EQ(now(i), entry_message) << "cached";
+        }
+    }
+    InterruptMessage now(unsigned index) { return bench.send(request(index)).message; }
+    bool forgot(unsigned index) { return now(index) == changed_message; }
+
+    InterruptBench bench;
+};
+
+TEST_F(InterruptCache, AGlobalInvalidationForgetsAll) {
+    cache_and_change(5, 3);
+    bench.forget_all();
+    for (unsigned i = 5; i < 8; ++i) EXPECT_TRUE(forgot(i));
+}
+
+TEST_F(InterruptCache, ASelectiveOneForgetsOneEntry) {
+    cache_and_change(5, 3);
+    bench.forget(6);
+    EXPECT_FALSE(forgot(5));
+    EXPECT_TRUE(forgot(6));
+    EXPECT_FALSE(forgot(7));
+}
+
+TEST_F(InterruptCache, TheIndexMaskLeavesLowBitsOut) {
+    for (unsigned mask = 0; mask < 6; ++mask) {
+        cache_and_change(64, 64);
+        bench.forget(80 & ~((1u << mask) - 1), mask);
+        const unsigned first = 80 >> mask << mask;
+        for (unsigned i = 64; i < 128; ++i)
+            EXPECT_EQ(forgot(i), i >= first && i < first + (1u << mask)) << mask << ' ' << i;
+        bench.forget_all();
+    }
+}
+
+TEST_F(InterruptCache, TheLargestMaskForgetsHalfOfTheLargestTable) {
+    bench.set_table(InterruptBench::table | 0xf);
+    cache_and_change(5);
+    cache_and_change(0x8005);
+    bench.forget(0x8000, 15);
+    EXPECT_FALSE(forgot(5));
+    EXPECT_TRUE(forgot(0x8005));
+}
+
+TEST_F(InterruptCache, NothingElseForgets) {
+    cache_and_change(5);
+    bench.set_table(InterruptBench::table | 7);
+    EXPECT_FALSE(forgot(5)) << "SIRTP, and CAP.ESIRTPS is 0";
+    bench.switch_off();
+    bench.switch_on();
+    EXPECT_FALSE(forgot(5)) << "IRE";
+    bench.run(0x11);
+    bench.run(0x12);
+    EXPECT_FALSE(forgot(5)) << "contexts and translations are something else";
+    bench.write32(0x18, 0x02000000);
+    bench.start_queue();
+    EXPECT_FALSE(forgot(5)) << "the queue, off and on";
+    bench.forget_all();
+    EXPECT_TRUE(forgot(5));
+}
+
+TEST_F(InterruptCache, ANewTableIsNotSeenBeforeTheInvalidation) {
+    EXPECT_EQ(now(5), entry_message);
+    bench.ram.set(0x50050, changed_low);
+    bench.ram.set(0x50058, entry_high);
+    bench.set_table(0x50007);
+    EXPECT_FALSE(forgot(5));
+    bench.forget_all();
+    EXPECT_TRUE(forgot(5));
+}
+
+TEST_F(InterruptCache, ASmallerTableCountsAtOnce) {
+    EXPECT_EQ(now(5), entry_message);
+    bench.set_table(InterruptBench::table | 1);
+    EXPECT_EQ(bench.reason(request(5)), 0x21u);
+}
+
+TEST_F(InterruptCache, WhatIsNotPresentOrWrongIsNotKept) {
+    for (const std::uint64_t low : {std::uint64_t{0}, entry_low | 1 << 12}) {
+        bench.set(9, low, entry_high);
+        EXPECT_NE(bench.reason(request(9)), 0u);
+        bench.set(9, entry_low, entry_high);
+        EXPECT_EQ(now(9), entry_message) << "without an invalidation";
+        bench.forget_all();
+    }
+}
+
+TEST_F(InterruptCache, AnEntryThatRefusesOneSourceIsKeptForOthers) {
+    EXPECT_EQ(bench.reason(request(5), 0, gpu + 8), 0x26u);
+    bench.set(5, changed_low, entry_high);
+    EXPECT_FALSE(forgot(5));
+    EXPECT_EQ(bench.reason(request(5), 0, gpu + 8), 0x26u) << "cached, it refuses as before, and the fault is recorded";
+    EXPECT_EQ(bench.read64(0x228), 0x8000'0026'0000'0020u);
+}
+
+TEST_F(InterruptCache, AnEntryIsFetchedOnce) {
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(now(5), entry_message);
+    EXPECT_EQ(bench.unit.statistics().interrupts, 10u);
+    EXPECT_EQ(bench.unit.statistics().interrupt_fetches, 1u);
+    bench.forget_all();
+    now(5);
+    EXPECT_EQ(bench.unit.statistics().interrupt_fetches, 2u);
+}
+
+class SmallInterruptCache : public InterruptCache {
+protected:
+    SmallInterruptCache() : InterruptCache({.caches = {.interrupts = {4, 1}}}) {}
+};
+
+TEST_F(SmallInterruptCache, AnEntryMakesRoomForAnother) {
+    cache_and_change(5);
+    cache_and_change(6);
+    EXPECT_FALSE(forgot(5));
+    EXPECT_FALSE(forgot(6));
+    cache_and_change(9);  // the set of 5
+    EXPECT_TRUE(forgot(5));
+}
+
+TEST_F(SmallInterruptCache, AMaskThatIsLargerThanTheCache) {
+    cache_and_change(5);
+    cache_and_change(6);
+    bench.forget(128, 7);
+    EXPECT_FALSE(forgot(5));
+    bench.forget(0, 7);
+    EXPECT_TRUE(forgot(5));
+    EXPECT_TRUE(forgot(6));
+}
+
+class InterruptCachingMode : public InterruptCache {
+protected:
+    InterruptCachingMode() : InterruptCache({.caching_mode = true}) {}
+};
+
+TEST_F(InterruptCachingMode, WhatIsNotPresentIsKeptToo) {
+    EXPECT_EQ(bench.reason(request(9)), 0x22u);
+    bench.set(9, entry_low, entry_high);
+    EXPECT_EQ(bench.reason(request(9)), 0x22u) << "section 6.1: software has to invalidate";
+    bench.forget(9);
+    EXPECT_EQ(now(9), entry_message);
+    bench.set(10, entry_low | 1 << 12 | 2, entry_high);
+    EXPECT_EQ(bench.reason(request(10)), 0x24u);
+    bench.set(10, entry_low, entry_high);
+    EXPECT_EQ(bench.reason(request(10)), 0x24u);
+    EXPECT_EQ(bench.read64(0x238), 0u) << "one fault is recorded: that of index 9, collapsed; FPD keeps the other out";
+}
+
+// Section 6.5.2.7.
+TEST_F(InterruptCache, DescriptorsThatAreWrong) {
+    struct Case {
+        std::uint64_t low, high;
+        const char* what;
+    };
+    const Case cases[] = {
+        {0x24, 0, "bit 5"},
+        {0x104, 0, "bit 8"},
+        {0x1004, 0, "bit 12"},
+        {0x0400'0004, 0, "bit 26"},
+        {0x0001'0000'0000'0004, 0, "bit 48"},
+        {0x8000'0000'0000'0004, 0, "bit 63"},
+        {0x4, 1, "bit 64"},
+        {0x14 | 16ull << 27, 0, "an index mask beyond MHMV"},
+        {0x14 | 31ull << 27, 0, "the largest index mask"},
+    };
+    for (const Case& one : cases) {
+        bench.put(one.low, one.high);
+        bench.submit();
+        EXPECT_EQ(bench.read32(0x34) & 0x10, 0x10u) << one.what;
+        EXPECT_EQ(bench.read64(0xb0) & 0xf, 4u) << one.what;
+        bench.ram.set(InterruptBench::queue + bench.tail - 16, 0x4);
+        bench.ram.set(InterruptBench::queue + bench.tail - 8, 0);
+        bench.write32(0x34, 0x10);
+    }
+    bench.run(0x14 | 15ull << 27);
+}
+
+class StaleInterrupts : public InterruptCache {
+protected:
+    StaleInterrupts() : InterruptCache({.detect_stale_uses = true, .stale_grace = 20}) {}
+
+    void let_time_pass() {
+        for (int i = 0; i < 40; ++i) bench.unit.statistics();  // each is a tick of the unit's own clock
+    }
+};
+
+TEST_F(StaleInterrupts, AForgottenInvalidationIsFoundOut) {
+    now(5);
+    bench.set(5, changed_low, entry_high);
+    EXPECT_EQ(now(5), entry_message);
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 0u) << "it may come yet";
+    let_time_pass();
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 1u);
+    now(5);
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 2u);
+    const auto report = bench.unit.stale_uses();
+    ASSERT_EQ(report.size(), 1u);
+    EXPECT_EQ(report[0].interrupt, 5u);
+    EXPECT_EQ(report[0].request.source.value, gpu);
+    EXPECT_EQ(report[0].served.address.value, 0xfee05000u);
+    EXPECT_EQ(report[0].memory.address.value, 0xfee06000u);
+    EXPECT_EQ(report[0].memory.data, 0x4031u);
+    EXPECT_EQ(report[0].entry_at.value, 0x40050u);
+    EXPECT_EQ(report[0].entry, changed_low);
+    const std::string text = text_of(report[0]);
+    EXPECT_NE(text.find("device 00:03.0, interrupt 5: served message 0xfee05000 0x4031"), std::string::npos) << text;
+    EXPECT_NE(text.find("memory says message 0xfee06000 0x4031, by the entry at 0x40050"), std::string::npos) << text;
+}
+
+TEST_F(StaleInterrupts, ALateInvalidationIsNoMistake) {
+    now(5);
+    bench.set(5, changed_low, entry_high);
+    now(5);
+    bench.forget(5);
+    let_time_pass();
+    EXPECT_EQ(now(5), changed_message);
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 0u);
+    EXPECT_EQ(bench.unit.statistics().late_invalidations, 1u);
+}
+
+TEST_F(StaleInterrupts, AnEntryThatWasTakenAwayOrTurnedWrong) {
+    now(5);
+    bench.set(5, 0, 0);
+    EXPECT_EQ(now(5), entry_message);
+    bench.set(6, entry_low, entry_high);
+    now(6);
+    bench.set(6, entry_low, 0x4'0019);
+    EXPECT_EQ(now(6), entry_message);
+    let_time_pass();
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 2u);
+    const auto report = bench.unit.stale_uses();
+    ASSERT_EQ(report.size(), 2u);
+    EXPECT_EQ(report[0].memory.fault_reason, 0x22u);
+    EXPECT_EQ(report[1].memory.fault_reason, 0x26u);
+}
+
+TEST_F(StaleInterrupts, ANewTableWithoutAnInvalidation) {
+    now(5);
+    bench.set_table(0x50007);
+    now(5);
+    let_time_pass();
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 1u);
+}
+
+TEST_F(StaleInterrupts, WhatMakesNoDifferenceIsNone) {
+    now(5);
+    bench.set(5, entry_low | 0xf02, 0x5'0018);  // AVAIL, FPD, and another qualifier
+    now(5);
+    bench.set(9, entry_low, entry_high);  // was not there
+    now(9);
+    let_time_pass();
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 0u);
+    EXPECT_EQ(bench.unit.statistics().late_invalidations, 0u);
+}
+
+// Who keeps answers is told before the invalidation is complete.
+TEST(InterruptAnswers, ThatAreKeptAreAskedForAgain) {
+    struct Keeper final : InterruptPort {
+        void send(InterruptSource, InterruptMessage) override {}
+        void remapping_changed() override {
+            ++asked;
+            if (on_change) on_change();
+        }
+        unsigned asked = 0;
+        std::function<void()> on_change;
+    };
+    test::Ram ram;
+    Keeper keeper;
+    Iommu unit({.interrupt_remapping = true}, {.memory = ram, .interrupts = keeper});
+    unit.write(0xb8, 0x40007, 8);
+    EXPECT_EQ(keeper.asked, 0u);
+    unit.write(0x18, 0x01000000, 4);
+    EXPECT_EQ(keeper.asked, 1u) << "SIRTP";
+    unit.write(0x18, 0x02000000, 4);
+    EXPECT_EQ(keeper.asked, 2u) << "IRE";
+    unit.write(0x18, 0x02800000, 4);
+    EXPECT_EQ(keeper.asked, 3u) << "CFI";
+    unit.write(0x90, 0x20000, 8);
+    unit.write(0x18, 0x06800000, 4);
+    EXPECT_EQ(keeper.asked, 3u) << "QIE is nothing to it";
+    ram.set(0x20000, 0x4);
+    ram.set(0x20010, 0x1234567800000025);
+    ram.set(0x20018, 0x30000);
+    std::uint64_t status = ~std::uint64_t{0};
+    keeper.on_change = [&] {
+        status = ram.get(0x30000);
+        unit.probe_interrupt({gpu}, {request(5), 0});
+    };
+    unit.write(0x88, 0x20, 8);
+    EXPECT_EQ(keeper.asked, 4u) << "iec_inv_dsc";
+    EXPECT_EQ(status, 0u) << "the wait behind it is not done yet";
+    EXPECT_EQ(ram.get(0x30000), 0x12345678u);
+    unit.reset();
+    EXPECT_EQ(keeper.asked, 5u);
+}
+
+// A message that was remapped, and is on its way, holds up the completion of the invalidation (section 6.5.5).
+TEST(InterruptAnswers, AreWaitedForOnTheirWay) {
+    struct Worker final : WorkPort {
+        bool may_work_here() override { return false; }
+        void work_available() override {}
+        void drain_unannounced() override {}
+    };
+    test::Ram ram;
+    test::Interrupts interrupts;
+    Worker worker;
+    Iommu unit({.interrupt_remapping = true}, {.memory = ram, .interrupts = interrupts, .work = &worker});
+    ram.set(0x40050, entry_low);
+    ram.set(0x40058, entry_high);
+    unit.write(0xb8, 0x40007, 8);
+    unit.write(0x18, 0x01000000, 4);
+    unit.write(0x90, 0x20000, 8);
+    unit.write(0x18, 0x06000000, 4);
+    ram.set(0x20000, 0x4);
+    ram.set(0x20010, 0x1234567800000025);
+    ram.set(0x20018, 0x30000);
+
+    const Iommu::Ticket ticket = unit.begin_access();
+    EXPECT_EQ(unit.remap_interrupt({gpu}, {request(5), 0}).message, entry_message);
+    unit.write(0x88, 0x20, 8);
+    std::thread work([&] {
+        while (unit.work()) {
+        }
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::uint64_t done = 0;
+    EXPECT_TRUE(ram.read({0x30000}, &done, 8));
+    EXPECT_EQ(done, 0u);
+    unit.end_access(ticket);
+    work.join();
+    EXPECT_EQ(ram.get(0x30000), 0x12345678u);
+}
+
+// Interrupts on two threads while entries change and are invalidated: each gets a message that its entry once was.
+TEST(InterruptAnswers, AreWholeWhateverTheQueueDoes) {
+    InterruptBench bench;
+    bench.start_queue();
+    std::atomic<bool> stop{false};
+    std::atomic<unsigned> wrong{0};
+    const auto send = [&](std::uint16_t source) {
+        while (!stop) {
+            const InterruptOutcome outcome = bench.unit.remap_interrupt({source}, {request(5), 0});
+            const std::uint64_t to = outcome.message.address >> 12 & 0xff;
+            if (!outcome.allowed || outcome.message.data != (0x4000 | to)) ++wrong;
+        }
+    };
+    std::uint64_t entry = 0x0000'0100'0001'0001;  // APIC 1, vector 1
+    bench.set(5, entry, 0);
+    std::thread first(send, 0x18), second(send, 0x20);
+    for (unsigned i = 0; i < 2000; ++i) {
+        const std::uint64_t id = i % 200;
+        const std::uint64_t next = id << 40 | id << 16 | 1;
+        EXPECT_EQ(bench.ram.exchange({InterruptBench::table + 16 * 5}, entry, next), Exchange::Done);
+        entry = next;
+        bench.forget(5);
+    }
+    stop = true;
+    first.join();
+    second.join();
+    EXPECT_EQ(wrong, 0u);
+}
+
+}  // namespace
+}  // namespace remap::iommu
