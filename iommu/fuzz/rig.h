@@ -54,7 +54,7 @@ public:
 };
 
 struct Rig {
-    Rig(const iommu::Options& options, bool with_worker);
+    Rig(const iommu::Options& with, bool worker_is_there);
 
     // Power-on, and empty memory.
     void reset();
@@ -73,15 +73,11 @@ struct Rig {
     // Empties every cache, as software would do it. Translation is on and the queue is off, before and after.
     void forget_all();
 
-    iommu::Options options;
+    const iommu::Options options;
+    const bool with_worker;
     Ram ram;
     Messages messages;
     Worker worker;
-
-private:
-    bool with_worker_;
-
-public:
     iommu::Iommu unit;
 };
 
@@ -94,6 +90,7 @@ std::uint64_t word_from(Input& input);
 iommu::Request request_from(Input& input);
 
 // Caches of a few entries, so that places are fought for and a unit is built soon.
-inline constexpr iommu::CacheGeometries small_caches{.contexts = {4, 2}, .pasids = {4, 2}, .tables = {8, 2}, .iotlb = {16, 2}};
+inline constexpr iommu::CacheGeometries small_caches{
+    .contexts = {4, 2}, .pasids = {4, 2}, .tables = {8, 2}, .iotlb = {16, 2}, .interrupts = {4, 2}};
 
 }  // namespace remap::fuzz

@@ -28,19 +28,20 @@ Rig& rig_of(unsigned kind) {
     return *rigs[kind];
 }
 
+// The log is empty before; so it is again afterwards.
 void check_record(Rig& rig, const Request& request, const Verdict& due) {
-    bool found = false;
-    for (std::uint64_t record = 0x220; record < 0x2a0; record += 16) {
-        const std::uint64_t high = rig.read64(record + 8);
-        if (high >> 63 == 0) continue;
-        found = true;
-        require((high >> 32 & 0xff) == due.reason && (high & 0xffff) == request.source.value &&
-                    (high >> 62 & 1) == (request.access == Access::Read),
-                "a fault record says what happened", high, due.reason);
-        require(rig.read64(record) == (request.address.value & ~std::uint64_t{0xfff}), "a fault record has the page");
-        rig.write32(record + 12, 0x80000000);
-    }
-    require(found == (due.reason != 0 && !due.quiet), "what is to be recorded is recorded", due.reason, due.quiet);
+    const std::uint64_t status = rig.read32(0x34);
+    require((status & 2) == (due.reason != 0 && !due.quiet ? 2u : 0u), "what is to be recorded is recorded", due.reason,
+            due.quiet);
+    if ((status & 2) == 0) return;
+    const std::uint64_t record = 0x220 + 16 * (status >> 8);
+    const std::uint64_t high = rig.read64(record + 8);
+    require((high >> 32 & 0xff) == due.reason && (high & 0xffff) == request.source.value &&
+                (high >> 62 & 1) == (request.access == Access::Read),
+            "a fault record says what happened", high, due.reason);
+    require(rig.read64(record) == (request.address.value & ~std::uint64_t{0xfff}), "a fault record has the page");
+    rig.write32(record + 12, 0x80000000);
+    require((rig.read32(0x34) & 2) == 0, "one fault makes one record");
 }
 
 void compare(const Rig& rig, const Request& request, const Translation& answer, const Verdict& due) {
@@ -56,8 +57,8 @@ void compare(const Rig& rig, const Request& request, const Translation& answer, 
             answer.granule, block);
 }
 
-// The tables alone decide: caches are empty, and memory is not changed by the answer itself.
-void judge(Rig& rig, const Request& request, std::uint64_t root) {
+// The tables alone decide: caches are empty. False when the answer itself has changed memory.
+bool judge(Rig& rig, const Request& request, std::uint64_t root) {
     rig.forget_all();
     const Verdict due = Reference(rig.options, rig.ram, root).translate(request);
     const std::uint64_t updates = rig.ram.updates;
@@ -66,9 +67,9 @@ void judge(Rig& rig, const Request& request, std::uint64_t root) {
     require(rig.ram.accesses < 600, "a translation takes a bounded number of accesses", rig.ram.accesses);
     check_answer(rig, request, answer);
     if (rig.ram.updates != updates) {
-        // A bit that was set may lie in a word that was read before, or would be read after.
+        // A bit that was set may lie in a word that was read before, or was to be read.
         for (std::uint64_t record = 0x22c; record < 0x2a0; record += 16) rig.write32(record, 0x80000000);
-        return;
+        return false;
     }
     compare(rig, request, answer, due);
     check_record(rig, request, due);
@@ -77,9 +78,11 @@ void judge(Rig& rig, const Request& request, std::uint64_t root) {
     require(again.fault_reason == answer.fault_reason && again.address.value == answer.address.value,
             "caches change nothing", again.fault_reason, answer.fault_reason, again.address.value, answer.address.value);
     check_record(rig, request, due);
+    if (due.reason == 0x77 || due.reason == 0x7d || due.reason == 0x91) return true;  // a probe sets no bits
     const Translation probed = rig.unit.probe(request);
     require(probed.allowed == answer.allowed && probed.address.value == answer.address.value, "a probe says the same");
     check_record(rig, request, {});
+    return true;
 }
 
 }  // namespace
@@ -90,12 +93,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
     Input input(bytes, count);
     Rig& rig = rig_of(input.below(std::size(kinds)));
     const std::uint64_t root = start_from(input, rig);
-    for (unsigned step = 0; step < 24 && input.more(); ++step) {
+    for (unsigned step = 0; step < 8 && input.more(); ++step) {
         for (unsigned changes = input.below(4); changes != 0; --changes) change_memory(input, rig.ram);
         const remap::iommu::Request request = request_from(input);
-        // Twice: bits that the first translation has set are set for the second one.
-        judge(rig, request, root);
-        judge(rig, request, root);
+        if (!judge(rig, request, root)) judge(rig, request, root);
     }
     return 0;
 }
