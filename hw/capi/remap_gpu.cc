@@ -19,6 +19,13 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
     bool write(LogicalAddress to, const void* from, std::size_t bytes) override {
         return ops.write(opaque, to.value, from, bytes);
     }
+    gpu::Refusal copy(LogicalAddress to, LogicalAddress from, std::size_t bytes) override {
+        switch (ops.copy(opaque, to.value, from.value, bytes)) {
+            case REMAP_GPU_READ_REFUSED: return gpu::Refusal::Read;
+            case REMAP_GPU_WRITE_REFUSED: return gpu::Refusal::Write;
+            default: return gpu::Refusal::None;
+        }
+    }
     void work_available() override { ops.work_available(opaque); }
     void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
     void vram_written(std::uint64_t offset, std::uint64_t bytes) override { ops.vram_written(opaque, offset, bytes); }

@@ -15,10 +15,18 @@ extern "C" {
 
 typedef struct RemapGpu RemapGpu;
 
+typedef enum RemapGpuRefusal {
+    REMAP_GPU_NOTHING_REFUSED,
+    REMAP_GPU_READ_REFUSED,
+    REMAP_GPU_WRITE_REFUSED
+} RemapGpuRefusal;
+
 typedef struct RemapGpuOps {
-    /* The bus, on the engine thread, no lock held. False: refused. */
+    /* The bus, on the engine thread, no lock held. No access crosses a page. False: refused. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
     bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
+    /* The same from memory to memory. Says which of the two was refused first. */
+    RemapGpuRefusal (*copy)(void *opaque, uint64_t to, uint64_t from, size_t bytes);
     /* On any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
     void (*interrupt)(void *opaque, unsigned vector);

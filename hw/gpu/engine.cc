@@ -45,7 +45,7 @@ void Engine::begin() {
     if (const FaultCause cause = check_form(packet_); cause != FaultCause::None)
         return halt({cause, order_.address.value});
     switch (static_cast<Opcode>(packet_.opcode)) {
-        case Opcode::Nop: return registers_.complete(order_);
+        case Opcode::Nop: return registers_.complete(order_, 0);
         case Opcode::Fence: return execute_fence();
         default: return begin_transfer();
     }
@@ -77,13 +77,15 @@ void Engine::transfer(Budget& budget) {
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
     }
+    if (transfer_.done()) {
+        busy_ = false;
+        return registers_.complete(order_, moved);
+    }
     registers_.count_bytes(order_, moved);
     const bool abandoned = !registers_.is_current(order_);
-    busy_ = !fault && !transfer_.done() && !abandoned;
+    busy_ = !fault && !abandoned;
     if (fault)
         halt(fault);
-    else if (transfer_.done())
-        registers_.complete(order_);
     else if (abandoned)
         registers_.drop();
 }

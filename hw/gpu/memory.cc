@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hw/gpu/memory.h"
 
-#include "base/address.h"
 #include "hw/gpu/range.h"
 
 #include <atomic>
@@ -33,9 +32,12 @@ Fault Memory::copy(Place to, Place from, std::size_t bytes) {
         return fault;
     }
     if (from.space == Space::Vram) return write(to, vram_at(from), bytes);
-    std::byte piece[page_size];
-    if (const Fault fault = read(from, piece, bytes)) return fault;
-    return write(to, piece, bytes);
+    switch (bus_.copy({to.address}, {from.address}, bytes)) {
+        case Refusal::Read: return {FaultCause::BusReadRefused, from.address};
+        case Refusal::Write: return {FaultCause::BusWriteRefused, to.address};
+        case Refusal::None: break;
+    }
+    return {};
 }
 
 Fault Memory::read(Place from, void* to, std::size_t bytes) {

@@ -9,13 +9,21 @@
 
 namespace remap::gpu {
 
+enum class Refusal : std::uint8_t { None, Read, Write };
+
 // The GPU's side of the bus. Addresses are what the device puts on it; who translates them is not the GPU's business.
-// An access may cross pages. False: some part was refused, and bytes before it may have been transferred. Called on the
-// engine thread without any lock of the model held.
+// No access crosses a 4 KiB page. False: it was refused. Called on the engine thread without any lock of the model held.
 class BusPort {
 public:
     virtual bool read(LogicalAddress from, void* to, std::size_t bytes) = 0;
     virtual bool write(LogicalAddress to, const void* from, std::size_t bytes) = 0;
+
+    // From memory to memory, as a read and then a write, for a machine that can spare the stop in between.
+    virtual Refusal copy(LogicalAddress to, LogicalAddress from, std::size_t bytes) {
+        std::byte piece[page_size];
+        if (!read(from, piece, bytes)) return Refusal::Read;
+        return write(to, piece, bytes) ? Refusal::None : Refusal::Write;
+    }
 
 protected:
     ~BusPort() = default;

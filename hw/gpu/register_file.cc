@@ -226,9 +226,10 @@ bool RegisterFile::give_back(const Order& order) {
     return is_current(order);
 }
 
-void RegisterFile::complete(const Order& order) {
+void RegisterFile::complete(const Order& order, std::uint64_t bytes) {
     const std::lock_guard guard(lock_);
     if (!give_back(order)) return;
+    engine_.bytes += bytes;
     ++engine_.packets;
     advance();
 }

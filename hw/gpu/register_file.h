@@ -48,10 +48,11 @@ public:
         return generation_.load(std::memory_order_acquire) == order.generation;
     }
 
+    // Bytes that were written for it; it goes on.
     void count_bytes(const Order& order, std::uint64_t bytes);
 
-    // The entry at the head is done.
-    void complete(const Order& order);
+    // The entry at the head is done; so many bytes were written and not counted yet.
+    void complete(const Order& order, std::uint64_t bytes);
 
     // It is done, and was a fence.
     Actions complete_fence(const Order& order, std::uint64_t value, bool interrupt);

@@ -31,7 +31,10 @@ void Transfer::start(const TransferShape& shape) {
     bytes_done_ = 0;
     if (shape.empty()) return;
     if (!shape.copies) {
-        pattern_.fill(shape.pattern);
+        // What the longest piece takes when it begins at the last byte of a word, in whole words.
+        constexpr std::uint64_t last = sizeof shape.pattern - 1;
+        std::fill_n(pattern_.begin(), (last + std::min(shape.width, page_size) + last) / sizeof shape.pattern,
+                    shape.pattern);
         return;
     }
     // With one pitch, both rectangles ascend together, and the order that is right for the whole is right for each

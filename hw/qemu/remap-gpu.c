@@ -4,6 +4,8 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
@@ -15,7 +17,7 @@
 #include "system/runstate.h"
 #include "ui/console.h"
 
-#include "remap-iommu.h"
+#include "remap-dma.h"
 #include "remap-memory.h"
 #include "remap-state.h"
 #include "remap-worker.h"
@@ -26,6 +28,8 @@ OBJECT_DECLARE_SIMPLE_TYPE(RemapGpuDevice, REMAP_GPU)
 
 /* BARs; the programmer's manual of the part is docs/gpu.md. */
 enum { BAR_REGISTERS = 0, BAR_VRAM = 2, BAR_MSIX = 4 };
+
+#define REMAP_GPU_TURN_NS (500 * SCALE_US)
 
 struct RemapGpuDevice {
     PCIDevice pci;
@@ -44,68 +48,39 @@ struct RemapGpuDevice {
     QemuConsole *console;
     RemapGpuScanout shown;
 
-    /* The IOMMU in front of the device is not made for accesses from a thread without the BQL. */
-    bool needs_main_loop;
-
-    /* The engine of a remap-iommu in front of the device: it is told of accesses, so that invalidations wait for them. */
-    RemapIommu *iommu;
+    RemapDma dma;
 
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
     QEMUBH *interrupt_bh;
     uint32_t raised;
 };
 
-typedef struct RemapGpuAccess {
-    RemapGpuDevice *device;
-    bool is_write;
-    uint64_t address;
-    void *data;
-    size_t bytes;
-    bool allowed;
-} RemapGpuAccess;
-
-/*
- * A peer's registers behind a DMA address answer with a refusal: peer to peer is not modelled. With bus mastering off,
- * there is nothing in the address space.
- */
-static void remap_gpu_make_access(void *argument)
-{
-    RemapGpuAccess *access = argument;
-    PCIDevice *pci = &access->device->pci;
-    AddressSpace *as = pci_get_address_space(pci);
-    MemTxAttrs attrs = { .requester_id = pci_requester_id(pci) };
-
-    RemapIommu *iommu = access->device->iommu;
-    RemapIommuTicket ticket = { 0 };
-
-    if (iommu) {
-        ticket = remap_iommu_begin_access(iommu);
-    }
-    access->allowed = access->is_write ? remap_memory_write(as, access->address, access->data, access->bytes, attrs)
-                                       : remap_memory_read(as, access->address, access->data, access->bytes, attrs);
-    if (iommu) {
-        remap_iommu_end_access(iommu, ticket);
-    }
-}
-
-static bool remap_gpu_access(RemapGpuAccess access)
-{
-    if (!access.device->needs_main_loop) {
-        remap_gpu_make_access(&access);
-    } else {
-        remap_worker_call(&access.device->worker, remap_gpu_make_access, &access);
-    }
-    return access.allowed;
-}
-
 static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, false, from, to, bytes });
+    RemapGpuDevice *s = opaque;
+
+    return remap_dma_read(&s->dma, from, to, bytes);
 }
 
 static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_gpu_access((RemapGpuAccess) { opaque, true, to, (void *)from, bytes });
+    RemapGpuDevice *s = opaque;
+
+    return remap_dma_write(&s->dma, to, from, bytes);
+}
+
+static RemapGpuRefusal remap_gpu_bus_copy(void *opaque, uint64_t to, uint64_t from, size_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+
+    switch (remap_dma_copy(&s->dma, to, from, bytes)) {
+    case REMAP_DMA_READ:
+        return REMAP_GPU_READ_REFUSED;
+    case REMAP_DMA_WRITE:
+        return REMAP_GPU_WRITE_REFUSED;
+    default:
+        return REMAP_GPU_NOTHING_REFUSED;
+    }
 }
 
 static void remap_gpu_work_available(void *opaque)
@@ -145,15 +120,39 @@ static void remap_gpu_vram_written(void *opaque, uint64_t offset, uint64_t bytes
 static const RemapGpuOps remap_gpu_ops = {
     .read = remap_gpu_bus_read,
     .write = remap_gpu_bus_write,
+    .copy = remap_gpu_bus_copy,
     .work_available = remap_gpu_work_available,
     .interrupt = remap_gpu_interrupt,
     .vram_written = remap_gpu_vram_written,
 };
 
+typedef struct RemapGpuTurn {
+    RemapGpuDevice *device;
+    bool more;
+} RemapGpuTurn;
+
+/* Where the engine has to work in the main loop, it does so long enough that changing threads is little beside it. */
+static void remap_gpu_take_turn(void *argument)
+{
+    RemapGpuTurn *turn = argument;
+    int64_t end = get_clock() + REMAP_GPU_TURN_NS;
+
+    do {
+        turn->more = remap_gpu_run(turn->device->model);
+    } while (turn->more && get_clock() < end);
+}
+
 static bool remap_gpu_work(void *opaque)
 {
     RemapGpuDevice *s = opaque;
+    RemapGpuTurn turn = { .device = s };
 
+    if (s->dma.foreign) {
+        remap_worker_call(&s->worker, remap_gpu_take_turn, &turn);
+        return turn.more;
+    }
+    /* One critical section around those of the accesses, each of which would cost two memory barriers. */
+    RCU_READ_LOCK_GUARD();
     return remap_gpu_run(s->model);
 }
 
@@ -320,6 +319,7 @@ static void remap_gpu_realize(PCIDevice *pci, Error **errp)
     RemapGpuDevice *s = REMAP_GPU(pci);
     RemapGpuIdentity identity = remap_gpu_identity();
 
+    remap_memory_init();
     if (!remap_gpu_check(s, errp) || !remap_gpu_add_capabilities(pci, identity.vectors, errp) ||
         !remap_gpu_add_model(s, errp)) {
         return;
@@ -350,18 +350,6 @@ static void remap_gpu_exit(PCIDevice *pci)
 }
 
 /*
- * QEMU's own IOMMU devices send their fault interrupt on the thread that made the access, and assert that it holds the
- * BQL. Behind them, accesses are made in the main loop. Known only when all devices are there.
- */
-static void remap_gpu_find_iommu(RemapGpuDevice *s)
-{
-    AddressSpace *as = pci_device_iommu_address_space(&s->pci);
-
-    s->iommu = remap_iommu_of(as);
-    s->needs_main_loop = as != &address_space_memory && !s->iommu;
-}
-
-/*
  * The first phase, so that the engine writes nothing once any part of the machine, RAM and IOMMU included, has begun to
  * change. Waits at most for the piece of work in progress, which is bounded and does not need the BQL.
  */
@@ -371,7 +359,7 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
 
     remap_worker_pause(&s->worker);
     qemu_bh_cancel(s->interrupt_bh);
-    remap_gpu_find_iommu(s);
+    remap_dma_connect(&s->dma, &s->pci);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);
     remap_worker_resume(&s->worker);

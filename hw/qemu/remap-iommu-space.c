@@ -4,25 +4,36 @@
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
 #include "hw/pci/pci_bus.h"
+#include "hw/pci/pci_device.h"
 
 #include "remap-iommu.h"
 
 #define TYPE_REMAP_IOMMU_REGION "remap-iommu-region"
 
 /* What one PCI function sees: an address space whose every access the engine translates. */
-typedef struct RemapIommuSpace {
+struct RemapIommuSpace {
     IOMMUMemoryRegion region;
     AddressSpace as;
     RemapIommuDevice *device;
     PCIBus *bus;
+    uint8_t root_number; /* of the bus, if it is a root */
     uint8_t devfn;
-} RemapIommuSpace;
+};
+
+/* Bus numbers change while firmware enumerates, those of root buses excepted. What pci_bus_num does, without its casts. */
+static uint16_t remap_iommu_source(const RemapIommuSpace *space)
+{
+    PCIBus *bus = space->bus;
+
+    return PCI_BUILD_BDF(pci_bus_is_root(bus) ? space->root_number : bus->parent_dev->config[PCI_SECONDARY_BUS],
+                         space->devfn);
+}
 
 static IOMMUTLBEntry remap_iommu_region_translate(IOMMUMemoryRegion *region, hwaddr address,
                                                   IOMMUAccessFlags flag, int index)
 {
     RemapIommuSpace *space = container_of(region, RemapIommuSpace, region);
-    uint16_t source = PCI_BUILD_BDF(pci_bus_num(space->bus), space->devfn);
+    uint16_t source = remap_iommu_source(space);
     RemapTranslation t;
 
     qatomic_set(&space->device->unannounced, true);
@@ -79,10 +90,11 @@ static AddressSpace *remap_iommu_get_address_space(PCIBus *bus, void *opaque, in
     if (space) {
         return &space->as;
     }
-    /* Bus numbers change while firmware enumerates, so a space is known by its bus and not by the number. */
+    /* A space is known by its bus and not by the number, which changes. */
     space = g_new0(RemapIommuSpace, 1);
     space->device = s;
     space->bus = bus;
+    space->root_number = pci_bus_is_root(bus) ? pci_bus_num(bus) : 0;
     space->devfn = devfn;
     name = g_strdup_printf("remap-iommu-%02x.%x", PCI_SLOT(devfn), PCI_FUNC(devfn));
     memory_region_init_iommu(&space->region, sizeof(space->region), TYPE_REMAP_IOMMU_REGION, OBJECT(s), name,
@@ -102,12 +114,20 @@ void remap_iommu_take_bus(RemapIommuDevice *s)
     pci_setup_iommu(s->bus, &remap_iommu_pci_ops, s);
 }
 
-RemapIommu *remap_iommu_of(AddressSpace *as)
+RemapIommuSpace *remap_iommu_space_of(AddressSpace *as)
 {
-    if (!object_dynamic_cast(OBJECT(as->root), TYPE_REMAP_IOMMU_REGION)) {
-        return NULL;
-    }
-    return container_of(as, RemapIommuSpace, as)->device->engine;
+    return object_dynamic_cast(OBJECT(as->root), TYPE_REMAP_IOMMU_REGION) ? container_of(as, RemapIommuSpace, as)
+                                                                          : NULL;
+}
+
+RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space)
+{
+    return space->device->engine;
+}
+
+RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write)
+{
+    return remap_iommu_translate(space->device->engine, remap_iommu_source(space), address, is_write);
 }
 
 static void remap_iommu_region_class_init(ObjectClass *class, void *data)

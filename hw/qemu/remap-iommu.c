@@ -26,17 +26,17 @@
 /* Tables or queues that a guest places over device registers do not reach them, nor the BQL. */
 static bool remap_iommu_memory_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_memory_read(&address_space_memory, from, to, bytes, MEMTXATTRS_UNSPECIFIED);
+    return remap_memory_read(from, to, bytes);
 }
 
 static bool remap_iommu_memory_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_memory_write(&address_space_memory, to, from, bytes, MEMTXATTRS_UNSPECIFIED);
+    return remap_memory_write(to, from, bytes);
 }
 
 static bool remap_iommu_memory_exchange(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired)
 {
-    return remap_memory_exchange(&address_space_memory, at, expected, desired);
+    return remap_memory_exchange(at, expected, desired);
 }
 
 static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address, uint32_t data)
@@ -277,6 +277,7 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     RemapIommuDevice *s = REMAP_IOMMU(dev);
 
     s->bus = remap_iommu_find_bus(errp);
+    remap_memory_init();
     if (!s->bus || !remap_iommu_make_engine(s, errp)) {
         return;
     }

@@ -70,8 +70,13 @@ struct RemapIommuDevice {
 /* remap-iommu-space.c: what PCI functions see instead of system memory. */
 void remap_iommu_take_bus(RemapIommuDevice *s);
 
-/* The engine that translates an address space whose accesses it translates; NULL for any other. */
-RemapIommu *remap_iommu_of(AddressSpace *as);
+/* One of those spaces; NULL for any other. */
+typedef struct RemapIommuSpace RemapIommuSpace;
+RemapIommuSpace *remap_iommu_space_of(AddressSpace *as);
+
+/* The engine behind it, and its answer to an access that was announced to it. Any thread. */
+RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space);
+RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write);
 
 /* remap-iommu-interrupts.c: interrupts of devices, of the IOAPIC, and of the unit itself. */
 extern const uint16_t remap_iommu_ioapic_source;

@@ -2,12 +2,133 @@
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
 #include "qemu/rcu.h"
+#include "exec/address-spaces.h"
 #include "exec/exec-all.h"
 #include "exec/ram_addr.h"
 #include "remap-memory.h"
 
-/* An aligned word moves whole: fences and table entries are read while others write them. */
-static void remap_memory_move(void *to, const void *from, size_t bytes)
+/* Where the machine has RAM, by ascending addresses that do not overlap. Replaced as a whole whenever that changes. */
+typedef struct RemapRam {
+    hwaddr first;
+    hwaddr last;
+    char *host;
+    MemoryRegion *region; /* referenced */
+    hwaddr offset;
+    bool writable;
+} RemapRam;
+
+typedef struct RemapRamMap {
+    struct rcu_head rcu;
+    unsigned count;
+    RemapRam ranges[];
+} RemapRamMap;
+
+static RemapRamMap *remap_ram_map;
+static GArray *remap_ram_next; /* between the begin and the commit of a change */
+
+static void remap_ram_begin(MemoryListener *listener)
+{
+    g_array_set_size(remap_ram_next, 0);
+}
+
+/* Called for each range that will be there, in ascending order. */
+static void remap_ram_add(MemoryListener *listener, MemoryRegionSection *section)
+{
+    MemoryRegion *region = section->mr;
+    hwaddr first = section->offset_within_address_space;
+    hwaddr offset = section->offset_within_region;
+    RemapRam range;
+
+    if (!memory_region_supports_direct_access(region)) {
+        return;
+    }
+    range = (RemapRam) {
+        .first = first,
+        .last = first + (int128_get64(section->size) - 1),
+        .host = (char *)memory_region_get_ram_ptr(region) + offset,
+        .region = region,
+        .offset = offset,
+        .writable = memory_access_is_direct(region, true, MEMTXATTRS_UNSPECIFIED),
+    };
+    memory_region_ref(region);
+    g_array_append_val(remap_ram_next, range);
+}
+
+static void remap_ram_map_free(RemapRamMap *map)
+{
+    for (unsigned i = 0; i < map->count; i++) {
+        memory_region_unref(map->ranges[i].region);
+    }
+    g_free(map);
+}
+
+/* Who looks at the old map meanwhile does so in an RCU critical section, in which QEMU keeps the old memory too. */
+static void remap_ram_commit(MemoryListener *listener)
+{
+    unsigned count = remap_ram_next->len;
+    RemapRamMap *old = remap_ram_map;
+    RemapRamMap *map = g_malloc(sizeof(*map) + count * sizeof(map->ranges[0]));
+
+    map->count = count;
+    memcpy(map->ranges, remap_ram_next->data, count * sizeof(map->ranges[0]));
+    qatomic_rcu_set(&remap_ram_map, map);
+    if (old) {
+        call_rcu(old, remap_ram_map_free, rcu);
+    }
+}
+
+static MemoryListener remap_ram_listener = {
+    .name = "remaplab",
+    .begin = remap_ram_begin,
+    .region_add = remap_ram_add,
+    .region_nop = remap_ram_add,
+    .commit = remap_ram_commit,
+};
+
+void remap_memory_init(void)
+{
+    if (!remap_ram_next) {
+        remap_ram_next = g_array_new(false, false, sizeof(RemapRam));
+        memory_listener_register(&remap_ram_listener, &address_space_memory);
+    }
+}
+
+/* The range that contains the address, if one does. */
+static const RemapRam *remap_ram_at(const RemapRamMap *map, hwaddr address)
+{
+    unsigned low = 0, high = map->count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const RemapRam *range = &map->ranges[middle];
+
+        if (address < range->first) {
+            high = middle;
+        } else if (address > range->last) {
+            low = middle + 1;
+        } else {
+            return range;
+        }
+    }
+    return NULL;
+}
+
+bool remap_memory_find(hwaddr address, size_t bytes, bool is_write, RemapStretch *found)
+{
+    const RemapRam *range = remap_ram_at(qatomic_rcu_read(&remap_ram_map), address);
+
+    if (!range || bytes - 1 > range->last - address || (is_write && !range->writable)) {
+        return false;
+    }
+    *found = (RemapStretch) {
+        .host = range->host + (address - range->first),
+        .region = range->region,
+        .offset = range->offset + (address - range->first),
+    };
+    return true;
+}
+
+void remap_memory_move(void *to, const void *from, size_t bytes)
 {
     if (bytes == sizeof(uint64_t) && QEMU_PTR_IS_ALIGNED(to, bytes) && QEMU_PTR_IS_ALIGNED(from, bytes)) {
         qatomic_set((uint64_t *)to, qatomic_read((const uint64_t *)from));
@@ -37,56 +158,42 @@ void remap_memory_mark_written(MemoryRegion *region, hwaddr offset, hwaddr bytes
     cpu_physical_memory_set_dirty_range(first, bytes, clients);
 }
 
-static bool remap_memory_access(AddressSpace *as, hwaddr address, void *data, size_t bytes, bool is_write,
-                                MemTxAttrs attrs)
+bool remap_memory_read(hwaddr from, void *to, size_t bytes)
 {
+    RemapStretch ram;
+
     RCU_READ_LOCK_GUARD();
     smp_mb(); /* as before each DMA access of QEMU's devices: what the processor wrote before its doorbell is there */
-    for (size_t done = 0; done < bytes;) {
-        hwaddr offset, length = bytes - done;
-        MemoryRegion *region = address_space_translate(as, address + done, &offset, &length, is_write, attrs);
-        char *here = (char *)data + done;
-        void *ram;
-
-        if (!memory_access_is_direct(region, is_write, attrs)) {
-            return false;
-        }
-        ram = qemu_map_ram_ptr(region->ram_block, offset);
-        if (is_write) {
-            remap_memory_move(ram, here, length);
-            remap_memory_mark_written(region, offset, length);
-        } else {
-            remap_memory_move(here, ram, length);
-        }
-        done += length;
+    if (!remap_memory_find(from, bytes, false, &ram)) {
+        return false;
     }
+    remap_memory_move(to, ram.host, bytes);
     return true;
 }
 
-bool remap_memory_read(AddressSpace *as, hwaddr from, void *to, size_t bytes, MemTxAttrs attrs)
+bool remap_memory_write(hwaddr to, const void *from, size_t bytes)
 {
-    return remap_memory_access(as, from, to, bytes, false, attrs);
-}
+    RemapStretch ram;
 
-bool remap_memory_write(AddressSpace *as, hwaddr to, const void *from, size_t bytes, MemTxAttrs attrs)
-{
-    return remap_memory_access(as, to, (void *)from, bytes, true, attrs);
-}
-
-bool remap_memory_exchange(AddressSpace *as, hwaddr at, uint64_t *expected, uint64_t desired)
-{
-    hwaddr offset, length = sizeof(desired);
-    MemoryRegion *region;
-
-    if (!QEMU_IS_ALIGNED(at, sizeof(desired))) {
-        return false;
-    }
     RCU_READ_LOCK_GUARD();
-    region = address_space_translate(as, at, &offset, &length, true, MEMTXATTRS_UNSPECIFIED);
-    if (length < sizeof(desired) || !memory_access_is_direct(region, true, MEMTXATTRS_UNSPECIFIED)) {
+    smp_mb();
+    if (!remap_memory_find(to, bytes, true, &ram)) {
         return false;
     }
-    *expected = qatomic_cmpxchg((uint64_t *)qemu_map_ram_ptr(region->ram_block, offset), *expected, desired);
-    remap_memory_mark_written(region, offset, length);
+    remap_memory_move(ram.host, from, bytes);
+    remap_memory_mark_written(ram.region, ram.offset, bytes);
+    return true;
+}
+
+bool remap_memory_exchange(hwaddr at, uint64_t *expected, uint64_t desired)
+{
+    RemapStretch ram;
+
+    RCU_READ_LOCK_GUARD();
+    if (!QEMU_IS_ALIGNED(at, sizeof(desired)) || !remap_memory_find(at, sizeof(desired), true, &ram)) {
+        return false;
+    }
+    *expected = qatomic_cmpxchg((uint64_t *)ram.host, *expected, desired);
+    remap_memory_mark_written(ram.region, ram.offset, sizeof(desired));
     return true;
 }

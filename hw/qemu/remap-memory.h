@@ -1,28 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * System memory for the devices' own accesses.
+ * System memory for the devices' own accesses: RAM and nothing else, on any thread, without the BQL and without ever
+ * waiting for it. What is not RAM that answers (a device's registers, ROM on a write, a hole) is refused.
+ *
+ * MemTxAttrs.memory does not promise that: QEMU counts ROM as memory, and a write to it, like any access to the mapped
+ * registers of an assigned device, is dispatched under the BQL.
  */
 #ifndef REMAP_MEMORY_H
 #define REMAP_MEMORY_H
 
 #include "exec/memory.h"
 
-/*
- * Reads or writes RAM and nothing else, on any thread, without the BQL and without ever waiting for it. False when any
- * part is not RAM that answers (a device's registers, ROM on a write, a hole) or is refused by an IOMMU; bytes before
- * it may have been transferred then.
- *
- * MemTxAttrs.memory does not promise that: QEMU counts ROM as memory, and a write to it, like any access to the mapped
- * registers of an assigned device, is dispatched under the BQL.
- */
-bool remap_memory_read(AddressSpace *as, hwaddr from, void *to, size_t bytes, MemTxAttrs attrs);
-bool remap_memory_write(AddressSpace *as, hwaddr to, const void *from, size_t bytes, MemTxAttrs attrs);
+/* Before the rest is used, with the BQL; once is enough, more does no harm. */
+void remap_memory_init(void);
+
+/* RAM side by side. It stays what it is until the end of the RCU critical section. */
+typedef struct RemapStretch {
+    void *host;
+    MemoryRegion *region;
+    hwaddr offset; /* in the region */
+} RemapStretch;
+
+/* Finds `bytes` (at least 1) of it; false when part of them is refused. In an RCU critical section. */
+bool remap_memory_find(hwaddr address, size_t bytes, bool is_write, RemapStretch *found);
+
+/* Moves bytes as memmove; an aligned word moves whole, for fences and table entries are read while others write them. */
+void remap_memory_move(void *to, const void *from, size_t bytes);
+
+/* All or nothing: false when part of the bytes is refused. */
+bool remap_memory_read(hwaddr from, void *to, size_t bytes);
+bool remap_memory_write(hwaddr to, const void *from, size_t bytes);
 
 /*
  * Takes an aligned 8-byte word of RAM from *expected to `desired` in one step, or sets *expected to what it is. False
  * when it is not RAM that can be written.
  */
-bool remap_memory_exchange(AddressSpace *as, hwaddr at, uint64_t *expected, uint64_t desired);
+bool remap_memory_exchange(hwaddr at, uint64_t *expected, uint64_t desired);
 
 /*
  * What QEMU does after each of its own writes to RAM, for bytes that were written by other ways: code translated from them

@@ -12,33 +12,34 @@ namespace remap::iommu {
 
 class Counter {
 public:
-    void add(std::uint64_t events = 1) { parts_[thread_slot()].value.fetch_add(events, std::memory_order_relaxed); }
-
-    std::uint64_t total() const {
-        std::uint64_t sum = 0;
-        for (const Part& part : parts_) sum += part.value.load(std::memory_order_relaxed);
-        return sum;
+    void add(std::uint64_t events = 1) {
+        const unsigned slot = thread_slot();
+        add_in_slot(parts_[slot].value, slot, events);
     }
+
+    std::uint64_t total() const { return sum() - before_.load(std::memory_order_relaxed); }
 
     template <typename Archive>
     void state(Archive& archive) {
-        std::uint64_t sum = total();
-        archive("total", sum);
-        if constexpr (Archive::reading) {
-            reset();
-            add(sum);
-        }
+        std::uint64_t counted = total();
+        archive("total", counted);
+        if constexpr (Archive::reading) before_.store(sum() - counted, std::memory_order_relaxed);
     }
 
-    void reset() {
-        for (Part& part : parts_) part.value.store(0, std::memory_order_relaxed);
-    }
+    void reset() { before_.store(sum(), std::memory_order_relaxed); }
 
 private:
+    std::uint64_t sum() const {
+        std::uint64_t events = 0;
+        for (const Part& part : parts_) events += part.value.load(std::memory_order_relaxed);
+        return events;
+    }
+
     struct alignas(64) Part {
         std::atomic<std::uint64_t> value{0};
     };
     std::array<Part, thread_slots> parts_;
+    std::atomic<std::uint64_t> before_{0};  // events that no longer count: only their own thread writes a part
 };
 
 }  // namespace remap::iommu

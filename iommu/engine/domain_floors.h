@@ -27,17 +27,18 @@ public:
 
     bool is_forgotten(std::uint16_t domain, TranslationKind kind, std::uint64_t stamp) const {
         const Floors& floors = floors_[domain];
-        if (stamp <= floors.all.load(std::memory_order_acquire)) return true;
-        return has_first_stage(kind) && stamp <= floors.first_stage.load(std::memory_order_acquire);
+        // Sequentially consistent, with the stores below: see SetCache.
+        if (stamp <= floors.all.load(std::memory_order_seq_cst)) return true;
+        return has_first_stage(kind) && stamp <= floors.first_stage.load(std::memory_order_seq_cst);
     }
 
     void forget(std::uint16_t domain, std::uint64_t stamp) {
-        floors_[domain].all.store(stamp, std::memory_order_release);
+        floors_[domain].all.store(stamp, std::memory_order_seq_cst);
     }
 
     // Translations in which a first stage has part.
     void forget_first_stage(std::uint16_t domain, std::uint64_t stamp) {
-        floors_[domain].first_stage.store(stamp, std::memory_order_release);
+        floors_[domain].first_stage.store(stamp, std::memory_order_seq_cst);
     }
 
     // Nothing was invalidated: the clock of stamps is another one now.

@@ -11,9 +11,6 @@ namespace remappable = vtd::remappable;
 
 namespace {
 
-// An entry is found by its index alone: the second word is what it says.
-CacheKey key_of(std::uint16_t index) { return {index, 0, 0}; }
-
 constexpr auto nobody_is_dead = [](const CacheWords<3>&, std::uint64_t) { return false; };
 
 InterruptVerdict pass(const InterruptMessage& message) { return {.message = message}; }
@@ -53,12 +50,6 @@ Served served_by(const InterruptVerdict& verdict) {
 InterruptRemapper::InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
     : configuration_(configuration), memory_(memory), stamps_(stamps), cache_(configuration.caches.interrupts) {
     stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace);
-}
-
-bool InterruptRemapper::place_of(const CacheWords<3>& words, SetCache<3>::Place& to) {
-    const auto index = static_cast<std::uint16_t>(words[0]);
-    to = {index, key_of(index)};
-    return words[0] == index;
 }
 
 // Sections 5.1.2 to 5.1.4, in the order in which the unit gets to know.

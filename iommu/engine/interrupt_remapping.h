@@ -58,10 +58,13 @@ public:
     template <typename Archive>
     void state(Archive& archive) {
         if constexpr (Archive::reading) reset();
-        cache_.state(archive, "interrupt entry cache", stamps_.last(), place_of);
-        archive("stale uses", stale_uses_);
-        archive("requests", requests_);
-        archive("fetches", fetches_);
+        cache_.state(archive, "interrupt entry cache", stamps_.last(), [](const CacheWords<3>& words, auto& to) {
+            to = {words[0], key_of(words[0])};
+            return words[0] <= 0xffff;
+        });
+        archive("stale interrupts", stale_uses_);
+        archive("interrupts", requests_);
+        archive("interrupt fetches", fetches_);
     }
 
     void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
@@ -82,8 +85,8 @@ private:
         std::uint16_t index = 0;
     };
 
-    // What is looked up is judged each time, so that any words may be there.
-    static bool place_of(const CacheWords<3>& words, SetCache<3>::Place& to);
+    // An entry is found by its index alone: the second word is what it says.
+    static CacheKey key_of(std::uint64_t index) { return {index, 0, 0}; }
 
     Start start(const InterruptState& state, const InterruptMessage& request) const;
     std::optional<Entry> cached(std::uint16_t index) const;

@@ -72,10 +72,10 @@ struct Iommu::Parts {
 
     // What the fast path reads without the lock.
     void publish_state() {
-        state_word.store(registers->file.translation_state().word, std::memory_order_release);
+        state_word.store(registers->file.translation_state().word, std::memory_order_seq_cst);
         interrupt_word.store(registers->file.interrupt_state().word, std::memory_order_release);
     }
-    TranslationState state() const { return {state_word.load(std::memory_order_acquire)}; }
+    TranslationState state() const { return {state_word.load(std::memory_order_seq_cst)}; }
     InterruptState interrupt_state() const { return {interrupt_word.load(std::memory_order_acquire)}; }
 
     enum class Patience { WaitForAccesses, DoNotWait };
@@ -183,9 +183,7 @@ Iommu::Ticket Iommu::begin_access() {
 void Iommu::end_access(Ticket ticket) { parts_->gate.end({ticket.slot, ticket.phase}); }
 
 Translation Iommu::translate(const Request& request) {
-    if (const auto known = parts_->translator.find(parts_->state(), request);
-        known && (known->translation.allowed || known->quiet))
-        return known->translation;
+    if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
 
     std::unique_lock guard(parts_->lock);
     const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
@@ -286,8 +284,8 @@ ArchiveError Iommu::load(std::span<const std::byte> from) {
         parts_->publish_state();
         work_left = parts_->registers->file.has_work();
     }
-    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
     parts_->machine.interrupts.remapping_changed();
+    if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
     return {};
 }
 

@@ -74,7 +74,7 @@ public:
 
     // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
     // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on
-    // any thread. In between, do nothing that waits for an invalidation: no register access, no work().
+    // the same thread. In between, do nothing that waits for an invalidation: no register access, no work().
     struct Ticket {
         std::uint8_t slot = 0;
         std::uint8_t phase = 0;

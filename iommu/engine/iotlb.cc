@@ -12,26 +12,9 @@ namespace {
 using paging::bits_per_level;
 using paging::leaf_4k;
 
-unsigned size_of(unsigned shift) { return (shift - leaf_4k) / bits_per_level; }
-unsigned shift_of_size(unsigned size) { return leaf_4k + size * bits_per_level; }
-
-// The words of an entry. First: address bits 63:12 and the leaf's size.
-using Shift = Field<5, 0, unsigned>;
-// Second: whom it is for.
-using Source = Field<15, 0, std::uint16_t>;
-using Tagged = Flag<16>;
-using PasidValue = Field<36, 17, std::uint32_t>;
-using Domain = Field<52, 37, std::uint16_t>;
-using Kind = Field<55, 53, TranslationKind>;
-// Third: what it says, around address bits 51:12 of the leaf.
-using Allowed = Field<5, 0, std::uint8_t>;
-using Dirty = Flag<6>;
-using Quiet = Flag<7>;
-using Snooped = Flag<8>;
-constexpr std::uint64_t leaf_address = Field<51, 12>::mask;
-using Refusal = Field<59, 52, vtd::FaultReason>;
-
 }  // namespace
+
+using namespace iotlb_line;
 
 Iotlb::Words Iotlb::pack(const CachedTranslation& one) {
     return {one.first.value | Shift::of(one.shift),
@@ -42,7 +25,7 @@ Iotlb::Words Iotlb::pack(const CachedTranslation& one) {
 }
 
 CachedTranslation Iotlb::unpack(const Words& words, std::uint64_t stamp) {
-    return {.first = {words[0] & ~low_bits(page_shift)},
+    return {.first = first_of(words),
             .shift = Shift::get(words[0]),
             .leaf = {words[2] & leaf_address},
             .source = {Source::get(words[1])},
@@ -58,31 +41,9 @@ CachedTranslation Iotlb::unpack(const Words& words, std::uint64_t stamp) {
             .stamp = stamp};
 }
 
-CacheKey Iotlb::key_of(LogicalAddress first, unsigned shift, const Request& request) {
-    const std::uint64_t whom = Source::of(request.source.value) | Tagged::of(request.pasid.has_value());
-    if (!request.pasid) return {first.value | Shift::of(shift), whom, Source::mask | Tagged::mask};
-    return {first.value | Shift::of(shift), whom | PasidValue::of(request.pasid->value),
-            Source::mask | Tagged::mask | PasidValue::mask};
-}
-
-// Sources share the sets, so that a page is found for all of them by looking into one set.
-std::uint64_t Iotlb::hash_of(LogicalAddress first, unsigned shift) {
-    const std::uint64_t number = first.value >> shift;
-    return number ^ number >> 15 ^ number >> 30;
-}
-
 std::optional<CachedTranslation> Iotlb::find(const Request& request) const {
-    const unsigned seen = sizes_seen_.load(std::memory_order_relaxed);
-    for (unsigned size = 0; size < sizes; ++size) {
-        if ((seen >> size & 1) == 0) continue;
-        const unsigned shift = shift_of_size(size);
-        const LogicalAddress first{request.address.value & ~low_bits(shift)};
-        const auto hit = cache_.find(hash_of(first, shift), key_of(first, shift, request));
-        if (!hit) continue;
-        const CachedTranslation found = unpack(hit->words, hit->stamp);
-        if (!is_dead(found)) return found;
-    }
-    return std::nullopt;
+    Hit hit;
+    return find(request, hit) ? std::optional(unpack(hit.words, hit.stamp)) : std::nullopt;
 }
 
 void Iotlb::insert(const CachedTranslation& one) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "iommu/engine/domain_floors.h"
+#include "iommu/engine/iotlb_line.h"
 #include "iommu/engine/permits.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/set_cache.h"
@@ -58,6 +59,22 @@ public:
     Iotlb(CacheGeometry geometry, const DomainFloors& floors) : cache_(geometry), floors_(floors) {}
 
     std::optional<CachedTranslation> find(const Request& request) const;
+
+    // As it lies there, for those who have no time.
+    using Hit = SetCache<3>::Hit;
+    bool find(const Request& request, Hit& hit) const {
+        const unsigned seen = sizes_seen_.load(std::memory_order_relaxed);
+        for (unsigned size = 0; size < sizes; ++size) {
+            if ((seen >> size & 1) == 0) continue;
+            const unsigned shift = shift_of_size(size);
+            const LogicalAddress first{request.address.value & ~low_bits(shift)};
+            if (!cache_.find(iotlb_line::hash_of(first, shift), iotlb_line::key_of(first, shift, request), hit)) continue;
+            const std::uint64_t whom = hit.words[1];
+            if (!floors_.is_forgotten(iotlb_line::Domain::get(whom), iotlb_line::Kind::get(whom), hit.stamp)) return true;
+        }
+        return false;
+    }
+
     void insert(const CachedTranslation& translation);
 
     void forget_all(std::uint64_t stamp);
@@ -74,13 +91,14 @@ public:
     void state(Archive& archive, std::uint64_t newest_stamp);
 
 private:
+    using Words = iotlb_line::Words;
+
     static constexpr unsigned sizes = 3;
-    using Words = CacheWords<3>;
+    static constexpr unsigned size_of(unsigned shift) { return (shift - paging::leaf_4k) / paging::bits_per_level; }
+    static constexpr unsigned shift_of_size(unsigned size) { return paging::leaf_4k + size * paging::bits_per_level; }
 
     static Words pack(const CachedTranslation& translation);
     static CachedTranslation unpack(const Words& words, std::uint64_t stamp);
-    static CacheKey key_of(LogicalAddress first, unsigned shift, const Request& request);
-    static std::uint64_t hash_of(LogicalAddress first, unsigned shift);
     bool is_dead(const CachedTranslation& one) const { return floors_.is_forgotten(one.domain, one.kind, one.stamp); }
 
     template <typename Wanted>

@@ -170,6 +170,13 @@ void RegisterFile::write_command(std::uint32_t value) {
     if (configuration_.interrupt_remapping) write_interrupt_command(value);
 }
 
+bool RegisterFile::is_possible(const InterruptState& state) const {
+    const std::uint64_t possible =
+        interrupt_table_bits(configuration_) | InterruptState::Enabled::mask | InterruptState::CompatibilityPasses::mask;
+    if (!configuration_.interrupt_remapping) return state.word == 0;
+    return (state.word & ~possible) == 0 && (!state.enabled() || interrupt_table_set_);
+}
+
 // Nor does SIRTP: CAP.ESIRTPS is 0 (section 6.7). Without a table nothing can be remapped.
 void RegisterFile::write_interrupt_command(std::uint32_t value) {
     namespace gcmd = vtd::global_command;

@@ -38,7 +38,6 @@ public:
     void drained();
 
     const TranslationState& translation_state() const { return state_; }
-
     const InterruptState& interrupt_state() const { return interrupt_state_; }
 
     template <typename Archive>
@@ -49,8 +48,8 @@ public:
         archive("RTADDR", root_table_);
         archive("IRTA in force", interrupt_state_.word);
         archive("IRTPS", interrupt_table_set_);
-        archive.check(!interrupt_state_.enabled() || interrupt_table_set_, "IRES", "is set without a table");
         archive("IRTA", interrupt_table_);
+        archive.check(is_possible(interrupt_state_), "IRTA in force", "is not what this unit could have set");
         archive("CCMD", context_command_);
         archive("IVA", invalidate_address_);
         archive("IOTLB", iotlb_invalidate_);
@@ -81,6 +80,7 @@ private:
     void write_event_quad(Event& event, bool control, const QuadWrite& write, Outbox& outbox);
     void write_fault_record(std::uint64_t offset, const QuadWrite& write);
     std::uint32_t global_status() const;
+    bool is_possible(const InterruptState& state) const;
     void write_command(std::uint32_t value);
     void write_interrupt_command(std::uint32_t value);
     void submit_context_command();

@@ -5,6 +5,9 @@
 // line begins with a stamp that is unique to what the line holds: a reader that sees the same stamp before and after it
 // copied the words has a whole entry, any other sees a miss. Emptying the cache raises the lowest stamp that counts and
 // costs the same whatever is in it. Nothing is allocated after construction.
+//
+// Removals and the stamps that readers look at are sequentially consistent, as AccessGate is: a reader that announces
+// itself after a removal was followed by a look at the gate never finds what was removed.
 #pragma once
 
 #include "base/bits.h"
@@ -64,19 +67,26 @@ public:
 
     std::size_t size() const { return (set_mask_ + 1) * ways_; }
 
-    // Any thread. `hash` is what the entry was inserted with.
-    std::optional<Hit> find(std::uint64_t hash, const CacheKey& key) const {
-        const std::uint64_t oldest = oldest_.load(std::memory_order_acquire);
+    // Any thread. `hash` is what the entry was inserted with. What is found goes to `hit`, for a struct that is
+    // returned in pieces and read whole stalls the processor for longer than the lookup takes.
+    bool find(std::uint64_t hash, const CacheKey& key, Hit& hit) const {
+        const std::uint64_t oldest = oldest_.load(std::memory_order_seq_cst);
         const Line* line = set_of(hash);
         for (unsigned way = 0; way < ways_; ++way, ++line) {
-            const std::uint64_t stamp = line->stamp.load(std::memory_order_acquire);
-            if (stamp <= oldest) continue;
-            Hit hit{.words = line->copy(), .stamp = stamp};
+            const std::uint64_t stamp = line->stamp.load(std::memory_order_seq_cst);
+            if (line->words[0].load(std::memory_order_relaxed) != key.first || stamp <= oldest) continue;
+            hit.words = line->copy();
             if (!key.matches(hit.words[0], hit.words[1])) continue;
             std::atomic_thread_fence(std::memory_order_acquire);
-            if (line->stamp.load(std::memory_order_relaxed) == stamp) return hit;
+            hit.stamp = stamp;
+            if (line->stamp.load(std::memory_order_relaxed) == stamp) return true;
         }
-        return std::nullopt;
+        return false;
+    }
+
+    std::optional<Hit> find(std::uint64_t hash, const CacheKey& key) const {
+        Hit hit;
+        return find(hash, key, hit) ? std::optional(hit) : std::nullopt;
     }
 
     // The writer. Takes the place of the entry with this key, else a free one, else that of another entry of the set,
@@ -88,6 +98,7 @@ public:
         for (Line* line = begin; line != begin + ways_; ++line) {
             const Entry held = line->copy();
             if (is_live(*line) && key.matches(held[0], held[1])) return line->put(words, stamp);
+            if (free != nullptr) continue;
             if (!is_live(*line) || dead(held, line->stamp.load(std::memory_order_relaxed))) free = line;
         }
         if (free == nullptr) {
@@ -99,7 +110,7 @@ public:
     }
 
     // The writer. Forgets everything that was inserted up to this stamp.
-    void forget_up_to(std::uint64_t stamp) { oldest_.store(stamp, std::memory_order_release); }
+    void forget_up_to(std::uint64_t stamp) { oldest_.store(stamp, std::memory_order_seq_cst); }
 
     // The writer. Calls `visit(words, stamp)` for each live entry, of the set of a hash or of all sets, and forgets those
     // for which it returns true.
@@ -180,7 +191,7 @@ private:
     void remove_from(Line* line, std::size_t count, Visit& visit) {
         for (Line* const end = line + count; line != end; ++line) {
             if (is_live(*line) && visit(line->copy(), line->stamp.load(std::memory_order_relaxed)))
-                line->stamp.store(0, std::memory_order_release);
+                line->stamp.store(0, std::memory_order_seq_cst);
         }
     }
 

@@ -57,6 +57,47 @@ bool privileged(const TranslationState& state, const Request& request) {
     return state.scalable() && request.pasid && request.privileged;
 }
 
+// What of a cached translation tells how an access goes on.
+struct Allowed {
+    LogicalAddress first;  // of what the leaf spans
+    unsigned shift = 0;
+    PhysicalAddress address;  // of the byte that was asked for
+    Permits permits;
+    bool dirty = false;
+    bool snooped = false;
+};
+
+inline void allow(Translation& into, const Allowed& what, bool supervisor) {
+    const PhysicalAddress leaf{what.address.value & ~low_bits(what.shift)};
+    const bool mixed = what.shift > interrupt_shift && (holds_interrupts(what.first.value, what.shift) ||
+                                                        holds_interrupts(leaf.value, what.shift));
+    into.allowed = true;
+    into.address = what.address;
+    into.granule = std::uint64_t{1} << (mixed ? interrupt_shift : what.shift);
+    into.readable = what.permits.allows(needed_by(Access::Read, supervisor));
+    into.writable = what.dirty && what.permits.allows(needed_by(Access::Write, supervisor));
+    into.snooped = what.snooped;
+    into.fault_reason = 0;
+}
+
+// A line of the IOTLB and a request for which it is: whether it allows it as it is.
+inline bool serve(const iotlb_line::Words& words, const Request& request, bool supervisor, Translation& into) {
+    const std::uint64_t says = words[2];
+    const unsigned shift = iotlb_line::Shift::get(words[0]);
+    const Allowed what{.first = iotlb_line::first_of(words),
+                       .shift = shift,
+                       .address = {(says & iotlb_line::leaf_address) + (request.address.value & low_bits(shift))},
+                       .permits = {iotlb_line::Allowed::get(says)},
+                       .dirty = iotlb_line::Dirty::get(says),
+                       .snooped = iotlb_line::Snooped::get(says)};
+    if (iotlb_line::Refusal::get(says) != FaultReason::None) return false;
+    if (!what.permits.allows(needed_by(request.access, supervisor))) return false;
+    if (request.access == Access::Write && !what.dirty) return false;
+    if (vtd::in_interrupt_range(what.address.value)) return false;
+    allow(into, what, supervisor);
+    return true;
+}
+
 Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>& line) {
     return {.allowed = outcome.translation.allowed,
             .fault_reason = outcome.translation.fault_reason,
@@ -95,16 +136,8 @@ Outcome Translator::answer(const TranslationState& state, const Request& request
     if (vtd::in_interrupt_range(address.value))
         return refuse(state.scalable() ? FaultReason::ScalableInterruptOutput : FaultReason::InterruptOutput,
                       line.quiet);
-    const bool mixed = line.shift > interrupt_shift && (holds_interrupts(line.first.value, line.shift) ||
-                                                        holds_interrupts(line.leaf.value, line.shift));
     Outcome outcome;
-    outcome.translation = {.allowed = true,
-                           .address = address,
-                           .granule = std::uint64_t{1} << (mixed ? interrupt_shift : line.shift),
-                           .readable = line.permits.allows(needed_by(Access::Read, supervisor)),
-                           .writable = line.dirty && line.permits.allows(needed_by(Access::Write, supervisor)),
-                           .snooped = line.snooped,
-                           .fault_reason = 0};
+    allow(outcome.translation, {line.first, line.shift, address, line.permits, line.dirty, line.snooped}, supervisor);
     return outcome;
 }
 
@@ -192,22 +225,26 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
     return resolved;
 }
 
-std::optional<Outcome> Translator::find(const TranslationState& state, const Request& request) {
-    if (stale_uses_.on()) return std::nullopt;
-    if (!state.enabled()) return pass(request.address);
-    if (is_interrupt(request)) return interrupt_outcome(state, request);
-    if (!mode_is_known(state, configuration_) || request.type != RequestType::Untranslated) return std::nullopt;
-    if (request.pasid && !state.scalable()) return std::nullopt;
-    if (const auto line = iotlb_.find(request)) {
-        if (!usable(request, *line)) return std::nullopt;
-        lookups_.add();
-        return answer(state, request, *line);
+bool Translator::find(const TranslationState& state, const Request& request, Translation& into) {
+    if (stale_uses_.on()) return false;
+    if (state.enabled() && !is_interrupt(request)) {
+        if (!mode_is_known(state, configuration_) || request.type != RequestType::Untranslated) return false;
+        if (request.pasid && !state.scalable()) return false;
+        Iotlb::Hit hit;
+        if (iotlb_.find(request, hit)) {
+            if (!serve(hit.words, request, privileged(state, request), into)) return false;
+        } else {
+            const auto known = devices_.find_cached(state, request);
+            if (!known || known->reason != FaultReason::None || known->route.kind != TranslationKind::PassThrough)
+                return false;
+            into = pass_through(state, request, known->route).outcome.translation;
+        }
+    } else {
+        into = (state.enabled() ? interrupt_outcome(state, request) : pass(request.address)).translation;
     }
-    const auto known = devices_.find_cached(state, request);
-    if (!known || known->reason != FaultReason::None || known->route.kind != TranslationKind::PassThrough)
-        return std::nullopt;
+    if (!into.allowed) return false;
     lookups_.add();
-    return pass_through(state, request, known->route).outcome;
+    return true;
 }
 
 // The tables alone, as they are now, against what the caches had part in.

@@ -28,9 +28,9 @@ class Translator {
 public:
     Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
-    // An answer that needs no table: from the IOTLB, or for a device that passes through. Any thread, without a lock.
-    // Nothing while stale uses are looked for.
-    std::optional<Outcome> find(const TranslationState& state, const Request& request);
+    // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any thread,
+    // without a lock. False for all else, and while stale uses are looked for.
+    bool find(const TranslationState& state, const Request& request, Translation& into);
 
     // Under the engine's lock, as all that follows.
     Outcome translate(const TranslationState& state, const Request& request);

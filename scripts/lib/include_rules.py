@@ -12,7 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-# A room may include itself and what is named here. Tests (a folder `tests` anywhere) may include everything.
+# A room may include itself and what is named here. Tests and benches (a folder `tests` or `bench` beside what they
+# exercise) may include everything; what runs in the guest is in rooms.
 ROOMS = {
     "base": [],
     "iommu/spec": ["base"],
@@ -37,18 +38,20 @@ ROOMS = {
                            "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
+    "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "guest-tests/runtime"],
+    "guest-tests/bench/host": ["base", "guest-tests/bench"],
     "guest-tests/selftest": ["guest-tests/runtime"],
     "guest-tests/linux": ["base", "iommu/spec"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
                 "callbacks/core", "callbacks", "callbacks/driver", "guest-tests/runtime", "guest-tests/suites",
-                "guest-tests/main_job"]
+                "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
     initializer_list limits memory new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h
     stdint.h stdbool.h""".split())
 SYSTEM_HEADERS = re.compile(r"boost/|sys/|unistd\.h|fcntl\.h|pthread\.h|signal\.h|linux/|dlfcn\.h|spawn\.h")
-SYSTEM_ROOMS = ["hw/hosted", "callbacks/hosted", "iommu/lab", "tools", "guest-tests/linux"]
+SYSTEM_ROOMS = ["hw/hosted", "callbacks/hosted", "iommu/lab", "tools", "guest-tests/linux", "guest-tests/bench/host"]
 ASSEMBLY_ROOMS = ["guest-tests/runtime"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -57,9 +60,9 @@ SOURCES = {".c", ".cc", ".h", ".S"}
 
 
 def room_of(path):
-    """The room a file lies in: the longest entry of ROOMS that contains it; None for tests."""
+    """The room a file lies in: the longest entry of ROOMS that contains it; None for tests and benches."""
     parts = Path(path).parts
-    if "tests" in parts[:-1]:
+    if "tests" in parts[:-1] or "bench" in parts[:-1] and parts[0] != "guest-tests":
         return None
     folder = "/".join(parts[:-1])
     return max((room for room in ROOMS if folder == room or folder.startswith(room + "/")), key=len, default=folder)
