@@ -74,22 +74,27 @@ void Rig::finish_work() {
     for (unsigned calls = 0; unit.work(); ++calls) require(calls < 0x10000, "the unit's work comes to an end");
 }
 
-// By registers, but for PASIDs, for which there are none: by a queue in the last page.
+void Rig::order(std::uint64_t low, std::uint64_t high) {
+    const std::uint64_t queue = Ram::bytes - page_size;
+    const std::uint64_t size = options.scalable ? 32 : 16;
+    ram.set(queue, low);
+    ram.set(queue + 8, high);
+    ram.set(queue + 16, 0);
+    ram.set(queue + 24, 0);
+    write64(0x90, queue | (options.scalable ? 0x800 : 0));
+    write64(0x88, 0);
+    write32(0x18, 0x84000000);
+    write64(0x88, size);
+    finish_work();
+    require(read64(0x80) == size, "the queue does what is right", low, high, read32(0x34), read64(0xb0));
+    write32(0x18, 0x80000000);
+}
+
+// By registers, but for PASIDs, for which there are none.
 void Rig::forget_all() {
     write64(0x28, 0xa000000000000000);
     finish_work();
-    if ((read64(0x20) & 0xc00) == 0x400 && options.scalable) {
-        const std::uint64_t last = Ram::bytes - page_size;
-        ram.set(last, 0x37);
-        for (std::uint64_t i = 8; i < 32; i += 8) ram.set(last + i, 0);
-        write64(0x90, last | 0x800);
-        write64(0x88, 0);
-        write32(0x18, 0x84000000);
-        write64(0x88, 0x20);
-        finish_work();
-        require(read64(0x80) == 0x20, "the queue does what is always right", read64(0x80), read32(0x34), read64(0xb0));
-        write32(0x18, 0x80000000);
-    }
+    if ((read64(0x20) & 0xc00) == 0x400 && options.scalable) order(0x37, 0);
     write64(0xf8, 0x9000000000000000);
     finish_work();
 }

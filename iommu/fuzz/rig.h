@@ -15,7 +15,7 @@ namespace remap::fuzz {
 // width, and where they can only be read.
 class Ram final : public iommu::MemoryPort {
 public:
-    static constexpr std::uint64_t pages = 24;
+    static constexpr std::uint64_t pages = 32;
     static constexpr std::uint64_t bytes = pages * page_size;
     static constexpr std::uint64_t high = std::uint64_t{1} << 45;
     static constexpr std::uint64_t read_only = std::uint64_t{1} << 44;
@@ -70,7 +70,9 @@ struct Rig {
     // Does all the work there is, which must come to an end.
     void finish_work();
 
-    // Empties every cache, as software would do it. Translation is on and the queue is off, before and after.
+    // Has one descriptor executed, by a queue in the last page. Translation is on and the queue is off, before and after,
+    // here and in forget_all, which empties every cache as software would do it.
+    void order(std::uint64_t low, std::uint64_t high);
     void forget_all();
 
     const iommu::Options options;
