@@ -21,6 +21,7 @@ struct ByteRange {
 // huge pages.
 class Disk {
 public:
+    // An empty name is no disk, which holds nothing.
     explicit Disk(const std::string& name);
 
     std::uint64_t bytes() const { return bytes_; }

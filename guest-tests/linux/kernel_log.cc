@@ -37,6 +37,7 @@ constexpr std::array complaint_words{
     Words{"nobody cared"},           // an interrupt that no driver knows
     Words{"AER:", "error"},          // of PCIe
     Words{"nvme", "timeout"},
+    Words{"nvme", "failed"},
     Words{"nvme", "rror"},
     Words{"nvme", "controller is down"},
     Words{"nvme", "polled"},  // a completion whose interrupt was lost

@@ -121,8 +121,10 @@ def parse_arguments():
     parser.add_argument("--guest", action="append", default=[], metavar="WORD", help="for the program in the guest")
     parser.add_argument("--accel", help="QEMU's accelerator, for example kvm (default: tcg)")
     parser.add_argument("machine", nargs="?")
-    parser.add_argument("more", nargs="*", help="further QEMU arguments, after --")
-    args = parser.parse_args()
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    args = parser.parse_args(words[:end])
+    args.more = words[end + 1:]
     if not args.list and args.machine is None:
         parser.error("a machine is needed")
     folder = os.path.join(args.build, "guest-tests", "linux")

@@ -30,7 +30,7 @@ typedef struct RemapGpuOps {
     /* On any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
     void (*interrupt)(void *opaque, unsigned vector);
-    /* On the engine thread: it has written these bytes of VRAM, or may have written some of them. */
+    /* On the engine thread: it may have written any byte of these pages of VRAM. */
     void (*vram_written)(void *opaque, uint64_t offset, uint64_t bytes);
 } RemapGpuOps;
 
@@ -67,8 +67,9 @@ bool remap_gpu_run(RemapGpu *gpu);
 RemapGpuScanout remap_gpu_scanout(RemapGpu *gpu);
 
 /*
- * While remap_gpu_run is not in progress. Save: the bytes that the state takes; they are written if there is room for all
- * of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes, tells the reason.
+ * While remap_gpu_run is not in progress. Save: the bytes that the state takes; they are written if there is room for
+ * all of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes, tells the
+ * reason.
  */
 size_t remap_gpu_save(RemapGpu *gpu, void *to, size_t room);
 bool remap_gpu_load(RemapGpu *gpu, const void *from, size_t bytes, char *why, size_t room);

@@ -77,6 +77,7 @@ void Engine::transfer(Budget& budget) {
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
     }
+    memory_.report_writes();
     if (transfer_.done()) {
         busy_ = false;
         return registers_.complete(order_, moved);
@@ -95,6 +96,7 @@ void Engine::execute_fence() {
     if (const Fault fault = memory_.check(to, sizeof packet_.value)) return halt(fault);
     if (!registers_.is_current(order_)) return registers_.drop();
     if (const Fault fault = memory_.write_fence(to, packet_.value)) return halt(fault);
+    memory_.report_writes();
     tell(host_, registers_.complete_fence(order_, packet_.value, PacketFlags::Interrupt::get(packet_.flags)));
 }
 

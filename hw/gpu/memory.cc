@@ -28,7 +28,7 @@ Fault Memory::check(Place first, std::uint64_t bytes) const {
 Fault Memory::copy(Place to, Place from, std::size_t bytes) {
     if (to.space == Space::Vram) {
         const Fault fault = read(from, vram_at(to), bytes);
-        host_.vram_written(to.address, bytes);  // a read that is refused may have brought some of it
+        log_.written(to.address, bytes);  // a read that is refused may have brought some of it
         return fault;
     }
     if (from.space == Space::Vram) return write(to, vram_at(from), bytes);
@@ -52,7 +52,7 @@ Fault Memory::read(Place from, void* to, std::size_t bytes) {
 Fault Memory::write(Place to, const void* from, std::size_t bytes) {
     if (to.space == Space::Vram) {
         std::memmove(vram_at(to), from, bytes);
-        host_.vram_written(to.address, bytes);
+        log_.written(to.address, bytes);
         return {};
     }
     if (bus_.write({to.address}, from, bytes)) return {};
@@ -63,7 +63,7 @@ Fault Memory::write_fence(Place to, std::uint64_t value) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (to.space == Space::System || !aligned_for_atomic(vram_at(to))) return write(to, &value, sizeof value);
     __atomic_store_n(reinterpret_cast<std::uint64_t*>(vram_at(to)), value, __ATOMIC_RELEASE);
-    host_.vram_written(to.address, sizeof value);
+    log_.written(to.address, sizeof value);
     return {};
 }
 

@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "hw/gpu/fault.h"
 #include "hw/gpu/ports.h"
+#include "hw/gpu/vram_log.h"
 #include "hw/spec/gpu_packets.h"
 
 #include <cstddef>
@@ -16,7 +17,7 @@ namespace remap::gpu {
 class Memory {
 public:
     Memory(std::span<std::byte> vram, BusPort& bus, HostPort& host, unsigned address_bits)
-        : vram_(vram), bus_(bus), host_(host), highest_(low_bits(address_bits)) {}
+        : vram_(vram), bus_(bus), log_(host, vram.size()), highest_(low_bits(address_bits)) {}
 
     // Whether `bytes` (at least 1) from `first` lie within reach.
     Fault check(spec::Place first, std::uint64_t bytes) const;
@@ -30,12 +31,15 @@ public:
     // Writes a fence value in one piece, behind everything written before. `to` is a multiple of 8.
     Fault write_fence(spec::Place to, std::uint64_t value);
 
+    // Lets the host know of all writes to VRAM so far: before a packet is complete, and before the engine rests.
+    void report_writes() { log_.report(); }
+
 private:
     std::byte* vram_at(spec::Place place) const { return vram_.data() + place.address; }
 
     std::span<std::byte> vram_;
     BusPort& bus_;
-    HostPort& host_;
+    VramLog log_;
     std::uint64_t highest_;  // address the part can put on the bus
 };
 

@@ -38,8 +38,8 @@ public:
     // Sends the MSI-X message of a vector (0 to interrupt_vectors - 1).
     virtual void interrupt(unsigned vector) = 0;
 
-    // The engine has written these bytes of VRAM, or may have written some of them. For a machine that keeps a log of
-    // what changes; called on the engine's thread, before the packet is complete.
+    // The engine may have written any byte of these pages of VRAM; the last is cut off where VRAM ends. For a machine
+    // that keeps a log of what changes. Called on the engine's thread, before the packet is complete.
     virtual void vram_written(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
 
 protected:

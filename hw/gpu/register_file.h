@@ -66,8 +66,8 @@ public:
     // The order that the engine holds, void or not. Of a void one only the generation counts.
     std::optional<Order> held() const;
 
-    // Everything, for a model of the same options; see base/archive.h. The engine is not at work, and takes the order that
-    // is held now for the one it had.
+    // Everything, for a model of the same options; see base/archive.h. The engine is not at work, and takes the order
+    // that is held now for the one it had.
     template <typename Archive>
     void state(Archive& archive);
 

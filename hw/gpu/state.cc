@@ -108,6 +108,7 @@ ArchiveError Gpu::load(std::span<const std::byte> from) {
     trial.state(judge);
     if (const ArchiveError error = judge.finish()) return error;
 
+    reset();  // what an older version does not have
     ArchiveReader archive(state_format, from);
     parts_->state(archive);
     tell(parts_->setting.host, {.work = parts_->engine.has_work()});

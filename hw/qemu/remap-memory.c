@@ -140,14 +140,15 @@ void remap_memory_move(void *to, const void *from, size_t bytes)
 void remap_memory_mark_written(MemoryRegion *region, hwaddr offset, hwaddr bytes)
 {
     ram_addr_t first = memory_region_get_ram_addr(region) + offset;
-    uint8_t clients;
+    uint8_t clients = memory_region_get_dirty_log_mask(region);
 
     /*
-     * A page that is dirty already is not marked again. Whoever is about to clear the mark and then to read the page must
-     * find the bytes there, so they come before the look at the mark, and before the look at whether marks are kept.
+     * A page that is dirty already is not marked again. A migration clears the mark and then reads the page; if the
+     * mark is still seen here, it must find these bytes, so they come before the look at the mark.
      */
-    smp_mb();
-    clients = memory_region_get_dirty_log_mask(region);
+    if (clients & (1 << DIRTY_MEMORY_MIGRATION)) {
+        smp_mb();
+    }
     if (clients) {
         clients = cpu_physical_memory_range_includes_clean(first, bytes, clients);
     }

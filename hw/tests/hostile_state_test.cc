@@ -215,7 +215,7 @@ TEST(HostileState, ALoadedLieIsHarmless) {
     Rig rig;
     unsigned accepted = 0, busy_ones = 0;
     const State states[] = {busy_state(), halted_state(), save(*Rig().gpu)};
-    for (int round = 0; round < 20000; ++round) {
+    for (int round = 0; round < 6000; ++round) {
         State state = states[random() % 3];
         for (std::uint64_t i = random() % 3; i < 3; ++i) {
             const std::size_t at = random() % (state.size() - 16);
@@ -232,8 +232,8 @@ TEST(HostileState, ALoadedLieIsHarmless) {
         busy_ones += rig.gpu->run();
         EXPECT_FALSE(rig.bus.crossed_a_page);
     }
-    EXPECT_GT(accepted, 2000u);
-    EXPECT_GT(busy_ones, 200u);
+    EXPECT_GT(accepted, 600u);
+    EXPECT_GT(busy_ones, 60u);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST(State, RandomUseOfTheRegistersGoesOnTheSameInANewPart) {
     both([](Rig& rig) { scramble({rig.bus.at(ring_base, 0x10000), 0x10000}, 3); });
     const std::vector<spec::Packet> packets = long_work();
     unsigned busy = 0, stopping = 0;
-    for (int round = 0; round < 4000; ++round) {
+    for (int round = 0; round < 1000; ++round) {
         const std::uint64_t offset = random() % 0x120 & ~std::uint64_t{3};
         const std::uint64_t value = random() % 2 == 0 ? random() : random() % 16;
         const std::uint64_t action = random() % 16;
@@ -61,8 +61,8 @@ TEST(State, RandomUseOfTheRegistersGoesOnTheSameInANewPart) {
         moving.migrate();
         ASSERT_NO_FATAL_FAILURE(moving.expect_same(still, "after round " + std::to_string(round)));
     }
-    EXPECT_GT(busy, 500u);
-    EXPECT_GT(stopping, 50u);
+    EXPECT_GT(busy, 150u);
+    EXPECT_GT(stopping, 15u);
     moving.expect_same_memory(still);
 }
 

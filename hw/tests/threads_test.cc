@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One thread runs the engine while another uses the registers; the thread sanitizer judges.
-#include "hw/tests/bench.h"
+#include "hw/tests/state_bench.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -117,6 +117,27 @@ TEST_F(Threads, AnEngineAtWorkIsEndedByResetAndStartsAgain) {
         // Until the engine is at rest, it may still read the entry that the next round writes.
         ASSERT_TRUE(eventually([&] { return gpu.read(0x24, 4) == 1; }));
     }
+}
+
+TEST(ThreadsAndState, AStateTakenWhileRegistersAreUsedIsOneThatAPartCanBeIn) {
+    Rig rig, target;
+    rig.start({spec::fill(memory(0), memory_bytes, 1)});
+    ASSERT_TRUE(rig.gpu->run());
+    std::atomic<bool> stop = false;
+    std::thread software([&] {
+        for (std::uint32_t round = 0; !stop; ++round) {
+            rig.write32(0x20, round % 3);
+            rig.write64(0x40, ring_base + round % 8 * 64);
+            rig.write32(0x48, round % 20);
+            rig.write32(0x50, round % 40);
+            rig.write32(0x68, round);
+            rig.write32(0x60, ~round);
+            rig.write32(0x100, round & 1);
+        }
+    });
+    for (int round = 0; round < 2000; ++round) EXPECT_EQ(load(*target.gpu, save(*rig.gpu)), "");
+    stop = true;
+    software.join();
 }
 
 }  // namespace

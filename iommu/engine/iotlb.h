@@ -64,13 +64,17 @@ public:
     using Hit = SetCache<3>::Hit;
     bool find(const Request& request, Hit& hit) const {
         const unsigned seen = sizes_seen_.load(std::memory_order_relaxed);
-        for (unsigned size = 0; size < sizes; ++size) {
+        const unsigned likely = likely_size_.load(std::memory_order_relaxed);
+        unsigned size = likely;
+        for (unsigned tried = 0; tried < sizes; ++tried, size = size + 1 == sizes ? 0 : size + 1) {
             if ((seen >> size & 1) == 0) continue;
             const unsigned shift = shift_of_size(size);
             const LogicalAddress first{request.address.value & ~low_bits(shift)};
             if (!cache_.find(iotlb_line::hash_of(first, shift), iotlb_line::key_of(first, shift, request), hit)) continue;
             const std::uint64_t whom = hit.words[1];
-            if (!floors_.is_forgotten(iotlb_line::Domain::get(whom), iotlb_line::Kind::get(whom), hit.stamp)) return true;
+            if (floors_.is_forgotten(iotlb_line::Domain::get(whom), iotlb_line::Kind::get(whom), hit.stamp)) continue;
+            if (size != likely) likely_size_.store(size, std::memory_order_relaxed);
+            return true;
         }
         return false;
     }
@@ -106,7 +110,8 @@ private:
 
     SetCache<3> cache_;
     const DomainFloors& floors_;
-    std::atomic<unsigned> sizes_seen_{0};  // bit i: leaves of that size were inserted since everything was forgotten
+    mutable std::atomic<unsigned> likely_size_{0};  // that of the last hit: devices seldom mix them
+    std::atomic<unsigned> sizes_seen_{0};           // bit i: leaves of that size were inserted since everything was forgotten
 };
 
 }  // namespace remap::iommu

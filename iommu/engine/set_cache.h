@@ -14,6 +14,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -61,7 +62,9 @@ public:
 
     explicit SetCache(CacheGeometry geometry)
         : ways_(geometry.ways),
+          first_way_mask_(std::bit_floor(geometry.ways) - 1),
           set_mask_(geometry.entries / geometry.ways - 1),
+          set_bits_(static_cast<unsigned>(std::popcount(set_mask_))),
           lines_(new Line[geometry.entries]()),
           next_(new std::uint8_t[geometry.entries / geometry.ways]()) {}
 
@@ -71,8 +74,10 @@ public:
     // returned in pieces and read whole stalls the processor for longer than the lookup takes.
     bool find(std::uint64_t hash, const CacheKey& key, Hit& hit) const {
         const std::uint64_t oldest = oldest_.load(std::memory_order_seq_cst);
-        const Line* line = set_of(hash);
-        for (unsigned way = 0; way < ways_; ++way, ++line) {
+        const Line* const begin = set_of(hash);
+        unsigned way = first_way(hash);
+        for (unsigned tried = 0; tried < ways_; ++tried, way = after(way)) {
+            const Line* const line = begin + way;
             const std::uint64_t stamp = line->stamp.load(std::memory_order_seq_cst);
             if (line->words[0].load(std::memory_order_relaxed) != key.first || stamp <= oldest) continue;
             hit.words = line->copy();
@@ -95,7 +100,9 @@ public:
     void insert(std::uint64_t hash, const CacheKey& key, const Entry& words, std::uint64_t stamp, Dead&& dead) {
         Line* const begin = set_of(hash);
         Line* free = nullptr;
-        for (Line* line = begin; line != begin + ways_; ++line) {
+        unsigned way = first_way(hash);
+        for (unsigned tried = 0; tried < ways_; ++tried, way = after(way)) {
+            Line* const line = begin + way;
             const Entry held = line->copy();
             if (is_live(*line) && key.matches(held[0], held[1])) return line->put(words, stamp);
             if (free != nullptr) continue;
@@ -185,6 +192,10 @@ private:
     bool is_live(const Line& line) const {
         return line.stamp.load(std::memory_order_relaxed) > oldest_.load(std::memory_order_relaxed);
     }
+    // Where in its set an entry is looked for first, and put if it is free: most entries are found at once.
+    unsigned first_way(std::uint64_t hash) const { return static_cast<unsigned>(hash >> set_bits_) & first_way_mask_; }
+    unsigned after(unsigned way) const { return way + 1 == ways_ ? 0 : way + 1; }
+
     Line* set_of(std::uint64_t hash) const { return &lines_[(hash & set_mask_) * ways_]; }
 
     template <typename Visit>
@@ -196,7 +207,9 @@ private:
     }
 
     const unsigned ways_;
+    const unsigned first_way_mask_;
     const std::uint64_t set_mask_;
+    const unsigned set_bits_;
     const std::unique_ptr<Line[]> lines_;
     const std::unique_ptr<std::uint8_t[]> next_;  // of each set: the way to replace
     std::atomic<std::uint64_t> oldest_{0};        // entries with this stamp or a lower one are gone

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Machines that take each other's place, by a socket, a file or a snapshot; and work that shows whether they lost any."""
+"""Machines that take each other's place, by a socket, a file or a snapshot; work that shows whether they lost any."""
 
 import contextlib
 import copy
@@ -9,7 +9,7 @@ import random
 import tempfile
 
 from gpu import IDLE, IN_SOURCE_VRAM, IN_VRAM, RING_TAIL, copy as copy_packet, fill
-from machine import MIB, Machine, wait_until
+from machine import Machine, wait_until
 from tap import expect, expect_equal
 
 ENDED = ("completed", "failed", "cancelled")
