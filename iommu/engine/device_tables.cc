@@ -157,7 +157,7 @@ FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
         case entry::TranslationType::FirstStage: valid = first_stage_fits; break;
         case entry::TranslationType::SecondStage: valid = second_stage_fits; break;
         case entry::TranslationType::Nested: valid = first_stage_fits && second_stage_fits; break;
-        case entry::TranslationType::PassThrough: valid = second_stage_fits; break;
+        case entry::TranslationType::PassThrough: valid = true; break;  // has no use for AW
     }
     return valid ? FaultReason::None : FaultReason::PasidInvalid;
 }
@@ -239,7 +239,7 @@ RouteOutcome DeviceTables::scalable_start(const ContextEntry& context, const Req
     } else if (request.pasid && !sm_ctx::Pasid::get(context.low)) {
         outcome.reason = FaultReason::PasidBlocked;
     } else if (beyond) {
-        outcome.reason = request.pasid ? FaultReason::PasidBeyondDirectory : FaultReason::RequesterPasidInvalid;
+        outcome.reason = request.pasid ? FaultReason::PasidBeyondDirectory : FaultReason::ScalableContextInvalid;
     }
     return outcome;
 }
@@ -263,6 +263,7 @@ RouteOutcome DeviceTables::scalable_route(const RouteOutcome& start, const Pasid
     route.no_execute = entry::NoExecute::get(words[2]);
     route.extended_accessed = entry::ExtendedAccessed::get(words[2]);
     route.snooped = entry::PageSnoop::get(words[1]);
+    route.walk_snoop = entry::WalkSnoop::get(words[1]);
     if (request.pasid && request.execute && !entry::ExecuteRequest::get(words[2])) {
         outcome.reason = FaultReason::ExecuteBlocked;
     } else if (route.privileged && !entry::SupervisorRequest::get(words[2])) {

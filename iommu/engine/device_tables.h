@@ -33,6 +33,7 @@ struct Route {
     PhysicalAddress second_stage = {};
     unsigned second_levels = 0;
     bool second_accessed_dirty = false;
+    bool walk_snoop = true;  // walks snoop the processors' caches (PWSNP), without which no bit can be set in tables
 
     PhysicalAddress first_stage = {};  // guest-physical where nested
     unsigned first_levels = 0;

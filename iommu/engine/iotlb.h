@@ -39,6 +39,11 @@ struct CachedTranslation {
     std::uint64_t stamp = 0;
 
     PhysicalAddress translate(LogicalAddress address) const { return leaf + (address.value & low_bits(shift)); }
+
+    // Legacy mode knows pages that are not present only as pages without the right that is asked for.
+    bool refusal_lacks_right() const {
+        return refusal == vtd::FaultReason::NoRead || refusal == vtd::FaultReason::NoWrite;
+    }
 };
 
 // What page-selective invalidations name: 2^mask pages around an address, of a domain, and perhaps of one PASID.

@@ -27,7 +27,7 @@ using Domain = Field<52, 37, std::uint16_t>;
 using Kind = Field<55, 53, TranslationKind>;
 
 // The third: what it says, around address bits 51:12 of the leaf.
-using Allowed = Field<3, 0, std::uint8_t>;
+using Allowed = Field<5, 0, std::uint8_t>;
 using Dirty = Flag<6>;
 using Quiet = Flag<7>;
 using Snooped = Flag<8>;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Which kinds of request a translation serves. A second stage makes no difference between user and supervisor. There
 // are no requests to execute: ECAP.ERS is 0, as from revision 4.1 on.
+//
+// Whether a first stage gives the page to users at all is kept apart from what they may do there: requests that are
+// refused for the one and for the other have reasons of their own, also when the answer comes from a cache.
 #pragma once
 
 #include "iommu/engine/request.h"
@@ -18,8 +21,7 @@ struct Permits {
     friend constexpr bool operator==(Permits, Permits) = default;
 };
 
-inline constexpr Permits user_read{1}, user_write{2}, supervisor_read{4}, supervisor_write{8};
-inline constexpr Permits all_permits{15};
+inline constexpr Permits user_read{1}, user_write{2}, supervisor_read{4}, supervisor_write{8}, for_users{16};
 
 // The one that a request needs.
 constexpr Permits needed_by(Access access, bool privileged) {

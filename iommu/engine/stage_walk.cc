@@ -23,27 +23,29 @@ namespace {
 // entries all the time meets a fault.
 constexpr unsigned most_attempts = 16;
 
-paging::Rights right_for(Access access) { return access == Access::Write ? paging::right_write : paging::right_read; }
-
-StageResult refused(FaultReason reason, const Walk& walk) {
+StageResult refused(FaultReason reason, const Walk& walk, bool to_all = true) {
     StageResult result;
     result.reason = reason;
+    result.refused_to_all = to_all;
     result.entry_at = walk.entry_address;
     result.entry = walk.entry;
     return result;
 }
 
-// What a second stage's end means. The top entry is the context entry's fault in legacy mode (LCT.4.3), and has reasons
-// of its own in scalable mode (SSS.4).
+// What a second stage's end means for every access. The top entry is the context entry's fault in legacy mode (LCT.4.3),
+// and has reasons of its own in scalable mode (SSS.4). Rights of which nothing is left over are an entry that is not
+// present (SSS.2), whatever lies below it; legacy mode has no such thing and tells of the right that is missing.
 FaultReason second_stage_reason(const Walk& walk, const Route& route, Access access) {
     const bool top = walk.level == route.second_levels;
+    if (walk.end == WalkEnd::NotPresent || walk.rights == paging::Rights{})
+        return route.scalable ? FaultReason::SecondStageNotPresent : lack_of(access, false);
     switch (walk.end) {
-        case WalkEnd::NotPresent: return route.scalable ? FaultReason::SecondStageNotPresent : lack_of(access, false);
-        case WalkEnd::NoRight: return lack_of(access, route.scalable);
         case WalkEnd::Reserved: return route.scalable ? FaultReason::SecondStageReserved : FaultReason::PagingReserved;
         case WalkEnd::Unreadable:
             if (route.scalable) return top ? FaultReason::SecondStageRootUnreadable : FaultReason::SecondStageUnreadable;
             return top ? FaultReason::ContextInvalid : FaultReason::PagingEntryUnreadable;
+        case WalkEnd::NotPresent:
+        case WalkEnd::NoRight:  // none was wanted
         case WalkEnd::Leaf: break;
     }
     return FaultReason::None;
@@ -63,22 +65,32 @@ FaultReason first_stage_reason(const Walk& walk, const Route& route) {
 }
 
 Permits second_stage_permits(paging::Rights rights) {
-    return (rights.covers(paging::right_read) ? user_read | supervisor_read : Permits{}) |
+    return for_users | (rights.covers(paging::right_read) ? user_read | supervisor_read : Permits{}) |
            (rights.covers(paging::right_write) ? user_write | supervisor_write : Permits{});
 }
 
 Permits first_stage_permits(paging::Rights rights, const Route& route) {
     const bool user = rights.covers(paging::right_user);
     const bool write = rights.covers(paging::right_write);
-    return supervisor_read | (user ? user_read : Permits{}) | (user && write ? user_write : Permits{}) |
+    return supervisor_read | (user ? for_users | user_read : Permits{}) | (user && write ? user_write : Permits{}) |
            (write || !route.write_protect ? supervisor_write : Permits{});
 }
 
-enum class Update { Done, Changed, Failed };
+// An access to a page that is there must not end among interrupts, and needs its right.
+FaultReason refusal_of(Permits permits, const Route& route, Access access, std::uint64_t end, bool final) {
+    if (!permits.allows(needed_by(access, route.privileged))) {
+        const bool wrong_mode = !route.privileged && !permits.allows(for_users);
+        return wrong_mode ? FaultReason::NotForUser : lack_of(access, route.scalable);
+    }
+    if (final && vtd::in_interrupt_range(end))
+        return route.scalable ? FaultReason::ScalableInterruptOutput : FaultReason::InterruptOutput;
+    return FaultReason::None;
+}
+
+enum class Update { Done, Changed, Failed, NeedsSnoop };
 
 // Sets bits in an entry that still is as it was read.
 Update set_bits(MemoryPort& memory, PhysicalAddress at, std::uint64_t entry, std::uint64_t bits) {
-    if ((entry & bits) == bits) return Update::Done;
     switch (memory.exchange(at, entry, entry | bits)) {
         case Exchange::Done: return Update::Done;
         case Exchange::Changed: return Update::Changed;
@@ -87,13 +99,16 @@ Update set_bits(MemoryPort& memory, PhysicalAddress at, std::uint64_t entry, std
     return Update::Failed;
 }
 
-// Sets `accessed` in the entries of a walk that ended at a leaf, and `dirty` in the leaf.
+// Sets `accessed` in the entries of a walk that ended at a leaf, and `dirty` in the leaf, where they are not set yet.
+// From the top down: an entry is marked before what lies below it.
 template <typename Setter>
 Update set_walk_bits(const Walk& walk, unsigned from_level, std::uint64_t accessed, std::uint64_t dirty,
-                     Setter&& setter) {
+                     const Route& route, Setter&& setter) {
     for (unsigned level = from_level; level >= walk.level; --level) {
         const paging::WalkStep& step = walk.steps[level - 1];
         const std::uint64_t bits = accessed | (level == walk.level ? dirty : 0);
+        if ((step.entry & bits) == bits) continue;
+        if (!route.walk_snoop) return Update::NeedsSnoop;
         if (const Update update = setter(step.at, step.entry, bits); update != Update::Done) return update;
     }
     return Update::Done;
@@ -105,8 +120,8 @@ std::optional<std::uint64_t> read_entry(MemoryPort& memory, PhysicalAddress from
     return entry;
 }
 
-// A first-stage entry that the second stage does not let the unit read (SFS.5 to SFS.7). What is wrong with the second
-// stage's own tables has the reasons of that stage.
+// A first-stage entry that the second stage does not let the unit read or write (SFS.5 to SFS.8). What is wrong with the
+// second stage's own tables has the reasons of that stage.
 StageResult nested_entry_refused(StageResult lost, const Walk& walk, const Route& route) {
     const bool top = walk.level == route.first_levels;
     switch (lost.reason) {
@@ -114,8 +129,11 @@ StageResult nested_entry_refused(StageResult lost, const Walk& walk, const Route
         case FaultReason::ScalableNoRead:
             lost.reason = top ? FaultReason::NestedRootNotReadable : FaultReason::NestedEntryNotReadable;
             break;
+        case FaultReason::ScalableNoWrite: lost.reason = FaultReason::NestedEntryNotWritable; break;
         default: break;
     }
+    // No other access could read the entry either; only some have to write it.
+    lost.refused_to_all = !walk.found() && lost.reason != FaultReason::SecondStageUpdateFailed;
     return lost;
 }
 
@@ -159,62 +177,73 @@ void StageWalk::remember(const TableOwner& owner, std::uint64_t address, const W
     }
 }
 
-StageResult StageWalk::second_stage(const Route& route, std::uint64_t address, Access access, const Manner& manner) {
+StageResult StageWalk::second_stage(const Route& route, std::uint64_t address, Access access, Target target,
+                                    const Manner& manner) {
     const unsigned width = std::min(configuration_.address_width, paging::shift_of(route.second_levels + 1));
     if (address >> width != 0)
         return refused(route.scalable ? FaultReason::ScalableAddressBeyondWidth : FaultReason::AddressBeyondWidth, {});
-    const TableOwner owner{.domain = route.domain, .pasid = {}, .kind = TranslationKind::SecondStage};
+    const TableOwner owner{.domain = route.domain,
+                           .pasid = {},
+                           .kind = TranslationKind::SecondStage,
+                           .marked = route.second_accessed_dirty};
+    const auto setter = [this](PhysicalAddress at, std::uint64_t entry, std::uint64_t bits) {
+        return set_bits(memory_, at, entry, bits);
+    };
+    const bool write = access == Access::Write;
     Walk found;
     for (unsigned attempt = 0; attempt < most_attempts; ++attempt) {
         auto request = start<VtdSecondStage>(owner, address, route.second_stage, route.second_levels, manner);
-        request.wanted = right_for(access);
         request.limits = configuration_.second_stage;
         found = paging::walk(request, [this](PhysicalAddress from) { return read_entry(memory_, from); });
-        if (!found.found()) return refused(second_stage_reason(found, route, access), found);
+        FaultReason reason = second_stage_reason(found, route, access);
+        if (reason != FaultReason::None) return refused(reason, found);
+        const Permits permits = second_stage_permits(found.rights);
+        reason = refusal_of(permits, route, access, found.translate(address).value, target == Target::Data);
+        if (reason != FaultReason::None) return refused(reason, found, false);
 
-        const bool write = access == Access::Write;
-        const bool dirty = (found.entry & vtd::second_stage::Dirty::mask) != 0;
         if (route.second_accessed_dirty && manner.fill_caches) {
-            const auto setter = [this](PhysicalAddress at, std::uint64_t entry, std::uint64_t bits) {
-                return set_bits(memory_, at, entry, bits);
-            };
-            const Update update = set_walk_bits(found, request.levels, vtd::second_stage::Accessed::mask,
-                                                write ? vtd::second_stage::Dirty::mask : 0, setter);
-            if (update == Update::Changed) continue;
-            if (update == Update::Failed) return refused(FaultReason::SecondStageUpdateFailed, found);
+            using namespace vtd::second_stage;
+            switch (set_walk_bits(found, request.levels, Accessed::mask, write ? Dirty::mask : 0, route, setter)) {
+                case Update::Done: break;
+                case Update::Changed: continue;
+                case Update::Failed: return refused(FaultReason::SecondStageUpdateFailed, found, false);
+                case Update::NeedsSnoop: return refused(FaultReason::SecondStageUpdateNeedsSnoop, found, false);
+            }
         }
         remember<VtdSecondStage>(owner, address, found, request.levels, manner);
+        const bool dirty = write || vtd::second_stage::Dirty::get(found.entry) || !route.second_accessed_dirty;
         return {.reason = FaultReason::None,
                 .leaf = found.leaf,
                 .shift = found.shift,
-                .permits = second_stage_permits(found.rights),
-                .dirty = !route.second_accessed_dirty || dirty || write,
+                .permits = permits,
+                .dirty = dirty,
                 .snooped = configuration_.second_stage.snoop_control && (found.entry & vtd::second_stage::snoop) != 0,
                 .entry_at = found.entry_address,
                 .entry = found.entry};
     }
-    return refused(FaultReason::SecondStageUpdateFailed, found);
+    return refused(FaultReason::SecondStageUpdateFailed, found, false);
 }
 
 StageResult StageWalk::first_stage(const Route& route, std::uint64_t address, Access access, const Manner& manner) {
     if (!is_canonical(address, route.first_levels)) return refused(FaultReason::NotCanonical, {});
     const bool nested = route.kind == TranslationKind::Nested;
-    const TableOwner owner{.domain = route.domain, .pasid = route.pasid, .kind = route.kind};
+    const TableOwner owner{
+        .domain = route.domain, .pasid = route.pasid, .kind = route.kind, .marked = route.extended_accessed};
 
     // Where an entry lies in memory. Of nested tables the addresses are guest-physical.
     StageResult lost;
     const auto host_address = [&](PhysicalAddress at, Access how) -> std::optional<PhysicalAddress> {
         if (!nested) return at;
-        lost = second_stage(route, at.value, how, manner);
+        lost = second_stage(route, at.value, how, Target::TableEntry, manner);
         if (!lost.found()) return std::nullopt;
         return lost.leaf + (at.value & low_bits(lost.shift));
     };
     const auto setter = [&](PhysicalAddress at, std::uint64_t entry, std::uint64_t bits) {
-        if ((entry & bits) == bits) return Update::Done;
         const auto host = host_address(at, Access::Write);
         return host ? set_bits(memory_, *host, entry, bits) : Update::Failed;
     };
 
+    const bool write = access == Access::Write;
     Walk found;
     for (unsigned attempt = 0; attempt < most_attempts; ++attempt) {
         lost = {};
@@ -225,48 +254,45 @@ StageResult StageWalk::first_stage(const Route& route, std::uint64_t address, Ac
             const auto host = host_address(from, Access::Read);
             return host ? read_entry(memory_, *host) : std::nullopt;
         });
-        if (!found.found()) {
-            if (!lost.found()) return nested_entry_refused(lost, found, route);
-            return refused(first_stage_reason(found, route), found);
-        }
+        if (!lost.found()) return nested_entry_refused(lost, found, route);
+        if (!found.found()) return refused(first_stage_reason(found, route), found);
         const Permits permits = first_stage_permits(found.rights, route);
-        const bool write = access == Access::Write;
-        const bool allowed = permits.allows(needed_by(access, route.privileged));
-        if (manner.fill_caches && allowed) {
+        const FaultReason reason = refusal_of(permits, route, access, found.translate(address).value, !nested);
+        if (reason != FaultReason::None) return refused(reason, found, false);
+
+        if (manner.fill_caches) {
             using namespace vtd::first_stage;
             const std::uint64_t accessed = Accessed::mask | (route.extended_accessed ? ExtendedAccessed::mask : 0);
-            const Update update = set_walk_bits(found, request.levels, accessed, write ? Dirty::mask : 0, setter);
-            if (update == Update::Changed) continue;
-            if (update == Update::Failed && !lost.found()) return refused(FaultReason::NestedEntryNotWritable, found);
-            if (update == Update::Failed) return refused(FaultReason::FirstStageUpdateFailed, found);
+            switch (set_walk_bits(found, request.levels, accessed, write ? Dirty::mask : 0, route, setter)) {
+                case Update::Done: break;
+                case Update::Changed: continue;
+                case Update::NeedsSnoop: return refused(FaultReason::FirstStageUpdateNeedsSnoop, found, false);
+                case Update::Failed:
+                    if (!lost.found()) return nested_entry_refused(lost, found, route);
+                    return refused(FaultReason::FirstStageUpdateFailed, found, false);
+            }
         }
         remember<VtdFirstStage>(owner, address, found, request.levels, manner);
         return {.reason = FaultReason::None,
                 .leaf = found.leaf,
                 .shift = found.shift,
                 .permits = permits,
-                .dirty = write || (found.entry & vtd::first_stage::Dirty::mask) != 0,
+                .dirty = write || vtd::first_stage::Dirty::get(found.entry),
                 .snooped = route.snooped,
                 .entry_at = found.entry_address,
                 .entry = found.entry};
     }
-    return refused(FaultReason::FirstStageUpdateFailed, found);
+    return refused(FaultReason::FirstStageUpdateFailed, found, false);
 }
 
 StageResult StageWalk::walk(const Route& route, std::uint64_t address, Access access, const Manner& manner) {
-    if (route.kind == TranslationKind::SecondStage) return second_stage(route, address, access, manner);
-    StageResult first = first_stage(route, address, access, manner);
-    if (!first.found()) return first;
-    const Permits needed = needed_by(access, route.privileged);
-    if (!first.permits.allows(needed)) {
-        const bool wrong_mode = !route.privileged && !first.permits.allows(user_read);
-        first.reason = wrong_mode ? FaultReason::NotForUser : lack_of(access, true);
-        return first;
-    }
-    if (route.kind != TranslationKind::Nested) return first;
+    if (route.kind == TranslationKind::SecondStage)
+        return second_stage(route, address, access, Target::Data, manner);
+    const StageResult first = first_stage(route, address, access, manner);
+    if (!first.found() || route.kind != TranslationKind::Nested) return first;
 
     const std::uint64_t guest_physical = first.leaf.value + (address & low_bits(first.shift));
-    StageResult both = second_stage(route, guest_physical, access, manner);
+    StageResult both = second_stage(route, guest_physical, access, Target::Data, manner);
     if (!both.found()) return both;
     // The smaller of the two pages is what translates alike.
     const unsigned shift = std::min(first.shift, both.shift);

@@ -19,7 +19,8 @@ namespace remap::iommu {
 // Where a walk ended: at a leaf, or at the entry for which the access is refused.
 struct StageResult {
     vtd::FaultReason reason = vtd::FaultReason::None;
-    PhysicalAddress leaf;  // first byte of the leaf's memory; only without a reason, as the next four
+    bool refused_to_all = false;  // with a reason: not this kind of access alone, but every one is refused
+    PhysicalAddress leaf;         // first byte of the leaf's memory; only without a reason, as the next four
     unsigned shift = 0;
     Permits permits;
     bool dirty = false;  // writes need no further update of the tables
@@ -42,7 +43,10 @@ public:
     StageResult walk(const Route& route, std::uint64_t address, Access access, const Manner& manner);
 
 private:
-    StageResult second_stage(const Route& route, std::uint64_t address, Access access, const Manner& manner);
+    // What an address of the second stage stands for: what the device asked for, or an entry of a nested first stage.
+    enum class Target { Data, TableEntry };
+    StageResult second_stage(const Route& route, std::uint64_t address, Access access, Target target,
+                             const Manner& manner);
     StageResult first_stage(const Route& route, std::uint64_t address, Access access, const Manner& manner);
 
     template <typename Format>

@@ -20,6 +20,7 @@ using Level = Field<3, 0, unsigned>;
 using Domain = Field<15, 0, std::uint16_t>;
 using PasidValue = Field<35, 16, std::uint32_t>;
 using Kind = Field<38, 36, TranslationKind>;
+using Marked = Flag<39>;
 // Third: the table's address 51:12, and the rights.
 using Given = Field<3, 0, std::uint8_t>;
 
@@ -30,7 +31,8 @@ unsigned span_in(const CacheWords<3>& words) { return paging::shift_of(Level::ge
 
 CacheKey TableCache::key_of(const TableOwner& owner, std::uint64_t address, unsigned level) {
     return {prefix_of(address, level) | Level::of(level),
-            Domain::of(owner.domain) | PasidValue::of(owner.pasid.value) | Kind::of(owner.kind)};
+            Domain::of(owner.domain) | PasidValue::of(owner.pasid.value) | Kind::of(owner.kind) |
+                Marked::of(owner.marked)};
 }
 
 std::uint64_t TableCache::hash_of(std::uint64_t address, unsigned level) {

@@ -19,6 +19,9 @@ struct TableOwner {
     std::uint16_t domain = 0;
     Pasid pasid;  // of a first stage; 0 for a second
     TranslationKind kind = TranslationKind::SecondStage;
+    // The entries on the way had their bits set that a walk sets by SSADE, or by EAFE. A walk that has to set them does
+    // not pass over entries in which a walk without has not.
+    bool marked = false;
 };
 
 struct CachedTable {

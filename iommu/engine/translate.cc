@@ -117,20 +117,22 @@ Translator::Translator(const Configuration& configuration, MemoryPort& memory, S
     stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace);
 }
 
-// Of a leaf that was never written through, a write has to set the dirty bit first.
-bool Translator::usable(const Request& request, const CachedTranslation& line) const {
-    return line.dirty || request.access == Access::Read || line.refusal != FaultReason::None;
+// Of a leaf that was never written through, a write has to set the dirty bit first. One that has no right to write is
+// refused without a look at the leaf: cached rights are as good as cached addresses.
+bool Translator::usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
+    if (line.dirty || request.access == Access::Read || line.refusal != FaultReason::None) return true;
+    return !line.permits.allows(needed_by(request.access, privileged(state, request)));
 }
 
 // What a leaf, cached or fresh, means for a request.
 Outcome Translator::answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
-    if (line.refusal != FaultReason::None) return refuse(line.refusal, line.quiet);
+    const FaultReason lack = lack_of(request.access, state.scalable());
+    if (line.refusal != FaultReason::None) return refuse(line.refusal_lacks_right() ? lack : line.refusal, line.quiet);
     const bool supervisor = privileged(state, request);
     const Permits needed = needed_by(request.access, supervisor);
     if (!line.permits.allows(needed)) {
-        const bool wrong_mode = has_first_stage(line.kind) && !line.permits.allows(needed_by(Access::Read, supervisor));
-        if (wrong_mode) return refuse(FaultReason::NotForUser, line.quiet);
-        return refuse(lack_of(request.access, state.scalable()), line.quiet);
+        const bool wrong_mode = !supervisor && !line.permits.allows(for_users);
+        return refuse(wrong_mode ? FaultReason::NotForUser : lack, line.quiet);
     }
     const PhysicalAddress address = line.translate(request.address);
     if (vtd::in_interrupt_range(address.value))
@@ -153,6 +155,7 @@ Translator::Resolved Translator::pass_through(const TranslationState& state, con
         resolved.outcome = refuse(reason, route.quiet);
     } else {
         resolved.outcome = pass(request.address);
+        resolved.outcome.translation.snooped = route.snooped;
     }
     return resolved;
 }
@@ -179,14 +182,13 @@ Translator::Resolved Translator::walk(const TranslationState& state, const Reque
                            .stamp = manner.stamp};
     if (!found.found()) {
         resolved.outcome = refuse(found.reason, route.quiet);
-        if (!configuration_.caching_mode) return resolved;
+        // An access to a page that is there for others leaves nothing behind.
+        if (!configuration_.caching_mode || !found.refused_to_all) return resolved;
         line.first = {request.address.value & ~low_bits(page_shift)};
         line.shift = page_shift;
         line.refusal = found.reason;
     } else {
         resolved.outcome = answer(state, request, line);
-        // What is cached is what was allowed (section 6.1), unless the unit may cache everything.
-        if (!resolved.outcome.translation.allowed && !configuration_.caching_mode) return resolved;
     }
     resolved.line = line;
     if (manner.fill_caches) iotlb_.insert(line);
@@ -206,7 +208,7 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
     } else {
         if (manner.use_caches && request.type != RequestType::Translated) {
             const auto line = iotlb_.find(request);
-            if (line && usable(request, *line) && request.type == RequestType::Untranslated) {
+            if (line && usable(state, request, *line) && request.type == RequestType::Untranslated) {
                 resolved.outcome = answer(state, request, *line);
                 resolved.line = line;
                 resolved.from_iotlb = true;
@@ -226,7 +228,7 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
 }
 
 bool Translator::find(const TranslationState& state, const Request& request, Translation& into) {
-    if (stale_uses_.on()) return false;
+    if (configuration_.detect_stale_uses) return false;
     if (state.enabled() && !is_interrupt(request)) {
         if (!mode_is_known(state, configuration_) || request.type != RequestType::Untranslated) return false;
         if (request.pasid && !state.scalable()) return false;

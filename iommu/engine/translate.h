@@ -92,7 +92,7 @@ private:
     Resolved walk(const TranslationState& state, const Request& request, const Route& route, const Manner& manner);
     Resolved pass_through(const TranslationState& state, const Request& request, const Route& route) const;
     Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
-    bool usable(const Request& request, const CachedTranslation& line) const;
+    bool usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
     void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served);
     void close_stale_uses();
 

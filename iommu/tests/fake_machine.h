@@ -34,13 +34,14 @@ public:
     }
 
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override {
-        if (!holds(to, bytes)) return false;
+        if (!holds(to, bytes) || is_read_only(to)) return false;
         std::memcpy(at(to), from, bytes);
         return true;
     }
 
     iommu::Exchange exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) override {
-        if (!holds(at, 8)) return iommu::Exchange::Unanswered;
+        if (before_exchange) before_exchange(at.value);
+        if (!holds(at, 8) || is_read_only(at)) return iommu::Exchange::Unanswered;
         const bool done = std::atomic_ref(words_[at.value / 8]).compare_exchange_strong(expected, desired);
         return done ? iommu::Exchange::Done : iommu::Exchange::Changed;
     }
@@ -72,8 +73,11 @@ public:
     void publish(PhysicalPage, unsigned, unsigned) override { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
     std::uint64_t tables_left = 1024;
+    std::optional<PhysicalPage> read_only;                 // a page that the unit's writes do not reach
+    std::function<void(std::uint64_t)> before_exchange;    // is told of the address; may change memory
 
 private:
+    bool is_read_only(PhysicalAddress address) const { return read_only && address.page() == *read_only; }
     bool holds(PhysicalAddress from, std::size_t bytes) const {
         const std::uint64_t size = words_.size() * 8;
         return from.value < size && bytes <= size - from.value;
