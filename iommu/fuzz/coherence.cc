@@ -174,7 +174,7 @@ private:
         rig_.ram.set(0x2000 + 32 * source_of(device), 0x4001);
         rig_.ram.set(0x2008 + 32 * source_of(device), device);  // RID_PASID
         rig_.ram.set(0x5000 + 64 * device, (first ? 0 : trees_[tree].root() | 0x200) | (first ? 0x40 : 0x80) | width << 2 | 1);
-        rig_.ram.set(0x5008 + 64 * device, domain_of(tree));
+        rig_.ram.set(0x5008 + 64 * device, domain_of(tree) | 0x800000);
         rig_.ram.set(0x5010 + 64 * device, first ? trees_[tree].root() | (levels() == 5 ? 4 : 0) : 0);
     }
 

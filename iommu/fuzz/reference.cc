@@ -101,7 +101,7 @@ Reference::Device Reference::scalable_device(const Request& request) const {
     } else if (request.pasid && !has(words[0], 3, 3)) {
         device.reason = 0x45;
     } else if (pasid / 64 >= directory_entries) {
-        device.reason = request.pasid ? 0x46 : 0x48;
+        device.reason = request.pasid ? 0x46 : 0x43;
     } else {
         read_pasid_entry(request, words[0] & page_bits, pasid, device);
     }
@@ -133,8 +133,9 @@ void Reference::read_pasid_entry(const Request& request, std::uint64_t directory
     const bool five_levels = options_.address_width == 57;
     device.type = static_cast<unsigned>(bits(words[0], 8, 6));
     const bool first = device.type == 1 || device.type == 3;
+    const bool second = device.type == 2 || device.type == 3;
     if (device.type < 1 || device.type > 4 || (first && (mode > 1 || (mode == 1 && !five_levels))) ||
-        (device.type != 1 && !width_is_offered(width)))
+        (second && !width_is_offered(width)))
         return fails(0x5b);
     device.second_root = words[0] & page_bits;
     device.second_levels = width + 2;
@@ -143,12 +144,13 @@ void Reference::read_pasid_entry(const Request& request, std::uint64_t directory
     device.first_levels = 4 + mode;
     device.write_protect = has(words[2], 4, 4);
     device.extended_accessed = has(words[2], 7, 7);
+    device.walk_snoop = has(words[1], 23, 23);
     if (request.pasid && request.execute) return fails(0x5c);  // ERE cannot be set
     if (device.privileged && !has(words[2], 0, 0)) return fails(0x5d);
 }
 
 // Sections 3.7 and 9.8.
-Reference::Stage Reference::second_stage(const Device& device, std::uint64_t address, bool write) const {
+Reference::Stage Reference::second_stage(const Device& device, std::uint64_t address, bool write, bool data) const {
     const unsigned width = std::min(options_.address_width, 9 * device.second_levels + 12);
     const auto reason = [&](unsigned legacy, unsigned scalable) { return Stage{.reason = device.scalable ? scalable : legacy}; };
     if (has(address, 63, width)) return reason(0x4, 0x84);
@@ -170,15 +172,18 @@ Reference::Stage Reference::second_stage(const Device& device, std::uint64_t add
             return reason(0xc, 0x7a);
         stage.read &= has(entry, 0, 0);
         stage.write &= has(entry, 1, 1);
-        if (!(write ? stage.write : stage.read)) return reason(write ? 0x5 : 0x6, write ? 0x85 : 0x86);
+        if (!stage.read && !stage.write) return reason(write ? 0x5 : 0x6, 0x79);  // as good as not present
         table = entry & address_51_12;
         if (!leaf) continue;
         stage.address = table | bits(address, shift - 1, 0);
         stage.shift = shift;
+        if (!(write ? stage.write : stage.read)) return reason(write ? 0x5 : 0x6, write ? 0x85 : 0x86);
+        if (data && is_interrupt(stage.address)) return reason(0xe, 0x87);
         for (unsigned up = device.second_levels; device.second_updates && up >= level; --up) {
             const bool dirty = up == level && write;
             const bool due = !has(entries[up], 8, 8) || (dirty && !has(entries[up], 9, 9));
             std::uint64_t at = 0;
+            if (due && !device.walk_snoop) return reason(0, 0x7c);
             if (due && !Ram::place(places[up], 8, true, at)) return reason(0, 0x7d);
         }
         return stage;
@@ -188,7 +193,7 @@ Reference::Stage Reference::second_stage(const Device& device, std::uint64_t add
 // Why a first-stage entry cannot be read: 0 when it can, or when nothing is nested.
 unsigned Reference::entry_refused(const Device& device, std::uint64_t at, unsigned level) const {
     const bool top = level == device.first_levels;
-    const Stage host = second_stage(device, at, false);
+    const Stage host = second_stage(device, at, false, false);
     if (host.reason == 0x84) return 0x74;
     if (host.reason == 0x86) return top ? 0x75 : 0x76;
     return host.reason;
@@ -198,7 +203,7 @@ unsigned Reference::entry_refused(const Device& device, std::uint64_t at, unsign
 unsigned Reference::update_refused(const Device& device, std::uint64_t at) const {
     std::uint64_t host = at;
     if (device.type == 3) {
-        const Stage stage = second_stage(device, at, true);
+        const Stage stage = second_stage(device, at, true, false);
         if (stage.reason == 0x85) return 0x77;
         if (stage.reason != 0) return stage.reason;
         host = stage.address;
@@ -223,7 +228,7 @@ Reference::Stage Reference::first_stage(const Device& device, std::uint64_t addr
         std::uint64_t host = places[level];
         if (nested) {
             if (const unsigned reason = entry_refused(device, places[level], level)) return {.reason = reason};
-            host = second_stage(device, places[level], false).address;
+            host = second_stage(device, places[level], false, false).address;
         }
         if (!read(host, entry)) return {.reason = level == device.first_levels ? 0x73u : 0x70u};
         if (!has(entry, 0, 0)) return {.reason = 0x71};
@@ -243,10 +248,12 @@ Reference::Stage Reference::first_stage(const Device& device, std::uint64_t addr
         stage.write = supervisor ? stage.write || !device.write_protect : stage.user && stage.write;
         if (!stage.read) return {.reason = 0x81};
         if (write && !stage.write) return {.reason = 0x85};
+        if (!nested && is_interrupt(stage.address)) return {.reason = 0x87};
         for (unsigned up = device.first_levels; up >= level; --up) {
             const bool due = !has(entries[up], 5, 5) || (device.extended_accessed && !has(entries[up], 10, 10)) ||
                              (up == level && write && !has(entries[up], 6, 6));
             if (!due) continue;
+            if (!device.walk_snoop) return {.reason = 0x90};
             if (const unsigned reason = update_refused(device, places[up])) return {.reason = reason};
         }
         return stage;
@@ -254,10 +261,10 @@ Reference::Stage Reference::first_stage(const Device& device, std::uint64_t addr
 }
 
 Reference::Stage Reference::both_stages(const Device& device, std::uint64_t address, bool write) const {
-    if (device.type == 2) return second_stage(device, address, write);
+    if (device.type == 2) return second_stage(device, address, write, true);
     const Stage first = first_stage(device, address, write);
     if (device.type == 1 || first.reason != 0) return first;
-    Stage second = second_stage(device, first.address, write);
+    Stage second = second_stage(device, first.address, write, true);
     second.shift = std::min(first.shift, second.shift);
     second.read &= first.read;
     second.write &= first.write;
@@ -278,11 +285,11 @@ Verdict Reference::translate(const Request& request) const {
     Stage stage{.reason = device.reason};
     if (device.reason == 0 && device.type == 4) {
         stage = {.address = request.address.value, .shift = 20, .read = true, .write = true};
-        if (has(request.address.value, 63, options_.host_address_width)) stage.reason = scalable ? 0x83 : 0x4;
+        if (is_interrupt(stage.address)) stage.reason = scalable ? 0x87 : 0xe;
+        if (has(stage.address, 63, options_.host_address_width)) stage.reason = scalable ? 0x83 : 0x4;
     } else if (device.reason == 0) {
         stage = both_stages(device, request.address.value, write);
     }
-    if (stage.reason == 0 && is_interrupt(stage.address)) stage.reason = scalable ? 0x87 : 0xe;
     if (stage.reason != 0) return {.reason = stage.reason, .quiet = device.quiet && !always_recorded(stage.reason)};
     return {.address = stage.address, .shift = stage.shift, .readable = stage.read, .writable = stage.write};
 }

@@ -50,6 +50,7 @@ private:
         bool second_updates = false;  // SSADE
         bool write_protect = false;
         bool extended_accessed = false;
+        bool walk_snoop = false;
     };
 
     bool read(std::uint64_t address, std::uint64_t& word) const;
@@ -57,7 +58,8 @@ private:
     Device legacy_device(const iommu::Request& request) const;
     Device scalable_device(const iommu::Request& request) const;
     void read_pasid_entry(const iommu::Request& request, std::uint64_t directory, unsigned pasid, Device& device) const;
-    Stage second_stage(const Device& device, std::uint64_t address, bool write) const;
+    // `data`: not of a first-stage table's entry.
+    Stage second_stage(const Device& device, std::uint64_t address, bool write, bool data) const;
     Stage first_stage(const Device& device, std::uint64_t address, bool write) const;
     unsigned entry_refused(const Device& device, std::uint64_t at, unsigned level) const;
     unsigned update_refused(const Device& device, std::uint64_t at) const;

@@ -56,7 +56,7 @@ void write_scalable_tables(Ram& ram, const iommu::Options& options) {
     ram.set(at::directory, at::pasids | 1);
     for (std::uint64_t pasid = 0; pasid < 4; ++pasid) {
         ram.set(at::pasids + 64 * pasid, at::second(static_cast<unsigned>(levels)) | (pasid + 1) << 6 | width | 1);
-        ram.set(at::pasids + 64 * pasid + 8, 7 + pasid % 2);
+        ram.set(at::pasids + 64 * pasid + 8, 0x800007 + pasid % 2);
         ram.set(at::pasids + 64 * pasid + 16, at::first(mode ? 5 : 4) | mode | 1);
     }
     write_first_stage(ram);
