@@ -77,17 +77,18 @@ void Rig::finish_work() {
 void Rig::order(std::uint64_t low, std::uint64_t high) {
     const std::uint64_t queue = Ram::bytes - page_size;
     const std::uint64_t size = options.scalable ? 32 : 16;
+    const std::uint64_t others = read32(0x1c) & 0x82800000;
     ram.set(queue, low);
     ram.set(queue + 8, high);
     ram.set(queue + 16, 0);
     ram.set(queue + 24, 0);
     write64(0x90, queue | (options.scalable ? 0x800 : 0));
     write64(0x88, 0);
-    write32(0x18, 0x84000000);
+    write32(0x18, others | 0x04000000);
     write64(0x88, size);
     finish_work();
     require(read64(0x80) == size, "the queue does what is right", low, high, read32(0x34), read64(0xb0));
-    write32(0x18, 0x80000000);
+    write32(0x18, others);
 }
 
 // By registers, but for PASIDs, for which there are none.

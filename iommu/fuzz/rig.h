@@ -70,8 +70,8 @@ struct Rig {
     // Does all the work there is, which must come to an end.
     void finish_work();
 
-    // Has one descriptor executed, by a queue in the last page. Translation is on and the queue is off, before and after,
-    // here and in forget_all, which empties every cache as software would do it.
+    // Has one descriptor executed, by a queue in the last page. The queue is off before and after, here and in forget_all,
+    // which empties every cache of translation as software would do it.
     void order(std::uint64_t low, std::uint64_t high);
     void forget_all();
 

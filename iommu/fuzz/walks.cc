@@ -104,8 +104,10 @@ void judge_another(Rig& rig, Request request, std::uint8_t how, std::uint64_t ro
     check_answer(rig, request, answer);
     if (rig.ram.updates == updates) {
         Verdict accepted = due;
-        // What is cached of both stages together says that there is no right, before the first stage's dirty bit matters.
-        if (answer.fault_reason == 0x85 && is_refused_update(due.reason)) accepted.reason = 0x85;
+        // Of two reasons, either will do. What is cached of both stages together says that there is no right, before the first
+        // stage's dirty bit matters; and a refusal that is cached may come before the lack of a right.
+        const bool either = is_refused_update(due.reason) ? answer.fault_reason == 0x85 : rig.options.caching_mode;
+        if (either && due.reason != 0 && answer.fault_reason != 0) accepted.reason = answer.fault_reason;
         compare(rig, request, answer, accepted);
         check_record(rig, request, accepted);
     } else {
