@@ -3,8 +3,6 @@
 
 import statistics
 
-OTHERS = {"intel": "behind intel-iommu", "none": "no IOMMU", "memcpy": "memcpy of the host"}
-
 
 def ratios(above, below):
     """Of each round its own: what slows one machine down in a round slows all down."""
@@ -12,7 +10,7 @@ def ratios(above, below):
 
 
 def spread(values):
-    digits = 1 if max(values) >= 10 else 2
+    digits = 1 if max(values) >= 10 else 3 if max(values) < 0.1 else 2
     median, least, most = (f"{choose(values):.{digits}f}" for choose in (statistics.median, min, max))
     return f"{median} ({least}..{most})"
 
@@ -37,16 +35,18 @@ def name_of(result):
 
 
 def copies(results):
-    rows = [[name_of(one), *(spread(ratios(one["times"][other], one["times"]["remap"])) for other in OTHERS)]
+    rows = [[name_of(one), *(spread(ratios(one["times"][slower], one["times"][faster])) for slower, faster in
+                             (("intel", "remap"), ("intel", "none"), ("none", "remap"), ("memcpy", "remap")))]
             for one in results]
-    return table("Copies by the GPU behind remap-iommu: how many times as fast as", OTHERS.values(), rows)
+    return table("Copies by the GPU: how many times the first is as fast as the second",
+                 ["remap : intel", "no IOMMU : intel", "remap : no IOMMU", "remap : memcpy"], rows)
 
 
 def refills(results):
     rows = [[name_of(one), spread(ratios(one["times"]["intel"], one["times"]["remap"])),
              *(spread(ratios(one["times"][name], one["warm"][name])) for name in ("remap", "intel"))] for one in results]
     return table("Copies with an IOTLB that was just invalidated: how many times",
-                 ["as fast as behind intel-iommu", "as long as before it", "the same behind intel-iommu"], rows)
+                 ["remap : intel, as fast", "remap : warm, as long", "intel : warm, as long"], rows)
 
 
 def invalidations(results):
@@ -56,7 +56,7 @@ def invalidations(results):
         rows.append([name_of(one), spread(ratios(one["times"]["intel"], one["times"]["remap"])),
                      *(spread(ratios(one["times"][name], least["times"][name])) for name in ("remap", "intel"))])
     return table("An invalidation through the queue, to its completion, while that many pages are live: how many times",
-                 ["as fast as by intel-iommu", "as long as with the fewest", "the same by intel-iommu"], rows)
+                 ["remap : intel, as fast", "remap : fewest pages, as long", "intel : fewest pages, as long"], rows)
 
 
 def lookups(results):

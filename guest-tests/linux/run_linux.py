@@ -45,7 +45,9 @@ KERNEL = [  # options of the command line of every machine
     "panic=-1",          # a panic ends QEMU at once (-no-reboot)
     "log_buf_len=4M",    # the program reads the whole log at the end
     "iomem=relaxed",     # it looks into the unit's registers
-    "nowatchdog",        # an emulated CPU may stand still for seconds when the host has other work
+    "nowatchdog",        # an emulated CPU may stand still for seconds when the host has other work,
+    "no_timer_check",    # right when the kernel counts timer interrupts at boot,
+    "tsc=reliable",      # or while it compares clocks
     "mitigations=off",   # only cost time under TCG
     "ipv6.disable=1",    # sends frames of its own
 ]

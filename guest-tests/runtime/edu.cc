@@ -12,6 +12,7 @@ constexpr std::uint16_t vendor = 0x1234;
 constexpr std::uint16_t device = 0x11e8;
 
 constexpr unsigned interrupt_status = 0x24;
+constexpr unsigned interrupt_raise = 0x60;
 constexpr unsigned interrupt_acknowledge = 0x64;
 constexpr unsigned dma_source = 0x80;
 constexpr unsigned dma_destination = 0x88;
@@ -57,6 +58,8 @@ void Edu::start(std::uint64_t source, std::uint64_t destination, std::uint64_t b
 void Edu::finish() {
     REQUIRE(wait_until(longest_wait, [&] { return (*at<std::uint64_t>(dma_command) & command_start) == 0; }));
 }
+
+void Edu::raise(std::uint32_t cause) { *at<std::uint32_t>(interrupt_raise) = cause; }
 
 std::uint32_t Edu::acknowledge() {
     const std::uint32_t status = *at<std::uint32_t>(interrupt_status);

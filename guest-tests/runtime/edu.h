@@ -35,6 +35,9 @@ public:
                      Interrupt interrupt = Interrupt::None);
     void finish();
 
+    // Its interrupt, with this cause: by a message where that is enabled, else by its line.
+    void raise(std::uint32_t cause = 1);
+
     // The interrupt's cause, which is cleared.
     std::uint32_t acknowledge();
     static constexpr std::uint32_t cause_dma = 0x100;

@@ -15,12 +15,19 @@ using ApicEnabled = Flag<11>;
 using X2ApicEnabled = Flag<10>;
 using ApicBasePage = Field<51, 12>;
 
-// Registers of the local APIC in its memory-mapped form (SDM volume 3, table "Local APIC Register Address Map").
+// Registers of the local APIC in its memory-mapped form (SDM volume 3, table "Local APIC Register Address Map"). In
+// x2APIC mode each is an MSR.
+constexpr std::uint32_t first_x2apic_msr = 0x800;
+constexpr std::uint64_t bytes_per_register = 16;
 constexpr std::uint64_t id_register = 0x20;
 constexpr std::uint64_t task_priority = 0x80;
 constexpr std::uint64_t end_of_interrupt = 0xb0;
+constexpr std::uint64_t logical_destination = 0xd0;
+constexpr std::uint64_t destination_format = 0xe0;
 constexpr std::uint64_t spurious_vector = 0xf0;
 using ApicId = Field<31, 24>;
+using LogicalId = Field<31, 24>;
+constexpr std::uint32_t flat_model = ~std::uint32_t{0};
 using SoftwareEnabled = Flag<8>;
 
 constexpr std::uint64_t timer_vector = 0x320;
@@ -46,11 +53,23 @@ struct Registration {
 
 Registration registrations[256];
 volatile std::uint8_t* apic;
+bool x2apic;
 std::uint64_t unexpected;
 unsigned handlers_running;
 
-volatile std::uint32_t& apic_register(std::uint64_t offset) {
+std::uint32_t read_apic(std::uint64_t offset) {
+    if (x2apic)
+        return static_cast<std::uint32_t>(
+            cpu::read_msr(first_x2apic_msr + static_cast<std::uint32_t>(offset / bytes_per_register)));
     return *reinterpret_cast<volatile std::uint32_t*>(apic + offset);
+}
+
+void write_apic(std::uint64_t offset, std::uint32_t value) {
+    if (x2apic) {
+        cpu::write_msr(first_x2apic_msr + static_cast<std::uint32_t>(offset / bytes_per_register), value);
+    } else {
+        *reinterpret_cast<volatile std::uint32_t*>(apic + offset) = value;
+    }
 }
 
 void silence_pics() {
@@ -74,8 +93,10 @@ void start_interrupts() {
     cpu::write_msr(apic_base_msr, base);
     apic = static_cast<volatile std::uint8_t*>(map_device({ApicBasePage::get(base) << page_shift}, page_size));
     if (apic == nullptr) panic("no room to map the local APIC");
-    apic_register(task_priority) = 0;
-    apic_register(spurious_vector) = static_cast<std::uint32_t>(SoftwareEnabled::of(true) | spurious);
+    write_apic(task_priority, 0);
+    write_apic(destination_format, flat_model);
+    write_apic(logical_destination, static_cast<std::uint32_t>(LogicalId::of(1)));
+    write_apic(spurious_vector, static_cast<std::uint32_t>(SoftwareEnabled::of(true) | spurious));
     cpu::enable_interrupts();
 }
 
@@ -95,17 +116,33 @@ InterruptMessage message_for(std::uint8_t vector) {
     return {0xfee00000 | std::uint64_t{local_apic_id()} << 12, vector};
 }
 
-std::uint8_t local_apic_id() { return static_cast<std::uint8_t>(ApicId::get(apic_register(id_register))); }
+bool enter_x2apic() {
+    constexpr std::uint32_t x2apic_feature = 1 << 21;
+    if ((cpu::identify(1).c & x2apic_feature) == 0) return false;
+    cpu::write_msr(apic_base_msr, X2ApicEnabled::set(cpu::read_msr(apic_base_msr), true));
+    x2apic = true;
+    return true;
+}
+
+std::uint32_t local_apic_id() {
+    const std::uint32_t id = read_apic(id_register);
+    return x2apic ? id : static_cast<std::uint32_t>(ApicId::get(id));
+}
+
+std::uint32_t logical_apic_id() {
+    const std::uint32_t id = read_apic(logical_destination);
+    return x2apic ? id : static_cast<std::uint32_t>(LogicalId::get(id));
+}
 
 std::uint64_t unexpected_interrupts() { return unexpected; }
 
 void start_timer(std::uint8_t vector, std::uint32_t periods) {
-    apic_register(timer_divider) = divide_by_one;
-    apic_register(timer_vector) = static_cast<std::uint32_t>(TimerPeriodic::of(true) | vector);
-    apic_register(timer_initial_count) = periods;
+    write_apic(timer_divider, divide_by_one);
+    write_apic(timer_vector, static_cast<std::uint32_t>(TimerPeriodic::of(true) | vector));
+    write_apic(timer_initial_count, periods);
 }
 
-void acknowledge_interrupt() { apic_register(end_of_interrupt) = 0; }
+void acknowledge_interrupt() { write_apic(end_of_interrupt, 0); }
 
 void handle_interrupt(std::uint8_t vector) {
     const Registration registration = registrations[vector];

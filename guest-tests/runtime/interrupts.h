@@ -2,6 +2,8 @@
 // The local APIC of the boot processor and the vectors above the exceptions'.
 #pragma once
 
+#include "iommu/spec/interrupts.h"
+
 #include <cstdint>
 #include <optional>
 
@@ -19,13 +21,16 @@ void unregister_interrupt(std::uint8_t vector);
 
 // What a device writes, and where, to raise a vector on this processor: fixed delivery, edge triggered, physical
 // destination (SDM volume 3, section "Message Signalled Interrupts").
-struct InterruptMessage {
-    std::uint64_t address = 0;
-    std::uint32_t data = 0;
-};
+using vtd::InterruptMessage;
 InterruptMessage message_for(std::uint8_t vector);
 
-std::uint8_t local_apic_id();
+std::uint32_t local_apic_id();
+
+// The set of processors that this one alone is in: in the flat model, or in x2APIC mode a cluster's number in 31:16.
+std::uint32_t logical_apic_id();
+
+// Takes the local APIC to x2APIC mode for as long as the machine lasts. False when the processor has none.
+bool enter_x2apic();
 
 // Interrupts taken on vectors that nobody had registered, the APIC's own spurious one included.
 std::uint64_t unexpected_interrupts();

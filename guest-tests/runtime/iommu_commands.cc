@@ -43,14 +43,21 @@ std::uint64_t iotlb_registers() {
 
 void set_root_table_again() { command(gcmd::SetRootTable::mask, true); }
 
+void set_interrupt_table_again() { command(gcmd::SetInterruptTable::mask, true); }
+
+void let_compatibility_interrupts_pass(bool pass) { command(gcmd::CompatibilityInterrupt::mask, pass); }
+
 void switch_translation(bool on) { command(gcmd::Translation::mask, on); }
 
 void switch_queue(bool on) { command(gcmd::QueuedInvalidation::mask, on); }
 
-RawQueue::RawQueue() : descriptors_(allocate_queue_page()), status_(allocate_queue_page()) {
+RawQueue::RawQueue(Width width)
+    : bytes_(static_cast<unsigned>(width)), descriptors_(allocate_queue_page()), status_(allocate_queue_page()) {
     switch_queue(false);
     iommu_registers().write64(vtd::queue_tail::offset, 0);
-    iommu_registers().write64(vtd::queue_address::offset, descriptors_.address().value);
+    iommu_registers().write64(vtd::queue_address::offset,
+                              descriptors_.address().value |
+                                  vtd::queue_address::WideDescriptors::of(width == Width::Wide));
     switch_queue(true);
 }
 
@@ -60,22 +67,22 @@ RawQueue::~RawQueue() {
     queue_pages.free_table(status_);
 }
 
-void RawQueue::replace(unsigned index, const vtd::Descriptor& one) {
-    volatile std::uint64_t* words = queue_pages.words(descriptors_) + 2 * index;
-    words[0] = one.low;
-    words[1] = one.high;
-    queue_pages.publish(descriptors_, 2 * index, 2);
+void RawQueue::replace(unsigned index, const vtd::WideDescriptor& one) {
+    const unsigned count = bytes_ / sizeof(std::uint64_t);
+    volatile std::uint64_t* words = queue_pages.words(descriptors_) + count * index;
+    for (unsigned i = 0; i < count; ++i) words[i] = one.words[i];
+    queue_pages.publish(descriptors_, count * index, count);
 }
 
-unsigned RawQueue::put(const vtd::Descriptor& one) {
+unsigned RawQueue::put(const vtd::WideDescriptor& one) {
     const unsigned index = tail_;
     replace(index, one);
-    tail_ = (tail_ + 1) % entries;
+    tail_ = (tail_ + 1) % entries();
     return index;
 }
 
 void RawQueue::submit() {
-    iommu_registers().write64(vtd::queue_tail::offset, std::uint64_t{tail_} * vtd::descriptor_bytes);
+    iommu_registers().write64(vtd::queue_tail::offset, std::uint64_t{tail_} * bytes_);
 }
 
 bool RawQueue::finish() {
@@ -87,7 +94,7 @@ bool RawQueue::finish() {
 
 unsigned RawQueue::head() const {
     const std::uint64_t bytes = iommu_registers().read64(vtd::queue_head::offset) & vtd::queue_head::position;
-    return static_cast<unsigned>(bytes / vtd::descriptor_bytes);
+    return static_cast<unsigned>(bytes / bytes_);
 }
 
 std::uint32_t RawQueue::status_value() const {
@@ -112,20 +119,35 @@ void Invalidations::contexts(vtd::ContextGranularity granularity, std::uint16_t 
     EXPECT_EQ(ccmd::Actual::get(registers.read64(ccmd::offset)), granularity);
 }
 
-void Invalidations::translations(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress first,
-                                 unsigned address_mask) {
+// `range` is what IVA_REG takes.
+void Invalidations::by_register(vtd::IotlbGranularity granularity, std::uint16_t domain, std::uint64_t range) {
     namespace iotlb = vtd::iotlb_invalidate;
-    namespace iva = vtd::invalidate_address;
-    if (by_queue()) return queue(descriptor::make_iotlb(granularity, domain, first.value, address_mask, 0));
     vtd_driver::RegisterPort& registers = iommu_registers();
     const std::uint64_t command_register = iotlb_registers() + iotlb::offset_from_iro;
-    registers.write64(iotlb_registers() + iva::offset_from_iro,
-                      (first.value & iva::address) | iva::AddressMask::of(address_mask));
+    registers.write64(iotlb_registers() + vtd::invalidate_address::offset_from_iro, range);
     registers.write64(command_register,
                       iotlb::Invalidate::of(true) | iotlb::Requested::of(granularity) | iotlb::Domain::of(domain));
     REQUIRE(
         wait_until(answer_milliseconds, [&] { return !iotlb::Invalidate::get(registers.read64(command_register)); }));
     EXPECT_EQ(iotlb::Actual::get(registers.read64(command_register)), granularity);
+}
+
+void Invalidations::translations(vtd::IotlbGranularity granularity, std::uint16_t domain, LogicalAddress first,
+                                 unsigned address_mask) {
+    namespace iva = vtd::invalidate_address;
+    if (by_queue()) return queue(descriptor::make_iotlb(granularity, domain, first.value, address_mask, 0));
+    by_register(granularity, domain, (first.value & iva::address) | iva::AddressMask::of(address_mask));
+}
+
+void Invalidations::leaves(std::uint16_t domain, LogicalAddress page) {
+    namespace iva = vtd::invalidate_address;
+    constexpr auto one_page = vtd::IotlbGranularity::Page;
+    if (by_queue()) {
+        vtd::Descriptor one = descriptor::make_iotlb(one_page, domain, page.value, 0, 0);
+        one.high |= descriptor::iotlb::LeavesOnly::mask;
+        return queue(one);
+    }
+    by_register(one_page, domain, (page.value & iva::address) | iva::LeavesOnly::mask);
 }
 
 void Invalidations::everything() {

@@ -17,22 +17,35 @@ namespace remap::guest {
 // Sets the root table pointer again, as it stands in RTADDR_REG: nothing is invalidated.
 void set_root_table_again();
 
+// Sets the interrupt table pointer again, as it stands in IRTA_REG: nothing is invalidated.
+void set_interrupt_table_again();
+
+// CFI: whether messages of the compatibility format go through while interrupts are remapped.
+void let_compatibility_interrupts_pass(bool pass);
+
 void switch_translation(bool on);
 void switch_queue(bool on);
 
 // An invalidation queue of one page, in place of the driver's. Off again when the object dies.
 class RawQueue {
 public:
-    static constexpr unsigned entries = page_size / vtd::descriptor_bytes;
+    enum class Width : unsigned { Narrow = vtd::descriptor_bytes, Wide = vtd::wide_descriptor_bytes };
 
-    RawQueue();
+    explicit RawQueue(Width width = Width::Narrow);
     ~RawQueue();
     RawQueue(const RawQueue&) = delete;
     RawQueue& operator=(const RawQueue&) = delete;
 
-    // Writes the next descriptor; the unit learns of it by `submit`. The index says where it stands.
-    unsigned put(const vtd::Descriptor& descriptor);
-    void replace(unsigned index, const vtd::Descriptor& descriptor);
+    unsigned entries() const { return page_size / bytes_; }
+
+    // Writes the next descriptor; the unit learns of it by `submit`. The index says where it stands. Where descriptors are
+    // narrow, the lower half.
+    unsigned put(const vtd::WideDescriptor& descriptor);
+    unsigned put(const vtd::Descriptor& descriptor) { return put(vtd::descriptor::wide(descriptor)); }
+    void replace(unsigned index, const vtd::WideDescriptor& descriptor);
+    void replace(unsigned index, const vtd::Descriptor& descriptor) {
+        replace(index, vtd::descriptor::wide(descriptor));
+    }
     void submit();
 
     // Adds a wait, submits, and waits for what it writes: false when it does not come.
@@ -43,6 +56,7 @@ public:
     std::uint32_t status_value() const;
 
 private:
+    unsigned bytes_;  // of a descriptor
     PhysicalPage descriptors_;
     PhysicalPage status_;
     unsigned tail_ = 0;
@@ -56,6 +70,7 @@ public:
     void contexts(vtd::ContextGranularity granularity, std::uint16_t domain = 0, std::uint16_t source = 0);
     void translations(vtd::IotlbGranularity granularity, std::uint16_t domain = 0, LogicalAddress first = {},
                       unsigned address_mask = 0);
+    void leaves(std::uint16_t domain, LogicalAddress page);  // of one page, with the hint that no table was changed
     void everything();
 
     // Before the unit is started anew.
@@ -64,6 +79,7 @@ public:
 private:
     bool by_queue();
     void queue(const vtd::Descriptor& descriptor);
+    void by_register(vtd::IotlbGranularity granularity, std::uint16_t domain, std::uint64_t range);
 
     std::optional<RawQueue> queue_;
 };

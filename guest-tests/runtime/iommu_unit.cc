@@ -76,6 +76,12 @@ Unit* create(const vtd::dmar::Unit& description) {
     return unit;
 }
 
+void start(const vtd_driver::UnitOptions& wanted) {
+    if (iommu() == nullptr) panic("the machine has no IOMMU");
+    if (const vtd_driver::Error error = machine_unit->start(wanted); error != vtd_driver::Error::None)
+        panic("starting the IOMMU: %s", vtd_driver::name_of(error));
+}
+
 }  // namespace
 
 Unit* iommu() {
@@ -93,10 +99,13 @@ vtd_driver::RegisterPort& iommu_registers() {
     return *machine_registers;
 }
 
-void restart_iommu() {
-    if (iommu() == nullptr) panic("the machine has no IOMMU");
-    if (const vtd_driver::Error error = machine_unit->start(options()); error != vtd_driver::Error::None)
-        panic("starting the IOMMU: %s", vtd_driver::name_of(error));
+void restart_iommu() { start(options()); }
+
+void restart_iommu(vtd_driver::Interrupts interrupts) {
+    vtd_driver::UnitOptions wanted = options();
+    wanted.invalidation = vtd_driver::Invalidation::Queue;
+    wanted.interrupts = interrupts;
+    start(wanted);
 }
 
 std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds) {

@@ -18,6 +18,9 @@ vtd_driver::RegisterPort& iommu_registers();
 // no fault is pending. Only with a unit.
 void restart_iommu();
 
+// The same, with its interrupts remapped; by the queue, which that needs, whatever the command line says.
+void restart_iommu(vtd_driver::Interrupts interrupts);
+
 // Takes a fault record, waiting for one up to a bound: a device may still be at work when its register write returns.
 std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds);
 

@@ -108,6 +108,11 @@ def with_nothing_between_the_gpu_and_memory():
 
 
 @case
+def behind_our_iommu():
+    expect_survives(4, "remap-iommu", "remap-gpu,vram=16M")
+
+
+@case
 def behind_qemus_own_iommu():
     expect_survives(4, "intel-iommu", "remap-gpu,vram=16M")
 

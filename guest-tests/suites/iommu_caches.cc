@@ -3,6 +3,7 @@
 // has forgotten shows in what a device reads. Entries are changed behind the driver's back.
 #include "guest-tests/runtime/iommu_bench.h"
 #include "guest-tests/runtime/machine.h"
+#include "guest-tests/runtime/tables.h"
 #include "guest-tests/runtime/test.h"
 #include "iommu/spec/fault.h"
 #include "iommu/spec/tables.h"
@@ -64,6 +65,53 @@ void expect_context_change(Bench& bench, const ContextWords& words, std::uint64_
     bench.forget.everything();
 }
 
+// The one fault that is recorded. One after the other: a unit may have a single record.
+void expect_fault(Bench& bench, LogicalAddress page, vtd::FaultReason reason) {
+    const auto fault = bench.unit.take_fault();
+    REQUIRE(fault);
+    EXPECT_EQ(fault->reason, static_cast<std::uint8_t>(reason));
+    EXPECT_EQ(fault->page, page);
+    EXPECT_EQ(drop_faults(), 0);
+}
+
+// Two pages side by side, so that one table has the leaves of both, and a copy of that table in which the second page
+// leads elsewhere.
+struct TwoTables {
+    explicit TwoTables(Bench& bench) : above(mapped(bench)), entry(*above), copy(allocate_copy(bench)) {}
+    ~TwoTables() {
+        store_entry(above, entry);
+        tables.free_table(copy);
+    }
+
+    // The copy takes the table's place.
+    void exchange() const { store_entry(above, (entry & ~vtd::second_stage::address) | copy.address().value); }
+
+    static constexpr LogicalAddress first{std::uint64_t{2} << 30};  // mapped by nobody else
+    static constexpr LogicalAddress second = first + page_size;
+    MarkedFrame before, after;  // behind the second page
+    DeviceTables tables;
+    const EntryWord above;
+    const std::uint64_t entry;
+    const PhysicalPage copy;
+
+private:
+    EntryWord mapped(Bench& bench) const {
+        bench.map(bench.domain, first, bench.used.mapped.page());
+        bench.map(bench.domain, second, before.page());
+        return entry_above_leaf_of(bench.gpu.source(), first).word;
+    }
+
+    PhysicalPage allocate_copy(const Bench& bench) {
+        const auto page = tables.allocate_table();
+        REQUIRE(page);
+        volatile std::uint64_t* words = tables.words(*page);
+        words[0] = *leaf_of(bench.gpu.source(), first).word;
+        words[1] = (words[0] & ~vtd::second_stage::address) | after.mark();
+        tables.publish(*page, 0, 2);
+        return *page;
+    }
+};
+
 // The old frame is still behind the page after something else was forgotten.
 template <typename Forget>
 void expect_untouched_by(Bench& bench, Forget forget) {
@@ -120,14 +168,32 @@ TEST(a_cleared_leaf_stays_reachable_until_invalidated_and_faults_then) {
 
     bench.forget.translations(IotlbGranularity::Page, bench.id_of(bench.domain), bench.used.at);
     EXPECT_EQ(bench.gpu.read(bench.used.at), refused);
+    expect_fault(bench, bench.used.at, vtd::FaultReason::NoRead);
     EXPECT(!bench.gpu.write(bench.used.at + 8, 0x707070));
+    expect_fault(bench, bench.used.at, vtd::FaultReason::NoWrite);
     EXPECT_EQ(bench.used.mapped.word(1), 0x5ec2e7);
-    for (const auto reason : {vtd::FaultReason::NoRead, vtd::FaultReason::NoWrite}) {
-        const auto fault = bench.unit.take_fault();
-        REQUIRE(fault);
-        EXPECT_EQ(fault->reason, static_cast<std::uint8_t>(reason));
-        EXPECT_EQ(fault->page, bench.used.at);
-    }
+}
+
+// Section 6.2.5: the unit may remember tables on the way to a leaf, and this one does.
+TEST(a_replaced_table_is_stale_until_an_address_in_it_is_invalidated) {
+    Bench bench;
+    TwoTables tables(bench);
+    EXPECT_EQ(bench.gpu.read(tables.first), bench.used.mapped.mark());
+    tables.exchange();
+    EXPECT_EQ(bench.gpu.read(tables.second), tables.before.mark());  // by the old table, which the first page led to
+    bench.forget.translations(IotlbGranularity::Page, bench.id_of(bench.domain), tables.second);
+    EXPECT_EQ(bench.gpu.read(tables.second), tables.after.mark());
+}
+
+TEST(an_invalidation_of_leaves_only_leaves_a_replaced_table_stale) {
+    Bench bench;
+    TwoTables tables(bench);
+    EXPECT_EQ(bench.gpu.read(tables.first), bench.used.mapped.mark());
+    tables.exchange();
+    bench.forget.leaves(bench.id_of(bench.domain), tables.second);
+    EXPECT_EQ(bench.gpu.read(tables.second), tables.before.mark());
+    bench.forget.translations(IotlbGranularity::Domain, bench.id_of(bench.domain));
+    EXPECT_EQ(bench.gpu.read(tables.second), tables.after.mark());
 }
 
 TEST(a_context_entry_changed_to_pass_through_counts_when_both_caches_are_invalidated) {

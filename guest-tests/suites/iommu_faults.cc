@@ -97,6 +97,43 @@ TEST(a_broken_second_stage_entry_is_named) {
     }
 }
 
+TEST(an_entry_of_all_ones_has_reserved_bits_set) {
+    Bench bench;
+    constexpr std::uint64_t ones = ~std::uint64_t{0};
+    expect_reason(bench, leaf_of(bench.gpu.source(), bench.at).word, ones, FaultReason::PagingReserved);
+    expect_reason(bench, entry_above_leaf_of(bench.gpu.source(), bench.at).word, ones, FaultReason::PagingReserved);
+}
+
+// Section 3.15: only accesses that end up in 0xfee00000 to 0xfeefffff are interrupts gone astray.
+TEST(a_translation_into_the_interrupt_range_is_blocked) {
+    Bench bench;
+    const EntryWord leaf = leaf_of(bench.gpu.source(), bench.at).word;
+    expect_reason(bench, leaf, moved_to(*leaf, {vtd::interrupt_range_first}), FaultReason::InterruptOutput);
+    expect_reason(bench, leaf, moved_to(*leaf, {vtd::interrupt_range_last & ~(page_size - 1)}),
+                  FaultReason::InterruptOutput);
+}
+
+TEST(a_large_leaf_that_reaches_into_the_interrupt_range_translates_the_rest_of_it) {
+    Bench bench;
+    if ((vtd::capability::LargePages::get(bench.unit.capability()) & 1) == 0) return;  // there are no such leaves
+    const LogicalAddress at{std::uint64_t{2} << 30};
+    bench.map(bench.domain, at, bench.frame.page());
+    const EntryWord table = entry_above_leaf_of(bench.gpu.source(), at).word;
+    const EntryChange large(table, moved_to(*table, {vtd::interrupt_range_first}) | second::PageSize::mask);
+    bench.forget.everything();
+    EXPECT_EQ(bench.gpu.read(at + (vtd::interrupt_range_last + 1 - vtd::interrupt_range_first)), refused);
+    EXPECT_EQ(drop_faults(), 0);  // refused because no memory answers there
+}
+
+TEST(a_read_of_the_interrupt_range_is_blocked) {
+    Bench bench;
+    EXPECT_EQ(bench.gpu.read({vtd::interrupt_range_first}), refused);
+    const auto fault = bench.unit.take_fault();
+    REQUIRE(fault);
+    EXPECT_EQ(fault->reason, static_cast<std::uint8_t>(FaultReason::NoRead));
+    EXPECT_EQ(fault->page.value, vtd::interrupt_range_first);
+}
+
 TEST(a_device_whose_faults_are_disabled_is_refused_in_silence) {
     Bench bench;
     const EntryWord context = context_entry_of(bench.gpu.source());

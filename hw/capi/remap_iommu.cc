@@ -56,6 +56,10 @@ RemapInterrupt to_c(const iommu::InterruptOutcome& outcome) {
     return {.allowed = outcome.allowed, .address = outcome.message.address, .data = outcome.message.data};
 }
 
+iommu::SourceCheck check_of(const RemapInterruptRequest& request) {
+    return request.source_is_known ? iommu::SourceCheck::ByEntry : iommu::SourceCheck::None;
+}
+
 iommu::Options options_of(const RemapIommuOptions& options) {
     return {.address_width = options.address_width,
             .huge_pages = options.huge_pages,
@@ -143,6 +147,7 @@ void remap_iommu_statistics(RemapIommu* iommu, RemapIommuStatistics* statistics)
                    .walks = now.walks,
                    .interrupts = now.interrupts,
                    .interrupt_fetches = now.interrupt_fetches,
+                   .unverified_interrupts = now.unverified_interrupts,
                    .stale_uses = now.stale_uses,
                    .late_invalidations = now.late_invalidations,
                    .undecided_uses = now.undecided_uses};
@@ -168,12 +173,12 @@ RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t 
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
 }
 
-RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
-    return to_c(iommu->engine.remap_interrupt({source}, {address, data}));
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
+    return to_c(iommu->engine.remap_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
-RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, uint16_t source, uint64_t address, uint32_t data) {
-    return to_c(iommu->engine.probe_interrupt({source}, {address, data}));
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
+    return to_c(iommu->engine.probe_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
 size_t remap_iommu_dmar(const RemapIommuOptions* options, const RemapIommuPlace* place, void* to, size_t size) {

@@ -86,6 +86,7 @@ typedef struct RemapIommuStatistics {
     uint64_t walks;
     uint64_t interrupts;
     uint64_t interrupt_fetches;
+    uint64_t unverified_interrupts;
     uint64_t stale_uses;
     uint64_t late_invalidations;
     uint64_t undecided_uses;
@@ -132,8 +133,15 @@ RemapTranslation remap_iommu_translate(RemapIommu *iommu, uint16_t source, uint6
 RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 
 /* A write of 32 bits to 0xfee00000-0xfeefffff, by a device or by the IOAPIC. */
-RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
-RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, uint16_t source, uint64_t address, uint32_t data);
+typedef struct RemapInterruptRequest {
+    uint16_t source;
+    bool source_is_known; /* false: entries are not asked whether they are for this source */
+    uint64_t address;
+    uint32_t data;
+} RemapInterruptRequest;
+
+RemapInterrupt remap_iommu_remap_interrupt(RemapIommu *iommu, const RemapInterruptRequest *request);
+RemapInterrupt remap_iommu_probe_interrupt(RemapIommu *iommu, const RemapInterruptRequest *request);
 
 /* Writes the complete ACPI DMAR table that announces the unit, and returns its length; 0 when `size` is too small. */
 size_t remap_iommu_dmar(const RemapIommuOptions *options, const RemapIommuPlace *place, void *to, size_t size);

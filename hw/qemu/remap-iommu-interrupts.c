@@ -4,7 +4,8 @@
  * of the unit itself past it.
  *
  * A request does not tell where it came from; an address space does. So all address spaces lead into one region in which
- * each source id has a megabyte of its own, as large as the range of addresses that are interrupts.
+ * each source id has a megabyte of its own, as large as the range of addresses that are interrupts; and the IOAPIC, which
+ * is on no bus, has the last one.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -21,9 +22,14 @@
 #define INTERRUPTS_BASE 0xfee00000ULL
 #define INTERRUPTS_SIZE 0x100000ULL
 #define SOURCE_SHIFT 20
-#define SOURCES 0x10000ULL
+#define IOAPIC 0x10000ULL /* behind all source ids */
 
 const uint16_t remap_iommu_ioapic_source = PCI_BUILD_BDF(Q35_PSEUDO_BUS_PLATFORM, Q35_PSEUDO_DEVFN_IOAPIC);
+
+RemapInterruptRequest remap_iommu_ioapic_request(RemapIommuDevice *s, uint64_t address, uint32_t data)
+{
+    return (RemapInterruptRequest) { remap_iommu_ioapic_source, s->ioapic_source_check, address, data };
+}
 
 static void remap_iommu_send_to_processors(uint64_t address, uint32_t data)
 {
@@ -37,14 +43,18 @@ static MemTxResult remap_iommu_interrupt_write(void *opaque, hwaddr at, uint64_t
 {
     RemapIommuDevice *s = opaque;
     uint64_t address = INTERRUPTS_BASE | (at & (INTERRUPTS_SIZE - 1));
+    RemapInterruptRequest request = { at >> SOURCE_SHIFT, true, address, data };
     RemapIommuTicket ticket;
     RemapInterrupt remapped;
 
     if (size != sizeof(uint32_t)) {
         return MEMTX_ERROR;
     }
+    if (at >> SOURCE_SHIFT == IOAPIC) {
+        request = remap_iommu_ioapic_request(s, address, data);
+    }
     ticket = remap_iommu_begin_access(s->engine);
-    remapped = remap_iommu_remap_interrupt(s->engine, at >> SOURCE_SHIFT, address, data);
+    remapped = remap_iommu_remap_interrupt(s->engine, &request);
     if (remapped.allowed) {
         remap_iommu_send_to_processors(remapped.address, remapped.data);
     }
@@ -95,7 +105,7 @@ static void remap_iommu_take_ioapic(RemapIommuDevice *s)
 {
     memory_region_init(&s->ioapic_root, OBJECT(s), "remap-iommu-ioapic", UINT64_MAX);
     memory_region_init_alias(&s->ioapic_interrupts, OBJECT(s), "remap-iommu-ioapic-interrupts", &s->interrupt_region,
-                             (hwaddr)remap_iommu_ioapic_source << SOURCE_SHIFT, INTERRUPTS_SIZE);
+                             IOAPIC << SOURCE_SHIFT, INTERRUPTS_SIZE);
     memory_region_add_subregion(&s->ioapic_root, INTERRUPTS_BASE, &s->ioapic_interrupts);
     address_space_init(&s->ioapic_space, &s->ioapic_root, "remap-iommu-ioapic");
     X86_MACHINE(qdev_get_machine())->ioapic_as = &s->ioapic_space;
@@ -104,7 +114,9 @@ static void remap_iommu_take_ioapic(RemapIommuDevice *s)
 void remap_iommu_take_interrupts(RemapIommuDevice *s)
 {
     memory_region_init_io(&s->interrupt_region, OBJECT(s), &remap_iommu_interrupt_ops, s, "remap-iommu-interrupts",
-                          SOURCES << SOURCE_SHIFT);
+                          (IOAPIC + 1) << SOURCE_SHIFT);
+    /* The unit's own event may be a write to a device, which answers with an interrupt at once. */
+    s->interrupt_region.disable_reentrancy_guard = true;
     address_space_init(&s->interrupt_space, &s->interrupt_region, "remap-iommu-interrupts");
     if (s->options.interrupt_remapping) {
         remap_iommu_take_ioapic(s);

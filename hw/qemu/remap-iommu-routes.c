@@ -9,7 +9,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "hw/i386/pc.h"
+#include "qapi/error.h"
 #include "hw/i386/x86-iommu.h"
 #include "system/kvm.h"
 
@@ -30,12 +30,13 @@ static const MSIMessage remap_iommu_nobody = { .address = 0xfee00004, .data = 0x
 static int remap_iommu_route(X86IOMMUState *iommu, MSIMessage *from, MSIMessage *to, uint16_t source)
 {
     RemapIommuDevice *s = REMAP_IOMMU_ROUTES(iommu)->device;
+    RemapInterruptRequest request = { source, true, from->address, from->data };
     RemapInterrupt remapped;
 
     if (source == X86_IOMMU_SID_INVALID) {
-        source = remap_iommu_ioapic_source;
+        request = remap_iommu_ioapic_request(s, from->address, from->data);
     }
-    remapped = remap_iommu_probe_interrupt(s->engine, source, from->address, from->data);
+    remapped = remap_iommu_probe_interrupt(s->engine, &request);
     *to = remap_iommu_nobody;
     if (remapped.allowed) {
         *to = (MSIMessage) { .address = remapped.address, .data = remapped.data };
@@ -62,6 +63,7 @@ void remap_iommu_routes_changed(RemapIommuDevice *s)
     }
 }
 
+/* The machine finds the object by itself when it is realized. */
 void remap_iommu_take_routes(RemapIommuDevice *s)
 {
     RemapIommuRoutes *routes;
@@ -71,12 +73,10 @@ void remap_iommu_take_routes(RemapIommuDevice *s)
     }
     routes = REMAP_IOMMU_ROUTES(object_new(TYPE_REMAP_IOMMU_ROUTES));
     object_property_add_child(OBJECT(s), "routes", OBJECT(routes));
-    object_unref(OBJECT(routes));
     routes->device = s;
     routes->parent.intr_supported = ON_OFF_AUTO_ON;
-    QLIST_INIT(&routes->parent.iec_notifiers);
+    sysbus_realize_and_unref(SYS_BUS_DEVICE(routes), &error_abort);
     s->routes = OBJECT(routes);
-    PC_MACHINE(qdev_get_machine())->iommu = DEVICE(routes);
 }
 
 static void remap_iommu_routes_class_init(ObjectClass *class, void *data)

@@ -35,6 +35,7 @@ struct RemapIommuDevice {
     RemapIommuOptions options;
     OnOffAuto intremap;
     OnOffAuto eim;
+    bool ioapic_source_check;
     bool async_invalidation;
     uint32_t invalidation_delay; /* microseconds */
     uint32_t stale_grace;        /* milliseconds */
@@ -80,6 +81,7 @@ RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwadd
 
 /* remap-iommu-interrupts.c: interrupts of devices, of the IOAPIC, and of the unit itself. */
 extern const uint16_t remap_iommu_ioapic_source;
+RemapInterruptRequest remap_iommu_ioapic_request(RemapIommuDevice *s, uint64_t address, uint32_t data);
 bool remap_iommu_decide_interrupts(RemapIommuDevice *s, Error **errp);
 void remap_iommu_take_interrupts(RemapIommuDevice *s);
 bool remap_iommu_is_interrupt(hwaddr address);

@@ -113,6 +113,10 @@ TEST_F(VramLog, PagesSideBySideAreOneReport) {
     EXPECT_EQ(host.reports, 3u);
     expect_log(spec::fill_rect({spec::vram(0), 0x2000}, {0x1000, 64}, 1), 0, 0x1000, 0x2000, 64);
     EXPECT_EQ(host.reports, 3u + 64u);
+    expect_log(spec::copy_rect({spec::vram(0x8000), 0x4000}, {spec::vram(0), 0x4000}, {0x100, 16}), 0x8000, 0x100,
+               0x4000,
+               16);  // the last line first
+    EXPECT_EQ(host.reports, 3u + 64u + 16u);
 }
 
 TEST_F(VramLog, IsUpToDateWhenAFenceIsReached) {

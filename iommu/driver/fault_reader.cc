@@ -59,6 +59,7 @@ std::optional<Fault> FaultReader::take() {
     } else {
         fault.page = {low & record::address};
         fault.write = !record::Read::get(high);
+        if (record::PasidPresent::get(high)) fault.pasid = static_cast<std::uint32_t>(record::Pasid::get(high));
     }
     return fault;
 }

@@ -47,6 +47,7 @@ struct Fault {
     bool write = false;
     std::uint8_t reason = 0;
     std::optional<std::uint16_t> interrupt = {};  // index of the entry
+    std::optional<std::uint32_t> pasid = {};      // of a request that had one
 };
 
 // A second-stage address space with its domain id. Made by Unit::create_domain; addresses are not moved or copied.

@@ -5,6 +5,9 @@
 #include "iommu/spec/scalable_tables.h"
 #include "iommu/spec/tables.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace remap::iommu {
 
 using vtd::FaultReason;
@@ -43,8 +46,8 @@ bool nobody_is_dead(const auto&, std::uint64_t) { return false; }
 
 // Words as one access (section 9.1: entries are read whole).
 template <std::size_t Count>
-bool read_words(MemoryPort& memory, std::uint64_t address, std::uint64_t (&words)[Count]) {
-    return memory.read({address}, words, sizeof words);
+bool read_words(MemoryPort& memory, PhysicalAddress from, std::uint64_t (&words)[Count]) {
+    return memory.read(from, words, sizeof words);
 }
 
 }  // namespace
@@ -72,39 +75,47 @@ FaultReason DeviceTables::check_legacy(std::uint64_t low, std::uint64_t high) co
 DeviceTables::ContextEntry DeviceTables::read_legacy_context(const TranslationState& state, SourceId source) {
     const std::uint64_t host_mask = configuration_.host_address_mask();
     std::uint64_t words[2] = {};
-    const std::uint64_t table = state.root_table() & host_mask;
-    if (!read_words(memory_, table + std::uint64_t{root::bytes} * (source.value >> 8), words))
-        return {.reason = FaultReason::RootUnreadable};
-    if (!root::Present::get(words[0])) return {.reason = FaultReason::RootNotPresent};
+    ContextEntry found;
+    const auto ended = [&](FaultReason reason) {
+        found.reason = reason;
+        return found;
+    };
+    found.at = {(state.root_table() & host_mask) + std::uint64_t{root::bytes} * (source.value >> 8)};
+    if (!read_words(memory_, found.at, words)) return ended(FaultReason::RootUnreadable);
+    found.entry = words[0];
+    if (!root::Present::get(words[0])) return ended(FaultReason::RootNotPresent);
     const std::uint64_t reserved = root::reserved_low | (root::context_table & ~host_mask);
-    if ((words[0] & reserved) != 0 || (words[1] & root::reserved_high) != 0)
-        return {.reason = FaultReason::RootReserved};
+    if ((words[0] & reserved) != 0 || (words[1] & root::reserved_high) != 0) return ended(FaultReason::RootReserved);
 
-    const std::uint64_t contexts = words[0] & root::context_table;
-    if (!read_words(memory_, contexts + std::uint64_t{ctx::bytes} * (source.value & 0xff), words))
-        return {.reason = FaultReason::ContextUnreadable};
-    return {.scalable = false, .low = words[0], .high = words[1], .reason = check_legacy(words[0], words[1])};
+    found.at = {(words[0] & root::context_table) + std::uint64_t{ctx::bytes} * (source.value & 0xff)};
+    if (!read_words(memory_, found.at, words)) return ended(FaultReason::ContextUnreadable);
+    found.entry = found.low = words[0];
+    found.high = words[1];
+    return ended(check_legacy(words[0], words[1]));
 }
 
 DeviceTables::ContextEntry DeviceTables::read_scalable_context(const TranslationState& state, SourceId source) {
     const unsigned width = configuration_.host_address_width;
     const auto devfn = static_cast<std::uint8_t>(source.value & 0xff);
+    ContextEntry found{.scalable = true};
+    const auto ended = [&](FaultReason reason) {
+        found.reason = reason;
+        return found;
+    };
     std::uint64_t half[1] = {};
     const std::uint64_t table = state.root_table() & configuration_.host_address_mask();
-    const std::uint64_t at = table + std::uint64_t{sm_root::bytes} * (source.value >> 8) + 8 * sm_root::word_of(devfn);
-    if (!read_words(memory_, at, half)) return {.scalable = true, .reason = FaultReason::ScalableRootUnreadable};
-    if (!sm_root::Present::get(half[0])) return {.scalable = true, .reason = FaultReason::ScalableRootNotPresent};
-    if ((half[0] & sm_root::reserved(width)) != 0)
-        return {.scalable = true, .reason = FaultReason::ScalableRootReserved};
+    found.at = {table + std::uint64_t{sm_root::bytes} * (source.value >> 8) + 8 * sm_root::word_of(devfn)};
+    if (!read_words(memory_, found.at, half)) return ended(FaultReason::ScalableRootUnreadable);
+    found.entry = half[0];
+    if (!sm_root::Present::get(half[0])) return ended(FaultReason::ScalableRootNotPresent);
+    if ((half[0] & sm_root::reserved(width)) != 0) return ended(FaultReason::ScalableRootReserved);
 
     std::uint64_t words[4] = {};
-    const std::uint64_t contexts = half[0] & sm_root::context_table;
-    if (!read_words(memory_, contexts + std::uint64_t{sm_ctx::bytes} * sm_ctx::index_of(devfn), words))
-        return {.scalable = true, .reason = FaultReason::ScalableContextUnreadable};
-    return {.scalable = true,
-            .low = words[0],
-            .high = words[1],
-            .reason = check_scalable({words[0], words[1], words[2], words[3]})};
+    found.at = {(half[0] & sm_root::context_table) + std::uint64_t{sm_ctx::bytes} * sm_ctx::index_of(devfn)};
+    if (!read_words(memory_, found.at, words)) return ended(FaultReason::ScalableContextUnreadable);
+    found.entry = found.low = words[0];
+    found.high = words[1];
+    return ended(check_scalable({words[0], words[1], words[2], words[3]}));
 }
 
 FaultReason DeviceTables::check_scalable(const vtd::scalable_context_entry::Words& words) const {
@@ -123,14 +134,18 @@ std::optional<DeviceTables::ContextEntry> DeviceTables::cached_context(SourceId 
     return ContextEntry{.scalable = scalable,
                         .low = hit->words[2],
                         .high = hit->words[3],
-                        .reason = ContextReason::get(hit->words[1])};
+                        .reason = ContextReason::get(hit->words[1]),
+                        .stamp = hit->stamp};
 }
 
 DeviceTables::ContextEntry DeviceTables::find_context(const TranslationState& state, SourceId source,
                                                       const Manner& manner) {
     const bool scalable = state.scalable();
     if (manner.use_caches) {
-        if (const auto cached = cached_context(source, scalable)) return *cached;
+        if (const auto cached = cached_context(source, scalable)) {
+            manner.used(CacheKind::Context, cached->stamp);
+            return *cached;
+        }
     }
     const ContextEntry found = scalable ? read_scalable_context(state, source) : read_legacy_context(state, source);
     if (manner.fill_caches && (found.reason == FaultReason::None || configuration_.caching_mode)) {
@@ -163,22 +178,28 @@ FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
 }
 
 DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, Pasid pasid) {
+    PasidEntry found;
+    const auto ended = [&](FaultReason reason) {
+        found.reason = reason;
+        return found;
+    };
     std::uint64_t slot[1] = {};
-    const std::uint64_t directories = context.low & sm_ctx::pasid_directory;
-    if (!read_words(memory_, directories + std::uint64_t{directory::bytes} * directory::index_of(pasid.value), slot))
-        return {.reason = FaultReason::PasidDirectoryUnreadable};
-    const bool quiet = directory::FaultProcessingDisable::get(slot[0]);
-    if (!directory::Present::get(slot[0])) return {.reason = FaultReason::PasidDirectoryNotPresent, .quiet = quiet};
+    found.at = {(context.low & sm_ctx::pasid_directory) +
+                std::uint64_t{directory::bytes} * directory::index_of(pasid.value)};
+    if (!read_words(memory_, found.at, slot)) return ended(FaultReason::PasidDirectoryUnreadable);
+    found.entry = slot[0];
+    found.quiet = directory::FaultProcessingDisable::get(slot[0]);
+    if (!directory::Present::get(slot[0])) return ended(FaultReason::PasidDirectoryNotPresent);
     if ((slot[0] & directory::reserved(configuration_.host_address_width)) != 0)
-        return {.reason = FaultReason::PasidDirectoryReserved, .quiet = quiet};
+        return ended(FaultReason::PasidDirectoryReserved);
 
     std::uint64_t words[8] = {};
-    const std::uint64_t entries = slot[0] & directory::pasid_table;
-    if (!read_words(memory_, entries + std::uint64_t{entry::bytes} * entry::index_of(pasid.value), words))
-        return {.reason = FaultReason::PasidUnreadable, .quiet = quiet};
-    return {.words = {words[0], words[1], words[2]},
-            .reason = check_pasid(words),
-            .quiet = quiet || entry::FaultProcessingDisable::get(words[0])};
+    found.at = {(slot[0] & directory::pasid_table) + std::uint64_t{entry::bytes} * entry::index_of(pasid.value)};
+    if (!read_words(memory_, found.at, words)) return ended(FaultReason::PasidUnreadable);
+    found.entry = words[0];
+    std::copy_n(words, std::size(found.words), found.words);
+    found.quiet = found.quiet || entry::FaultProcessingDisable::get(words[0]);
+    return ended(check_pasid(words));
 }
 
 std::optional<DeviceTables::PasidEntry> DeviceTables::cached_pasid(SourceId source, Pasid pasid) const {
@@ -186,13 +207,17 @@ std::optional<DeviceTables::PasidEntry> DeviceTables::cached_pasid(SourceId sour
     if (!hit) return std::nullopt;
     return PasidEntry{.words = {hit->words[2], hit->words[3], hit->words[4]},
                       .reason = PasidReason::get(hit->words[1]),
-                      .quiet = PasidQuiet::get(hit->words[1])};
+                      .quiet = PasidQuiet::get(hit->words[1]),
+                      .stamp = hit->stamp};
 }
 
 DeviceTables::PasidEntry DeviceTables::find_pasid(const ContextEntry& context, SourceId source, Pasid pasid,
                                                   const Manner& manner) {
     if (manner.use_caches) {
-        if (const auto cached = cached_pasid(source, pasid)) return *cached;
+        if (const auto cached = cached_pasid(source, pasid)) {
+            manner.used(CacheKind::Pasid, cached->stamp);
+            return *cached;
+        }
     }
     const PasidEntry found = read_pasid(context, pasid);
     const bool good = found.reason == FaultReason::None;
@@ -217,7 +242,7 @@ RouteOutcome DeviceTables::legacy_route(const ContextEntry& context, const Reque
                           .device_tlb = type == ctx::TranslationType::DeviceTlb,
                           .second_stage = {context.low & ctx::second_stage},
                           .second_levels = ctx::levels_of(ctx::AddressWidth::get(context.high))},
-                         context.reason};
+                         context.reason, context.at, context.entry};
     if (outcome.reason == FaultReason::None && request.type != RequestType::Untranslated && !outcome.route.device_tlb)
         outcome.reason = FaultReason::TypeBlocked;
     return outcome;
@@ -231,7 +256,7 @@ RouteOutcome DeviceTables::scalable_start(const ContextEntry& context, const Req
                           .device_tlb = sm_ctx::DeviceTlb::get(context.low),
                           .page_requests = sm_ctx::PageRequest::get(context.low),
                           .privileged = request.pasid.has_value() && request.privileged},
-                         context.reason};
+                         context.reason, context.at, context.entry};
     if (outcome.reason != FaultReason::None) return outcome;
     const bool beyond = outcome.route.pasid.value >= sm_ctx::pasid_limit(context.low);
     if (request.type != RequestType::Untranslated && !outcome.route.device_tlb) {
@@ -246,7 +271,7 @@ RouteOutcome DeviceTables::scalable_start(const ContextEntry& context, const Req
 
 RouteOutcome DeviceTables::scalable_route(const RouteOutcome& start, const PasidEntry& found,
                                           const Request& request) const {
-    RouteOutcome outcome{start.route, found.reason};
+    RouteOutcome outcome{start.route, found.reason, found.at, found.entry};
     Route& route = outcome.route;
     route.quiet |= found.quiet;
     if (found.reason != FaultReason::None) return outcome;

@@ -4,6 +4,7 @@
 // read; they keep what passed every check, and with CAP.CM = 1 also what was not present or wrong.
 #pragma once
 
+#include "iommu/engine/cache_parts.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/domain_floors.h"
 #include "iommu/engine/ports.h"
@@ -49,6 +50,8 @@ struct Route {
 struct RouteOutcome {
     Route route;
     vtd::FaultReason reason = vtd::FaultReason::None;
+    PhysicalAddress entry_at = {};  // the last entry that was looked at, unless it came from a cache,
+    std::uint64_t entry = 0;        // and its first word
 };
 
 // What a look at tables may use and leave behind.
@@ -56,6 +59,11 @@ struct Manner {
     bool use_caches = true;
     bool fill_caches = true;
     std::uint64_t stamp = 0;  // for what is filled in
+    CacheParts* parts = nullptr;
+
+    void used(CacheKind kind, std::uint64_t cached_at) const {
+        if (parts != nullptr) parts->add(kind, cached_at);
+    }
 };
 inline constexpr Manner from_memory_alone{.use_caches = false, .fill_caches = false};
 
@@ -88,11 +96,17 @@ private:
         std::uint64_t low = 0;
         std::uint64_t high = 0;
         vtd::FaultReason reason = vtd::FaultReason::None;
+        PhysicalAddress at = {};   // of the last entry read, as the next one; or
+        std::uint64_t entry = 0;
+        std::uint64_t stamp = 0;   // when it was cached
     };
     struct PasidEntry {
         std::uint64_t words[3] = {};
         vtd::FaultReason reason = vtd::FaultReason::None;
         bool quiet = false;  // the directory entry's FPD
+        PhysicalAddress at = {};  // as above
+        std::uint64_t entry = 0;
+        std::uint64_t stamp = 0;
     };
     using ContextWords = CacheWords<4>;
     using PasidWords = CacheWords<5>;

@@ -24,7 +24,7 @@ public:
     void set_queue_error(Outbox& outbox);
     bool queue_error() const { return queue_error_; }
 
-    // The next fault goes to record 0: translation has been switched off (section 7.2.1).
+    // The next fault goes to record 0: neither addresses nor interrupts are translated (section 7.2.1).
     void rewind() { next_ = 0; }
 
     std::uint32_t status() const;

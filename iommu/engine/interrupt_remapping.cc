@@ -30,12 +30,15 @@ FaultReason check(std::uint64_t low, std::uint64_t high, bool extended) {
 }
 
 // Faults of an entry that has FPD are not recorded, present or not.
-InterruptVerdict judge(const InterruptState& state, SourceId source, std::uint16_t index, std::uint64_t low,
-                       std::uint64_t high) {
+InterruptVerdict judge(const InterruptState& state, const InterruptRequest& request, std::uint16_t index,
+                       std::uint64_t low, std::uint64_t high) {
     FaultReason reason = check(low, high, state.extended());
-    if (reason == FaultReason::None && !entry::allows(high, source.value)) reason = FaultReason::InterruptSourceRefused;
+    const bool refused = reason == FaultReason::None && !entry::allows(high, request.source.value);
+    if (refused && request.check == SourceCheck::ByEntry) reason = FaultReason::InterruptSourceRefused;
     if (reason != FaultReason::None) return refuse(reason, index, entry::FaultProcessingDisable::get(low));
-    return pass(entry::message_of(low, state.extended()));
+    InterruptVerdict verdict = pass(entry::message_of(low, state.extended()));
+    verdict.unverified = refused;
+    return verdict;
 }
 
 Served served_by(const InterruptVerdict& verdict) {
@@ -53,7 +56,8 @@ InterruptRemapper::InterruptRemapper(const Configuration& configuration, MemoryP
 }
 
 // Sections 5.1.2 to 5.1.4, in the order in which the unit gets to know.
-InterruptRemapper::Start InterruptRemapper::start(const InterruptState& state, const InterruptMessage& request) const {
+InterruptRemapper::Start InterruptRemapper::start(const InterruptState& state, const InterruptRequest& whole) const {
+    const InterruptMessage& request = whole.message;
     if (!state.enabled()) return {.verdict = pass(request)};
     if (!remappable::Remappable::get(request.address)) {
         const bool passes = state.compatibility_passes() && !state.extended();
@@ -82,28 +86,33 @@ std::optional<InterruptRemapper::Entry> InterruptRemapper::fetch(const Interrupt
     return Entry{words[0], words[1], 0};
 }
 
-std::optional<InterruptVerdict> InterruptRemapper::find(const InterruptState& state, SourceId source,
-                                                        const InterruptMessage& request) {
+std::optional<InterruptVerdict> InterruptRemapper::find(const InterruptState& state, const InterruptRequest& request) {
     if (stale_uses_.on()) return std::nullopt;
     const Start begun = start(state, request);
     std::optional<InterruptVerdict> verdict = begun.verdict;
     if (!verdict) {
         const auto known = cached(begun.index);
         if (!known) return std::nullopt;
-        verdict = judge(state, source, begun.index, known->low, known->high);
+        verdict = judge(state, request, begun.index, known->low, known->high);
     }
     requests_.add();
+    if (verdict->unverified) unverified_.add();
     return verdict;
 }
 
-InterruptVerdict InterruptRemapper::remap(const InterruptState& state, SourceId source,
-                                          const InterruptMessage& request) {
+InterruptVerdict InterruptRemapper::remap(const InterruptState& state, const InterruptRequest& request) {
+    const InterruptVerdict verdict = look_up(state, request);
     requests_.add();
+    if (verdict.unverified) unverified_.add();
+    return verdict;
+}
+
+InterruptVerdict InterruptRemapper::look_up(const InterruptState& state, const InterruptRequest& request) {
     const Start begun = start(state, request);
     if (begun.verdict) return *begun.verdict;
     if (const auto known = cached(begun.index)) {
-        const InterruptVerdict verdict = judge(state, source, begun.index, known->low, known->high);
-        if (stale_uses_.on()) look_for_staleness(state, source, request, verdict, known->cached_at);
+        const InterruptVerdict verdict = judge(state, request, begun.index, known->low, known->high);
+        if (stale_uses_.on()) look_for_staleness(state, request, verdict, known->cached_at);
         return verdict;
     }
     fetches_.add();
@@ -114,29 +123,27 @@ InterruptVerdict InterruptRemapper::remap(const InterruptState& state, SourceId 
         cache_.insert(begun.index, key_of(begun.index), CacheWords<3>{begun.index, fetched->low, fetched->high},
                       stamps_.next(), nobody_is_dead);
     }
-    return judge(state, source, begun.index, fetched->low, fetched->high);
+    return judge(state, request, begun.index, fetched->low, fetched->high);
 }
 
-InterruptVerdict InterruptRemapper::probe(const InterruptState& state, SourceId source,
-                                          const InterruptMessage& request) const {
+InterruptVerdict InterruptRemapper::probe(const InterruptState& state, const InterruptRequest& request) const {
     const Start begun = start(state, request);
     if (begun.verdict) return *begun.verdict;
     auto known = cached(begun.index);
     if (!known) known = fetch(state, begun.index);
     if (!known) return refuse(FaultReason::InterruptUnreadable, begun.index);
-    return judge(state, source, begun.index, known->low, known->high);
+    return judge(state, request, begun.index, known->low, known->high);
 }
 
 // The table alone, as it is now, against what the cache made of the request.
-void InterruptRemapper::look_for_staleness(const InterruptState& state, SourceId source,
-                                           const InterruptMessage& request, const InterruptVerdict& served,
-                                           std::uint64_t cached_at) {
+void InterruptRemapper::look_for_staleness(const InterruptState& state, const InterruptRequest& request,
+                                           const InterruptVerdict& served, std::uint64_t cached_at) {
     const std::uint16_t index = start(state, request).index;
     const auto now = fetch(state, index);
     const InterruptVerdict due =
-        now ? judge(state, source, index, now->low, now->high) : refuse(FaultReason::InterruptUnreadable, index);
+        now ? judge(state, request, index, now->low, now->high) : refuse(FaultReason::InterruptUnreadable, index);
     if (served.allowed() == due.allowed() && served.message == due.message) return;
-    StaleUse use{.request = {.source = source, .address = {request.address}, .access = Access::Write},
+    StaleUse use{.request = {.source = request.source, .address = {request.message.address}, .access = Access::Write},
                  .interrupt = index,
                  .served = served_by(served),
                  .memory = served_by(due),
@@ -180,6 +187,7 @@ void InterruptRemapper::reset() {
     stale_uses_.reset();
     requests_.reset();
     fetches_.reset();
+    unverified_.reset();
 }
 
 }  // namespace remap::iommu

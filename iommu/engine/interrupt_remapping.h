@@ -22,10 +22,18 @@
 
 namespace remap::iommu {
 
+// A write of 32 bits to the interrupt range, as the unit gets it.
+struct InterruptRequest {
+    SourceId source;
+    InterruptMessage message;
+    SourceCheck check = SourceCheck::ByEntry;
+};
+
 // What becomes of an interrupt request: the message to send, or why there is none.
 struct InterruptVerdict {
     vtd::FaultReason reason = vtd::FaultReason::None;
     bool quiet = false;       // the fault is not recorded
+    bool unverified = false;  // allowed, although the entry refuses the source
     std::uint16_t index = 0;  // what a fault record has in bits 63:48 of FI
     InterruptMessage message;
 
@@ -37,13 +45,13 @@ public:
     InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
 
     // A verdict that needs no table. Any thread, without a lock. Nothing while stale uses are looked for.
-    std::optional<InterruptVerdict> find(const InterruptState& state, SourceId source, const InterruptMessage& request);
+    std::optional<InterruptVerdict> find(const InterruptState& state, const InterruptRequest& request);
 
     // Under the engine's lock, as all that follows.
-    InterruptVerdict remap(const InterruptState& state, SourceId source, const InterruptMessage& request);
+    InterruptVerdict remap(const InterruptState& state, const InterruptRequest& request);
 
     // As remap, but nothing is cached or counted.
-    InterruptVerdict probe(const InterruptState& state, SourceId source, const InterruptMessage& request) const;
+    InterruptVerdict probe(const InterruptState& state, const InterruptRequest& request) const;
 
     // iec_inv_dsc (6.5.2.7): all entries, or those whose index equals `index` but for its `mask` low bits.
     void invalidate();
@@ -65,12 +73,14 @@ public:
         archive("stale interrupts", stale_uses_);
         archive("interrupts", requests_);
         archive("interrupt fetches", fetches_);
+        archive("unverified interrupts", unverified_);
     }
 
     void settle_stale_uses() { stale_uses_.settle(stamps_.next()); }
     const StaleUses& stale_uses() const { return stale_uses_; }
     const Counter& requests() const { return requests_; }
     const Counter& fetches() const { return fetches_; }
+    const Counter& unverified() const { return unverified_; }
 
 private:
     // An entry's two words and, if it was cached, when.
@@ -88,10 +98,11 @@ private:
     // An entry is found by its index alone: the second word is what it says.
     static CacheKey key_of(std::uint64_t index) { return {index, 0, 0}; }
 
-    Start start(const InterruptState& state, const InterruptMessage& request) const;
+    InterruptVerdict look_up(const InterruptState& state, const InterruptRequest& request);
+    Start start(const InterruptState& state, const InterruptRequest& request) const;
     std::optional<Entry> cached(std::uint16_t index) const;
     std::optional<Entry> fetch(const InterruptState& state, std::uint16_t index) const;
-    void look_for_staleness(const InterruptState& state, SourceId source, const InterruptMessage& request,
+    void look_for_staleness(const InterruptState& state, const InterruptRequest& request,
                             const InterruptVerdict& served, std::uint64_t cached_at);
     void after_invalidation();
 
@@ -103,6 +114,7 @@ private:
     bool invalidated_ = false;
     Counter requests_;
     Counter fetches_;
+    Counter unverified_;
 };
 
 }  // namespace remap::iommu

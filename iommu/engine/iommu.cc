@@ -206,14 +206,14 @@ InterruptOutcome outcome_of(const InterruptVerdict& verdict) {
 
 }  // namespace
 
-InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& request) {
-    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), source, request);
+InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
+    const InterruptRequest request{source, message, check};
+    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), request);
         known && (known->allowed() || known->quiet))
         return outcome_of(*known);
 
     std::unique_lock guard(parts_->lock);
-    const InterruptState state = parts_->registers->file.interrupt_state();
-    const InterruptVerdict verdict = parts_->interrupts.remap(state, source, request);
+    const InterruptVerdict verdict = parts_->interrupts.remap(parts_->registers->file.interrupt_state(), request);
     if (verdict.allowed() || verdict.quiet) return outcome_of(verdict);
 
     Outbox outbox;
@@ -223,9 +223,10 @@ InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage&
     return outcome_of(verdict);
 }
 
-InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& request) {
+InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
     const std::lock_guard guard(parts_->lock);
-    return outcome_of(parts_->interrupts.probe(parts_->registers->file.interrupt_state(), source, request));
+    const InterruptState state = parts_->registers->file.interrupt_state();
+    return outcome_of(parts_->interrupts.probe(state, {source, message, check}));
 }
 
 Translation Iommu::probe(const Request& request) {
@@ -243,6 +244,7 @@ Statistics Iommu::statistics() {
             .walks = parts_->translator.walks().total(),
             .interrupts = parts_->interrupts.requests().total(),
             .interrupt_fetches = parts_->interrupts.fetches().total(),
+            .unverified_interrupts = parts_->interrupts.unverified().total(),
             .stale_uses = of_accesses.stale() + of_interrupts.stale(),
             .late_invalidations = of_accesses.late() + of_interrupts.late(),
             .undecided_uses = of_accesses.crowded() + of_interrupts.crowded()};

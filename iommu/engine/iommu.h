@@ -26,11 +26,12 @@ struct Machine {
 
 // What has happened since power-on.
 struct Statistics {
-    std::uint64_t translations = 0;       // answers given to devices
-    std::uint64_t walks = 0;              // of those, the ones that the IOTLB did not know
-    std::uint64_t interrupts = 0;         // answers given to interrupt requests
-    std::uint64_t interrupt_fetches = 0;  // of those, the ones whose entry was not in the cache
-    std::uint64_t stale_uses = 0;         // see StaleUses, as the next two
+    std::uint64_t translations = 0;           // answers given to devices
+    std::uint64_t walks = 0;                  // of those, the ones that the IOTLB did not know
+    std::uint64_t interrupts = 0;             // answers given to interrupt requests
+    std::uint64_t interrupt_fetches = 0;      // of those, the ones whose entry was not in the cache
+    std::uint64_t unverified_interrupts = 0;  // of those, the ones that passed for want of a source check
+    std::uint64_t stale_uses = 0;             // see StaleUses, as the next two
     std::uint64_t late_invalidations = 0;
     std::uint64_t undecided_uses = 0;
 };
@@ -70,7 +71,8 @@ public:
 
     // A write of 32 bits to the interrupt range: what goes to the processors in its place. Records the fault (and sends
     // its interrupt) when the request is refused. The unit's own interrupts are not remapped (section 5.1.6).
-    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& request);
+    InterruptOutcome remap_interrupt(SourceId source, const InterruptMessage& message,
+                                     SourceCheck check = SourceCheck::ByEntry);
 
     // An access that is announced is waited for: an invalidation that takes its translation back is not complete before
     // the access has ended. Announce it before its translation is asked for, and end it when its data has moved, on
@@ -92,7 +94,8 @@ public:
         return probe({.source = source, .address = address, .access = access});
     }
 
-    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& request);
+    InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& message,
+                                     SourceCheck check = SourceCheck::ByEntry);
 
     Statistics statistics();
 

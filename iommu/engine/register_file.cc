@@ -143,7 +143,7 @@ void RegisterFile::write_fault_record(std::uint64_t offset, const QuadWrite& wri
 std::uint32_t RegisterFile::global_status() const {
     namespace gcmd = vtd::global_command;
     return static_cast<std::uint32_t>(
-        gcmd::Translation::of(state_.enabled()) | gcmd::SetRootTable::of(root_table_set_) |
+        gcmd::Translation::of(translation_status_) | gcmd::SetRootTable::of(root_table_set_) |
         gcmd::QueuedInvalidation::of(queue_.enabled()) | gcmd::InterruptRemapping::of(interrupt_state_.enabled()) |
         gcmd::SetInterruptTable::of(interrupt_table_set_) |
         gcmd::CompatibilityInterrupt::of(interrupt_state_.compatibility_passes()));
@@ -165,9 +165,10 @@ void RegisterFile::write_command(std::uint32_t value) {
     }
     // Without a root table pointer there is nothing to translate by: software must set one first (section 6.6).
     const bool translation_wanted = gcmd::Translation::get(value) && root_table_set_;
-    if (state_.enabled() && !translation_wanted) faults_.rewind();
+    if (state_.enabled() != translation_wanted) translation_phase_ = Phase::Asked;
     state_.set_enabled(translation_wanted);
     if (configuration_.interrupt_remapping) write_interrupt_command(value);
+    if (!state_.enabled() && !interrupt_state_.enabled()) faults_.rewind();
 }
 
 bool RegisterFile::is_possible(const InterruptState& state) const {
@@ -249,7 +250,10 @@ Progress RegisterFile::advance(Outbox& outbox) {
         do_iotlb_invalidate();
         iotlb_phase_ = Phase::Draining;
     }
-    return iotlb_phase_ == Phase::Draining ? Progress::MustDrain : queue_.advance(state_, outbox);
+    // Section 11.4.4.1: a unit that can drain does so before it tells by TES that the command is done.
+    if (translation_phase_ == Phase::Asked) translation_phase_ = Phase::Draining;
+    const bool draining = iotlb_phase_ == Phase::Draining || translation_phase_ == Phase::Draining;
+    return draining ? Progress::MustDrain : queue_.advance(state_, outbox);
 }
 
 void RegisterFile::drained() {
@@ -258,6 +262,10 @@ void RegisterFile::drained() {
         const vtd::IotlbGranularity granularity = iotlb::Requested::get(iotlb_invalidate_);
         iotlb_invalidate_ = iotlb::Invalidate::set(iotlb::Actual::set(iotlb_invalidate_, granularity), false);
         iotlb_phase_ = Phase::Idle;
+    }
+    if (translation_phase_ == Phase::Draining) {
+        translation_status_ = state_.enabled();
+        translation_phase_ = Phase::Idle;
     }
     queue_.drained();
 }

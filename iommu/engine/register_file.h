@@ -29,7 +29,9 @@ public:
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox);
 
     // Invalidations that were asked for and are not done: registers and queue.
-    bool has_work() const { return context_pending_ || iotlb_phase_ != Phase::Idle || queue_.has_work(); }
+    bool has_work() const {
+        return context_pending_ || iotlb_phase_ != Phase::Idle || translation_phase_ != Phase::Idle || queue_.has_work();
+    }
 
     // Does some of them.
     Progress advance(Outbox& outbox);
@@ -71,7 +73,7 @@ private:
         std::uint64_t merged_into(std::uint64_t old) const { return (old & ~mask) | (value & mask); }
     };
 
-    // Of an invalidation by IOTLB_REG.
+    // Of what is complete only when accesses that began before have ended.
     enum class Phase : std::uint8_t { Idle, Asked, Draining };
 
     std::uint64_t read_quad(std::uint64_t offset) const;
@@ -93,7 +95,9 @@ private:
     FaultLog& faults_;
     Commands commands_;
     InvalidationQueue queue_;
-    TranslationState state_;
+    TranslationState state_;                // what accesses that begin now go by
+    bool translation_status_ = false;       // GSTS_REG.TES: what every access goes by, also the older ones
+    Phase translation_phase_ = Phase::Idle;
     bool root_table_set_ = false;           // GSTS_REG.RTPS
     std::uint64_t root_table_ = 0;          // RTADDR_REG as software last wrote it
     InterruptState interrupt_state_;

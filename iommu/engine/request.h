@@ -27,6 +27,10 @@ enum class Access : std::uint8_t { Read, Write };
 // The address type (AT) of a PCIe memory request.
 enum class RequestType : std::uint8_t { Untranslated, Translation, Translated };
 
+// Whether an interrupt's table entry is asked if it is for this source (SVT). Not asked: for a machine in which who
+// sends an interrupt cannot be known.
+enum class SourceCheck : std::uint8_t { ByEntry, None };
+
 struct Request {
     SourceId source;
     LogicalAddress address;

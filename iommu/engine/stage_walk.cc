@@ -156,6 +156,7 @@ paging::WalkRequest<Format> StageWalk::start(const TableOwner& owner, std::uint6
     paging::WalkRequest<Format> request{.root = root, .levels = levels, .address = address, .wanted = {}, .limits = {}};
     if (!manner.use_caches) return request;
     if (const auto known = tables_.find(owner, address, levels)) {
+        manner.used(CacheKind::Table, known->stamp);
         request.root = known->table;
         request.levels = known->level;
         request.given = known->rights;

@@ -5,10 +5,18 @@
 
 namespace remap::iommu {
 
+namespace {
+
+bool same_case(const StaleUse& a, const StaleUse& b) {
+    return a.parts == b.parts && (a.parts != 0 || a.cached_at == b.cached_at);
+}
+
+}  // namespace
+
 void StaleUses::note(const StaleUse& use, std::uint64_t now) {
     settle(now);
     const auto end = cases_.begin() + open_;
-    auto found = std::find_if(cases_.begin(), end, [&](const Case& one) { return one.use.cached_at == use.cached_at; });
+    auto found = std::find_if(cases_.begin(), end, [&](const Case& one) { return same_case(one.use, use); });
     if (found == end) {
         if (open_ == most_cases) make_room();
         found = cases_.begin() + open_++;
@@ -19,6 +27,7 @@ void StaleUses::note(const StaleUse& use, std::uint64_t now) {
     ++found->use.uses;
     if (found->decided) {
         ++stale_;
+        if (reported_ - found->report <= most_cases) reports_[found->report % most_cases].uses = found->use.uses;
     } else if (grace_ == 0) {
         decide(*found);
     }
@@ -40,6 +49,7 @@ std::uint64_t StaleUses::undecided() const {
 void StaleUses::decide(Case& one) {
     one.decided = true;
     stale_ += one.use.uses;
+    one.report = reported_;
     keep_report(one.use);
 }
 

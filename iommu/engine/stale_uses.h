@@ -33,6 +33,7 @@ struct StaleUse {
     Served memory;                                // by the tables as they are
     PhysicalAddress entry_at;         // the entry in which the walk of the tables ended, and what it holds
     std::uint64_t entry = 0;
+    std::uint64_t parts = 0;          // of an access: the cache entries that had part in it (CacheParts)
     std::uint64_t cached_at = 0;      // stamps: nanoseconds of the machine's clock, if it has one
     std::uint64_t first_used_at = 0;
     std::uint64_t uses = 0;
@@ -49,10 +50,11 @@ public:
     }
     bool on() const { return on_; }
 
-    // A use at time `now` that differs from memory. Uses of one cache entry are one case: `cached_at` is unique to it.
+    // A use at time `now` that differs from memory. Uses of the same cache entries are one case: of accesses `parts` tells
+    // which, else `cached_at` is unique to the entry.
     void note(const StaleUse& use, std::uint64_t now);
 
-    // Closes the cases whose cache entry is gone: `is_cached(use)` tells whether it still is there.
+    // Closes the cases of which a cache entry is gone: `is_cached(use)` tells whether all still are there.
     template <typename IsCached>
     void invalidated(IsCached&& is_cached) {
         for (std::size_t i = 0; i < open_;) {
@@ -93,6 +95,7 @@ private:
     struct Case {
         StaleUse use;
         bool decided = false;
+        std::uint64_t report = 0;  // once it is decided: the number of its report
     };
 
     std::uint64_t undecided() const;

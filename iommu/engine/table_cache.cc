@@ -35,14 +35,17 @@ CacheKey TableCache::key_of(const TableOwner& owner, std::uint64_t address, unsi
                 Marked::of(owner.marked)};
 }
 
-std::uint64_t TableCache::hash_of(std::uint64_t address, unsigned level) {
+// Domains like the same addresses, and both stages of a nested translation are looked up in turn: each has sets of its
+// own. Whoever invalidates pages knows the domain and the PASID as well.
+std::uint64_t TableCache::hash_of(std::uint16_t domain, Pasid pasid, std::uint64_t address, unsigned level) {
     const std::uint64_t number = address >> paging::shift_of(level + 1);
-    return number ^ number >> 9 ^ level << 7;
+    return number ^ number >> 9 ^ level << 6 ^ domain * 0x9e37u ^ pasid.value * 0x85ebu;
 }
 
 std::optional<CachedTable> TableCache::find(const TableOwner& owner, std::uint64_t address, unsigned levels) const {
     for (unsigned level = 1; level < levels; ++level) {
-        const auto hit = cache_.find(hash_of(address, level), key_of(owner, address, level));
+        const auto hash = hash_of(owner.domain, owner.pasid, address, level);
+        const auto hit = cache_.find(hash, key_of(owner, address, level));
         if (!hit || floors_.is_forgotten(owner.domain, owner.kind, hit->stamp)) continue;
         return CachedTable{.level = level,
                            .table = {hit->words[2] & ~low_bits(page_shift)},
@@ -55,9 +58,10 @@ std::optional<CachedTable> TableCache::find(const TableOwner& owner, std::uint64
 void TableCache::insert(const TableOwner& owner, std::uint64_t address, const CachedTable& table) {
     const CacheKey key = key_of(owner, address, table.level);
     const Words words{key.first, key.second, table.table.value | Given::of(table.rights.bits)};
-    cache_.insert(hash_of(address, table.level), key, words, table.stamp, [this](const Words& held, std::uint64_t stamp) {
+    const auto dead = [this](const Words& held, std::uint64_t stamp) {
         return floors_.is_forgotten(Domain::get(held[1]), Kind::get(held[1]), stamp);
-    });
+    };
+    cache_.insert(hash_of(owner.domain, owner.pasid, address, table.level), key, words, table.stamp, dead);
 }
 
 // Looks into the sets where tables of the range can be, or through all lines when that is less.
@@ -66,13 +70,14 @@ void TableCache::forget_range(const PageRange& range, Wanted&& wanted) {
     const auto matches = [&](const Words& words, std::uint64_t) {
         return Domain::get(words[1]) == range.domain && wanted(words) && range.touches(prefix_in(words), span_in(words));
     };
+    const Pasid pasid = range.pasid.value_or(Pasid{});  // tables of second stages are kept for PASID 0
     for (unsigned level = 1; level < most_levels; ++level) {
         const unsigned shift = paging::shift_of(level + 1);
         const unsigned span = std::max(page_shift + range.mask, shift);
         if (span - shift >= 16) return cache_.remove_if(matches);
         const std::uint64_t start = range.address.value & ~low_bits(span);
         for (std::uint64_t i = 0; i < std::uint64_t{1} << (span - shift); ++i)
-            cache_.remove_from_set(hash_of(start + (i << shift), level), matches);
+            cache_.remove_from_set(hash_of(range.domain, pasid, start + (i << shift), level), matches);
     }
 }
 
@@ -103,7 +108,7 @@ void TableCache::state(Archive& archive, std::uint64_t newest_stamp) {
         const std::uint64_t address = prefix_in(words).value;
         if (level < 1 || level >= most_levels || prefix_of(address, level) != address || !is_known(Kind::get(words[1])))
             return false;
-        to = {hash_of(address, level), {words[0], words[1]}};
+        to = {hash_of(Domain::get(words[1]), {PasidValue::get(words[1])}, address, level), {words[0], words[1]}};
         return true;
     });
 }

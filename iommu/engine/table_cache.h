@@ -55,7 +55,7 @@ private:
     static constexpr unsigned most_levels = 5;
 
     static CacheKey key_of(const TableOwner& owner, std::uint64_t address, unsigned level);
-    static std::uint64_t hash_of(std::uint64_t address, unsigned level);
+    static std::uint64_t hash_of(std::uint16_t domain, Pasid pasid, std::uint64_t address, unsigned level);
 
     template <typename Wanted>
     void forget_range(const PageRange& range, Wanted&& wanted);

@@ -109,6 +109,10 @@ Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>&
             .address = outcome.translation.address};
 }
 
+bool same(const Served& a, const Served& b) {
+    return a.allowed == b.allowed && (!a.allowed || (a.address == b.address && a.domain == b.domain));
+}
+
 }  // namespace
 
 Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
@@ -212,9 +216,10 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
     } else if (request.pasid && !state.scalable()) {
         resolved.outcome = refuse(FaultReason::PasidInLegacyMode, false);
     } else {
-        if (manner.use_caches && request.type != RequestType::Translated) {
+        if (manner.use_caches && request.type == RequestType::Untranslated) {
             const auto line = iotlb_.find(request);
-            if (line && usable(state, request, *line) && request.type == RequestType::Untranslated) {
+            if (line && usable(state, request, *line)) {
+                manner.used(CacheKind::Iotlb, line->stamp);
                 resolved.outcome = answer(state, request, *line);
                 resolved.line = line;
                 resolved.from_iotlb = true;
@@ -228,6 +233,10 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
             resolved = pass_through(state, request, found.route);
         } else {
             resolved = walk(state, request, found.route, manner);
+        }
+        if (resolved.entry_at.value == 0) {
+            resolved.entry_at = found.entry_at;
+            resolved.entry = found.entry;
         }
     }
     return resolved;
@@ -256,27 +265,42 @@ bool Translator::find(const TranslationState& state, const Request& request, Tra
 }
 
 // The tables alone, as they are now, against what the caches had part in.
-void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served) {
-    const Resolved truth = resolve(state, request, from_memory_alone);
+//
+// Software may change a table between the two looks, and need not always invalidate: what was not present and so is not
+// cached, for one. So a difference counts only if it is there again, between two looks at memory that agree.
+void Translator::look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
+                                    const CacheParts& parts) {
     const Served got = served_by(served.outcome, served.line);
+    const auto memory = [&] { return resolve(state, request, from_memory_alone); };
+    const Resolved truth = memory();
     const Served due = served_by(truth.outcome, truth.line);
-    const bool same = got.allowed == due.allowed &&
-                      (!got.allowed || (got.address == due.address && got.domain == due.domain));
-    if (same || !served.line) return;
+    if (same(got, due)) return;
+    CacheParts held;
+    const Resolved again = resolve(state, request, {.use_caches = true, .fill_caches = false, .parts = &held});
+    if (held.digest == 0 || same(served_by(again.outcome, again.line), due)) return;
+    const Resolved still = memory();
+    if (!same(served_by(still.outcome, still.line), due)) return;
+
     const StaleUse use{.request = request,
                        .served = got,
                        .memory = due,
                        .entry_at = truth.entry_at,
                        .entry = truth.entry,
-                       .cached_at = served.line->stamp};
+                       .parts = held.digest,
+                       .cached_at = parts.digest != 0 ? parts.oldest : held.oldest};
     stale_uses_.note(use, stamps_.next());
 }
 
 Outcome Translator::translate(const TranslationState& state, const Request& request) {
-    const Resolved resolved = resolve(state, request, {.stamp = stamps_.next()});
+    CacheParts parts;
+    const Manner manner{.stamp = stamps_.next(), .parts = configuration_.detect_stale_uses ? &parts : nullptr};
+    const Resolved resolved = resolve(state, request, manner);
     lookups_.add();
     if (!resolved.from_iotlb) walks_.add();
-    if (stale_uses_.on()) look_for_staleness(state, request, resolved);
+    if (configuration_.detect_stale_uses && state.enabled()) {
+        last_state_ = state;
+        look_for_staleness(state, request, resolved, parts);
+    }
     return resolved.outcome;
 }
 
@@ -284,25 +308,34 @@ Outcome Translator::probe(const TranslationState& state, const Request& request)
     return resolve(state, request, {.use_caches = true, .fill_caches = false}).outcome;
 }
 
-// Cases whose cached translation an invalidation has removed.
+// Closes the cases for which the caches would not use the same entries any more.
 void Translator::close_stale_uses() {
     if (!stale_uses_.any_open()) return;
     stale_uses_.invalidated([this](const StaleUse& use) {
-        const auto held = iotlb_.find(use.request);
-        return held && held->stamp == use.cached_at;
+        CacheParts held;
+        resolve(last_state_, use.request, {.use_caches = true, .fill_caches = false, .parts = &held});
+        return held.digest == use.parts;
     });
 }
 
 void Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
                                      unsigned masked_functions) {
     static constexpr std::uint16_t ignored_bits[] = {0b000, 0b100, 0b110, 0b111};
-    if (granularity == vtd::ContextGranularity::Global) return devices_.forget_contexts(stamps_.next());
-    devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
+    if (granularity == vtd::ContextGranularity::Global) {
+        devices_.forget_contexts(stamps_.next());
+    } else {
+        devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
+    }
+    close_stale_uses();
 }
 
 void Translator::invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid) {
-    if (!domain) return devices_.forget_pasids(stamps_.next());
-    devices_.forget_pasids(*domain, pasid);
+    if (!domain) {
+        devices_.forget_pasids(stamps_.next());
+    } else {
+        devices_.forget_pasids(*domain, pasid);
+    }
+    close_stale_uses();
 }
 
 void Translator::invalidate_iotlb() {

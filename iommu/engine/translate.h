@@ -84,7 +84,7 @@ private:
         Outcome outcome;
         std::optional<CachedTranslation> line;  // what may be cached, or was
         bool from_iotlb = false;
-        PhysicalAddress entry_at;  // of the walk, if there was one
+        PhysicalAddress entry_at = {};  // the last entry that was looked at in memory, and its first word
         std::uint64_t entry = 0;
     };
 
@@ -93,7 +93,8 @@ private:
     Resolved pass_through(const TranslationState& state, const Request& request, const Route& route) const;
     Outcome answer(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
     bool usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const;
-    void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served);
+    void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
+                            const CacheParts& parts);
     void close_stale_uses();
 
     const Configuration& configuration_;
@@ -104,6 +105,7 @@ private:
     TableCache tables_;
     StageWalk stages_;
     StaleUses stale_uses_;
+    TranslationState last_state_;  // of the latest translation that stale uses were looked for in
     Counter lookups_;
     Counter walks_;
 };

@@ -25,6 +25,7 @@ public:
             std::memcpy(to, at(from), bytes);
             return true;
         }
+        if (before_read) before_read(from.value);
         // The unit reads entries while software changes them: whole words, as on hardware.
         for (std::size_t i = 0; i < bytes; i += 8) {
             const std::uint64_t word = std::atomic_ref(words_[(from.value + i) / 8]).load(std::memory_order_acquire);
@@ -35,7 +36,13 @@ public:
 
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override {
         if (!holds(to, bytes) || is_read_only(to)) return false;
-        std::memcpy(at(to), from, bytes);
+        if (bytes == 4 && to.value % 4 == 0) {  // software polls what a wait writes
+            std::uint32_t word = 0;
+            std::memcpy(&word, from, 4);
+            std::atomic_ref(*reinterpret_cast<std::uint32_t*>(at(to))).store(word, std::memory_order_release);
+        } else {
+            std::memcpy(at(to), from, bytes);
+        }
         return true;
     }
 
@@ -75,6 +82,7 @@ public:
     std::uint64_t tables_left = 1024;
     std::optional<PhysicalPage> read_only;                 // a page that the unit's writes do not reach
     std::function<void(std::uint64_t)> before_exchange;    // is told of the address; may change memory
+    std::function<void(std::uint64_t)> before_read;        // as well, when whole words are read
 
 private:
     bool is_read_only(PhysicalAddress address) const { return read_only && address.page() == *read_only; }
@@ -121,10 +129,20 @@ public:
     int drains = 0;
 };
 
+class Clock final : public iommu::ClockPort {
+public:
+    std::uint64_t nanoseconds() override { return now; }
+    std::uint64_t now = 1000;
+};
+
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr)
+    explicit Machine(const iommu::Options& options = {})
+        : unit(options, {.memory = ram, .interrupts = interrupts}) {}
+    Machine(const iommu::Options& options, iommu::WorkPort* work)
         : unit(options, {.memory = ram, .interrupts = interrupts, .work = work}) {}
+    Machine(const iommu::Options& options, iommu::ClockPort* clock)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .clock = clock}) {}
 
     std::uint64_t read32(std::uint64_t offset) { return unit.read(offset, 4); }
     std::uint64_t read64(std::uint64_t offset) { return unit.read(offset, 8); }

@@ -159,6 +159,18 @@ TEST(InterruptRequests, AProbeLeavesNoTrace) {
     EXPECT_EQ(bench.unit.statistics().interrupts, 1u);
 }
 
+TEST(InterruptRequests, WithoutASourceCheckAnEntryOfAnotherPassesAndIsCounted) {
+    InterruptBench bench;
+    const std::uint16_t other = gpu + 8;
+    EXPECT_EQ(bench.unit.remap_interrupt({other}, {request(5), 0}).fault_reason, 0x26u);
+    for (int i = 0; i < 2; ++i)
+        EXPECT_EQ(bench.unit.remap_interrupt({other}, {request(5), 0}, SourceCheck::None).message, entry_message);
+    EXPECT_EQ(bench.unit.probe_interrupt({other}, {request(5), 0}, SourceCheck::None).message, entry_message);
+    EXPECT_EQ(bench.unit.remap_interrupt({gpu}, {request(5), 0}, SourceCheck::None).message, entry_message);
+    EXPECT_EQ(bench.unit.remap_interrupt({other}, {request(4), 0}, SourceCheck::None).fault_reason, 0x22u);
+    EXPECT_EQ(bench.unit.statistics().unverified_interrupts, 2u);
+}
+
 TEST(InterruptRequests, RemappingDoesNotDependOnTranslation) {
     InterruptBench bench;
     bench.start();

@@ -22,7 +22,10 @@ namespace remap::test {
 //                              2 MiB -> 2 MiB guest-physical -> 0x800000
 //   3     10     pass-through
 struct ScalableMachine : Machine {
-    explicit ScalableMachine(iommu::Options options = {}) : Machine(with_scalable(options)) { start_scalable(); }
+    explicit ScalableMachine(const iommu::Options& options = {}, iommu::ClockPort* clock = nullptr)
+        : Machine(with_scalable(options), clock) {
+        start_scalable();
+    }
 
     static constexpr std::uint64_t queue = 0x60000;   // 128 descriptors of 256 bits
     static constexpr std::uint64_t status = 0x6f000;  // where a wait writes

@@ -3,7 +3,8 @@
 #
 # The cache (outside the tree) holds, each made complete under another name first and then moved into place:
 #   source-VERSION/   QEMU's source as Debian has it, patches applied
-#   tree-KEY/         a copy of it with our overlay, configured, and with its objects; KEY covers version and options
+#   tree-KEY/         a copy of it with our overlay, configured, and with its objects; KEY covers version, options
+#                     and build hooks
 # The overlay and the device models (one static library of this tree's build) are laid into tree-KEY whenever they
 # change, and ninja there redoes what depends on them: a change of a model costs a link, one of the glue three files.
 # Several checkouts may share the cache; a lock keeps them apart, and each takes its own copy of the program.
@@ -13,6 +14,12 @@ QEMU_SERIES=10.0
 QEMU_SUITE=trixie
 QEMU_CONFIGURE="--target-list=x86_64-softmmu --without-default-features --enable-tcg --enable-kvm --enable-plugins
     --enable-pixman --enable-png --disable-fdt --disable-docs --disable-install-blobs --disable-download"
+# The build hooks: a file of QEMU's tree | the line that ours goes before (none: it goes to the end) | our line
+QEMU_HOOKS="hw/meson.build||subdir('remaplab')
+hw/Kconfig||source remaplab/Kconfig
+meson.build|subdir('trace')|trace_events_subdirs += ['hw/remaplab']"
+# What a tree was configured from. Checkouts that differ in it use different trees.
+QEMU_RECIPE=$(printf '%s\n' "$QEMU_CONFIGURE" "$QEMU_HOOKS" | sha256sum | cut -c1-8)
 
 # unpack_qemu_source DIR: Debian's newest QEMU of the series, unpacked in DIR/qemu.
 unpack_qemu_source() {
@@ -61,7 +68,19 @@ put() {
     cmp -s "$1" "$2/$(basename "$1")" || cp "$1" "$2/"
 }
 
-# lay_overlay TREE MODELS: our files, the models, and the two build hooks that make QEMU read them.
+# add_hooks TREE: those that are not there yet.
+add_hooks() {
+    local file before line
+    while IFS='|' read -r file before line; do
+        grep -qxF -- "$line" "$1/$file" && continue
+        if [ -n "$before" ]; then sed -i "s|^$before\$|$line\n&|" "$1/$file"; else echo "$line" >>"$1/$file"; fi
+        grep -qxF -- "$line" "$1/$file" && continue
+        echo "$1/$file has no line $before to put our hook before" >&2
+        return 1
+    done <<<"$QEMU_HOOKS"
+}
+
+# lay_overlay TREE MODELS: our files, the models, and the build hooks that make QEMU read them.
 lay_overlay() {
     local file
     mkdir -p "$1/hw/remaplab" "$1/models"
@@ -70,8 +89,7 @@ lay_overlay() {
     done
     for file in "$ROOT"/hw/qemu/* "$ROOT"/hw/capi/*.h; do put "$file" "$1/hw/remaplab"; done
     cmp -s "$2" "$1/models/libremap-models.a" || cp "$2" "$1/models/libremap-models.a"
-    grep -q remaplab "$1/hw/meson.build" || echo "subdir('remaplab')" >>"$1/hw/meson.build"
-    grep -q remaplab "$1/hw/Kconfig" || echo "source remaplab/Kconfig" >>"$1/hw/Kconfig"
+    add_hooks "$1"
 }
 
 copy_and_configure() {
@@ -81,9 +99,9 @@ copy_and_configure() {
         (cd "$1/build" && ../configure --python=/usr/bin/python3 $QEMU_CONFIGURE) && touch "$1/configured"
 }
 
-# A user's tree is taken over again each time, for it may have changed.
+# A user's tree is taken over again each time, for it may have changed. Files with our hooks are newer, until they do.
 refresh_user_tree() {
-    tar -C "$QEMU_TREE" --exclude=./build --exclude=./.git --exclude=./hw/meson.build --exclude=./hw/Kconfig -cf - . |
+    tar -C "$QEMU_TREE" --exclude=./build --exclude=./.git -cf - . |
         tar -C "$1" --keep-newer-files --warning=none -xf -
 }
 
@@ -104,7 +122,7 @@ with_qemu_lock() {
 # prepare_qemu MODELS: makes sure that there is a configured and compiled tree; sets QEMU_BUILD to it.
 prepare_qemu() {
     find_qemu_source
-    QEMU_BUILD=$CACHE/tree-$QEMU_KEY-$(echo "$QEMU_CONFIGURE" | sha256sum | cut -c1-8)
+    QEMU_BUILD=$CACHE/tree-$QEMU_KEY-$QEMU_RECIPE
     if [ ! -f "$QEMU_BUILD/configured" ]; then
         step "Configuring QEMU $(cat "$QEMU_TREE/VERSION") with our devices" copy_and_configure "$QEMU_BUILD" "$1"
     elif [ -n "${QEMU_SOURCE:-}" ]; then

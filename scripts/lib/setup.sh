@@ -29,12 +29,12 @@ build() {
 }
 
 # The option tells a configured build where the QEMU tree is; a build that knows needs no set-up.
-# One that was given a user's tree goes back to Debian's when none is given.
+# One that was given a user's tree goes back to Debian's when none is given. A tree made by another recipe is left.
 qemu_is_known() {
     local tree
     [ -z "${QEMU_SOURCE:-}" ] && [ -f "$BUILD/qemu-tree" ] || return
     tree=$(cat "$BUILD/qemu-tree")
-    [[ $tree != */tree-user-* ]] && [ -f "$tree/configured" ]
+    [[ $tree != */tree-user-* && $tree == *-$QEMU_RECIPE ]] && [ -f "$tree/configured" ]
 }
 
 add_qemu() {
