@@ -161,8 +161,8 @@ private:
     }
 
     void start_again() {
-        if (!rig_.with_worker) end_all();
-        rig_.start(rig_.read64(0x20));
+        write_register(0x18, 0x40000000, 4);
+        write_register(0x18, 0x80000000, 4);
     }
 
     void begin_or_end() {

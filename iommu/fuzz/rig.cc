@@ -66,6 +66,7 @@ void Rig::start(std::uint64_t root_table_register) {
     write64(0x20, root_table_register);
     write32(0x18, 0x40000000);
     write32(0x18, 0x80000000);
+    finish_work();
 }
 
 void Rig::finish_work() {
@@ -129,10 +130,10 @@ void check_answer(Rig& rig, const Request& request, const Translation& answer) {
     require(answer.granule >= page_size && (answer.granule & (answer.granule - 1)) == 0, "a granule", answer.granule);
     require(((answer.address.value ^ request.address.value) & (answer.granule - 1)) == 0, "a granule is aligned",
             answer.address.value, request.address.value, answer.granule);
-    if ((rig.read32(0x1c) >> 31) == 0) {
-        require(answer.address.value == request.address.value, "without translation, addresses stay");
-        return;
-    }
+    // While translation is being switched, GSTS tells of the old state.
+    const bool translates = (rig.read32(0x1c) >> 31) != 0;
+    if ((!translates || rig.worker.asked) && answer.address.value == request.address.value) return;
+    require(translates || rig.worker.asked, "without translation, addresses stay", answer.address.value);
     const bool interrupt = request.type == RequestType::Untranslated && !request.pasid &&
                            (request.address.value & ~std::uint64_t{0xfffff}) == 0xfee00000;
     require(answer.address.value >> rig.options.host_address_width == 0, "no address beyond the host's width",

@@ -94,6 +94,13 @@ void change(Input& input, Bytes& state) {
     }
 }
 
+// The stamps behind CAP and ECAP go on counting, and the checksum covers them.
+Bytes but_for_the_clock(Bytes state) {
+    std::fill_n(state.begin() + 12, 4, std::byte{});
+    std::fill_n(state.begin() + 32, 8, std::byte{});
+    return state;
+}
+
 // What a guest does next.
 void use(Input& input, Rig& rig) {
     check_registers(rig);
@@ -130,9 +137,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
         require(error.field != nullptr && error.part != nullptr, "a refusal says what is wrong");
         return 0;
     }
-    const Bytes again = saved(rig.unit);
-    require(!rig.unit.load(again), "what a unit saves it takes back");
-    require(saved(rig.unit) == again, "and is the same afterwards");
+    const Bytes once = saved(rig.unit);
+    require(!rig.unit.load(once), "what a unit saves it takes back");
+    require(but_for_the_clock(saved(rig.unit)) == but_for_the_clock(once), "and is the same afterwards");
     use(input, rig);
     return 0;
 }
