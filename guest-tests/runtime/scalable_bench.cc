@@ -109,7 +109,7 @@ ScalableBench::PasidWords ScalableBench::by_second_stage(const vtd_driver::Domai
 ScalableBench::PasidWords ScalableBench::by_first_stage() const {
     return {entry::Present::mask | entry::Type::of(entry::TranslationType::FirstStage) |
                 entry::AddressWidth::of(vtd::context_entry::width_of(first_stage_levels)),
-            entry::Domain::of(first_stage_id), first_stage_.root().address().value};
+            entry::Domain::of(first_stage_id) | entry::WalkSnoop::of(true), first_stage_.root().address().value};
 }
 
 // The width has to be one that the unit has (section 9.6).
