@@ -5,9 +5,35 @@
 #include "iommu/fuzz/rig.h"
 #include "iommu/fuzz/tables.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
+
+namespace {
+
+// A load makes a unit to try, whose largest table would be fetched from the system page by page each time: one block of
+// that size is kept for the next.
+constexpr std::size_t large_block = 1 << 20;
+void* kept_block = nullptr;
+
+}  // namespace
+
+void* operator new[](std::size_t bytes) {
+    if (bytes == large_block && kept_block != nullptr) return std::exchange(kept_block, nullptr);
+    void* const block = std::malloc(bytes);
+    if (block == nullptr) std::abort();
+    return block;
+}
+
+void operator delete[](void* block) noexcept {
+    if (block != nullptr && malloc_usable_size(block) == large_block) block = std::exchange(kept_block, block);
+    std::free(block);
+}
+
+void operator delete[](void* block, std::size_t) noexcept { operator delete[](block); }
 
 namespace remap::fuzz {
 namespace {
