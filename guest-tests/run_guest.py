@@ -11,7 +11,7 @@ agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use. A
 the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be.
 
 Keys of a variant: about; devices (each a -device); memory_mib (512); cpu (max); machine (more properties of q35);
-options (for the kernel command line); seconds (60, the longest a run may take); seconds_to_verdict (1.0); suites and
+options (for the kernel command line); seconds (60, the longest a run may take); seconds_to_verdict (3.0); suites and
 programs (what runs in it).
 
 A suite that passes fails all the same when QEMU needed more than seconds_to_verdict from its start to the verdict. What
@@ -35,7 +35,7 @@ from monitor import Monitor
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRMWARE = ["/usr/share/qemu", "/usr/share/seabios"]  # where distributions put it; QEMU's own places are tried too
 LARGE_MIB = 65536  # from here on the host reserves no memory in advance
-SECONDS_TO_VERDICT = 1.0  # where the variant does not say
+SECONDS_TO_VERDICT = 3.0  # where the variant does not say
 STATUS_PASS, STATUS_FAIL = 1, 3  # of QEMU: isa-debug-exit makes 2 * value + 1 of the verdict
 RESULT = re.compile(r"(not )?ok (\d+)\b(.*)")
 SKIPPED = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)

@@ -10,6 +10,16 @@ namespace {
 
 using namespace remap;
 
+RemapGpuPacket to_c(const gpu::spec::Packet& packet) {
+    return {.opcode = packet.opcode,
+            .flags = packet.flags,
+            .destination = packet.destination,
+            .source = packet.source,
+            .length = packet.length,
+            .width = packet.width,
+            .lines = packet.lines};
+}
+
 struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
     CallbackPorts(const RemapGpuOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
 
@@ -29,6 +39,14 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
     void work_available() override { ops.work_available(opaque); }
     void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
     void vram_written(std::uint64_t offset, std::uint64_t bytes) override { ops.vram_written(opaque, offset, bytes); }
+    void packet_fetched(std::uint32_t entry, const gpu::spec::Packet& packet) override {
+        const RemapGpuPacket told = to_c(packet);
+        ops.packet_fetched(opaque, entry, &told);
+    }
+    void halted(std::uint32_t entry, std::uint16_t opcode, gpu::spec::FaultCause cause,
+                std::uint64_t address) override {
+        ops.halted(opaque, entry, opcode, static_cast<unsigned>(cause), address);
+    }
 
     const RemapGpuOps& ops;
     void* opaque;

@@ -21,6 +21,17 @@ typedef enum RemapGpuRefusal {
     REMAP_GPU_WRITE_REFUSED
 } RemapGpuRefusal;
 
+/* Of a packet what says where it works; see docs/gpu.md. */
+typedef struct RemapGpuPacket {
+    unsigned opcode;
+    unsigned flags;
+    uint64_t destination;
+    uint64_t source;
+    uint64_t length;
+    uint32_t width;
+    uint32_t lines;
+} RemapGpuPacket;
+
 typedef struct RemapGpuOps {
     /* The bus, on the engine thread, no lock held. No access crosses a page. False: refused. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
@@ -32,6 +43,9 @@ typedef struct RemapGpuOps {
     void (*interrupt)(void *opaque, unsigned vector);
     /* On the engine thread: it may have written any byte of these pages of VRAM. */
     void (*vram_written)(void *opaque, uint64_t offset, uint64_t bytes);
+    /* For a trace, on the engine thread: a ring entry's packet was fetched, and the engine has halted at one. */
+    void (*packet_fetched)(void *opaque, uint32_t entry, const RemapGpuPacket *packet);
+    void (*halted)(void *opaque, uint32_t entry, unsigned opcode, unsigned cause, uint64_t address);
 } RemapGpuOps;
 
 typedef struct RemapGpuScanout {

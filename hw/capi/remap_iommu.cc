@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "hw/capi/remap_iommu.h"
 
+#include "hw/capi/watcher.h"
 #include "iommu/engine/iommu.h"
 #include "iommu/engine/stale_report.h"
 #include "iommu/spec/dmar.h"
 
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string>
 
 namespace {
@@ -60,6 +62,16 @@ iommu::SourceCheck check_of(const RemapInterruptRequest& request) {
     return request.source_is_known ? iommu::SourceCheck::ByEntry : iommu::SourceCheck::None;
 }
 
+constexpr iommu::CacheGeometry geometry_of(const RemapIommuCache& cache) { return {cache.entries, cache.ways}; }
+
+constexpr iommu::CacheGeometries caches_of(const RemapIommuCaches& caches) {
+    return {.contexts = geometry_of(caches.context_cache),
+            .pasids = geometry_of(caches.pasid_cache),
+            .tables = geometry_of(caches.paging_cache),
+            .iotlb = geometry_of(caches.iotlb),
+            .interrupts = geometry_of(caches.interrupt_cache)};
+}
+
 iommu::Options options_of(const RemapIommuOptions& options) {
     return {.address_width = options.address_width,
             .huge_pages = options.huge_pages,
@@ -68,36 +80,47 @@ iommu::Options options_of(const RemapIommuOptions& options) {
             .caching_mode = options.caching_mode,
             .interrupt_remapping = options.interrupt_remapping,
             .extended_interrupts = options.extended_interrupts,
-            .caches = {.iotlb = {options.iotlb_entries, options.iotlb_ways}},
+            .caches = caches_of(options.caches),
             .detect_stale_uses = options.detect_stale_uses,
             .stale_grace = options.stale_grace};
 }
 
 // The clock is only for the times of stale uses, and reading it costs more than a table walk.
-iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports) {
+iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports, iommu::Observer* observer) {
     return {.memory = ports,
             .interrupts = ports,
             .work = &ports,
-            .clock = options.detect_stale_uses ? &ports : nullptr};
+            .clock = options.detect_stale_uses ? &ports : nullptr,
+            .observer = observer};
 }
 
 }  // namespace
 
-static_assert(iommu::CacheGeometries{}.iotlb ==
-              iommu::CacheGeometry{REMAP_IOMMU_IOTLB_ENTRIES, REMAP_IOMMU_IOTLB_WAYS});
+#define DEFAULT(field, option, entries, ways, what) .field = {entries, ways},
+static_assert(caches_of({REMAP_IOMMU_CACHES(DEFAULT)}) == iommu::CacheGeometries{});
+#undef DEFAULT
 
 struct RemapIommu {
     RemapIommu(const RemapIommuOptions& options, const RemapIommuOps& ops, void* opaque)
-        : ports(ops, opaque), engine(options_of(options), machine_of(options, ports)) {}
+        : ports(ops, opaque), engine(options_of(options), machine_of(options, ports, watcher_of(ops, opaque))) {}
+
+    iommu::Observer* watcher_of(const RemapIommuOps& ops, void* opaque) {
+        return ops.watch != nullptr ? &watcher.emplace(*ops.watch, opaque) : nullptr;
+    }
 
     CallbackPorts ports;
+    std::optional<capi::Watcher> watcher;
     iommu::Iommu engine;
 };
 
 const char* remap_iommu_check(const RemapIommuOptions* options) {
     if (!iommu::Options::supports_width(options->address_width)) return "aw-bits is not 39, 48 or 57";
-    if (!options_of(*options).caches.valid())
-        return "iotlb-entries is not iotlb-ways (1 to 64) times a power of two, at most 4194304";
+#define CHECK(field, option, entries, ways, what)                             \
+    if (!geometry_of(options->caches.field).valid(iommu::most_cache_entries)) \
+        return option "-entries is not " option "-ways (1 to 64) times a power of two, at most 4194304";
+    REMAP_IOMMU_CACHES(CHECK)
+#undef CHECK
+    static_assert(iommu::most_cache_entries == 4194304);
     return nullptr;
 }
 
@@ -174,11 +197,13 @@ RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t 
 }
 
 RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
-    return to_c(iommu->engine.remap_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
+    return to_c(
+        iommu->engine.remap_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
 RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
-    return to_c(iommu->engine.probe_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
+    return to_c(
+        iommu->engine.probe_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
 }
 
 size_t remap_iommu_dmar(const RemapIommuOptions* options, const RemapIommuPlace* place, void* to, size_t size) {

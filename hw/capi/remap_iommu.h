@@ -18,6 +18,42 @@ typedef struct RemapIommu RemapIommu;
 /* The causes of the unit's own interrupts; each keeps one message pending at a time. */
 enum { REMAP_IOMMU_FAULT_EVENT, REMAP_IOMMU_INVALIDATION_COMPLETION, REMAP_IOMMU_INTERRUPTS };
 
+typedef struct RemapIommuFault {
+    uint16_t source;
+    bool is_write;
+    uint64_t address;
+    int32_t pasid;    /* -1: the request had none */
+    unsigned reason;  /* the specification's */
+    const char *why;  /* the same in words */
+    const char *fate; /* recorded; collapsed: the same is in the log; lost: the log is full; silenced: FPD */
+} RemapIommuFault;
+
+/* What the scope does not name is 0. `first` is an address or the index of an interrupt entry. */
+typedef struct RemapIommuInvalidation {
+    const char *what;  /* context, pasid-entry, iotlb, pasid-iotlb, interrupt-entry */
+    const char *scope; /* all, domain, device, pasid, pages, entries */
+    uint16_t domain;
+    uint16_t source;
+    uint32_t pasid;
+    uint64_t first;
+    uint64_t count;
+    bool leaves_only;
+} RemapIommuInvalidation;
+
+/* What goes on inside, for a tracer. On any thread, the engine's lock may be held: must not call back, must not block. */
+typedef struct RemapIommuWatch {
+    /* A translation that the IOTLB did not know: its tables were walked to this entry. */
+    void (*walked)(void *opaque, uint16_t source, uint64_t address, bool is_write, uint64_t entry_at, uint64_t entry);
+    void (*faulted)(void *opaque, const RemapIommuFault *fault);
+    void (*interrupt_faulted)(void *opaque, uint16_t source, uint16_t index, unsigned reason, const char *why,
+                              const char *fate);
+    void (*invalidated)(void *opaque, const RemapIommuInvalidation *done);
+    /* All before a wait is done, and it told software so: by writing the word, by the completion event. */
+    void (*wait_done)(void *opaque, bool writes, uint64_t address, uint32_t data, bool interrupts);
+    void (*queue_stopped)(void *opaque, unsigned error, uint64_t head);
+    void (*stale_use)(void *opaque, const char *what);
+} RemapIommuWatch;
+
 typedef struct RemapIommuOps {
     /* System memory. Only RAM answers; false for anything else. The engine's lock is held. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
@@ -42,9 +78,29 @@ typedef struct RemapIommuOps {
     void (*drain)(void *opaque);
     /* The machine's clock. */
     uint64_t (*nanoseconds)(void *opaque);
+    /* All of it, or null. */
+    const RemapIommuWatch *watch;
 } RemapIommuOps;
 
-enum { REMAP_IOMMU_IOTLB_ENTRIES = 131072, REMAP_IOMMU_IOTLB_WAYS = 8 };
+/* The caches of a unit, and their size where no other is asked for: X(field, option, entries, ways, what it holds). */
+#define REMAP_IOMMU_CACHES(X) \
+    X(context_cache, "context-cache", 256, 4, "context entries") \
+    X(pasid_cache, "pasid-cache", 1024, 4, "PASID-table entries") \
+    X(paging_cache, "paging-cache", 1024, 4, "entries of page tables that point to tables") \
+    X(iotlb, "iotlb", 131072, 8, "translations") \
+    X(interrupt_cache, "interrupt-cache", 1024, 4, "interrupt entries")
+
+/* Entries are ways (1 to 64) times a power of two. */
+typedef struct RemapIommuCache {
+    unsigned entries;
+    unsigned ways;
+} RemapIommuCache;
+
+typedef struct RemapIommuCaches {
+#define REMAP_IOMMU_CACHE_FIELD(field, option, entries, ways, what) RemapIommuCache field;
+    REMAP_IOMMU_CACHES(REMAP_IOMMU_CACHE_FIELD)
+#undef REMAP_IOMMU_CACHE_FIELD
+} RemapIommuCaches;
 
 typedef struct RemapIommuOptions {
     unsigned address_width; /* 39, 48 or 57 */
@@ -54,8 +110,7 @@ typedef struct RemapIommuOptions {
     bool caching_mode;
     bool interrupt_remapping;
     bool extended_interrupts; /* needs interrupt_remapping */
-    unsigned iotlb_entries;
-    unsigned iotlb_ways;
+    RemapIommuCaches caches;
     bool detect_stale_uses;
     uint64_t stale_grace;   /* nanoseconds */
 } RemapIommuOptions;

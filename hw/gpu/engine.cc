@@ -36,6 +36,7 @@ bool Engine::begin_next() {
         packet_ = {};  // the fault has no opcode
         halt({FaultCause::RingUnreadable, order_.address.value});
     } else {
+        host_.packet_fetched(order_.entry, packet_);
         begin();
     }
     return true;
@@ -102,6 +103,7 @@ void Engine::execute_fence() {
 
 void Engine::halt(const Fault& fault) {
     busy_ = false;
+    if (registers_.is_current(order_)) host_.halted(order_.entry, packet_.opcode, fault.cause, fault.address);
     tell(host_, registers_.halt(order_, packet_.opcode, fault));
 }
 

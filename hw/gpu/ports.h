@@ -3,6 +3,8 @@
 #pragma once
 
 #include "base/address.h"
+#include "hw/spec/gpu_packets.h"
+#include "hw/spec/gpu_registers.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +43,12 @@ public:
     // The engine may have written any byte of these pages of VRAM; the last is cut off where VRAM ends. For a machine
     // that keeps a log of what changes. Called on the engine's thread, before the packet is complete.
     virtual void vram_written(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
+
+    // For a machine that keeps a trace, on the engine's thread: the packet of a ring entry has been fetched, and the
+    // engine has halted at one. Of an entry that could not be fetched the opcode is 0.
+    virtual void packet_fetched(std::uint32_t /*entry*/, const spec::Packet&) {}
+    virtual void halted(std::uint32_t /*entry*/, std::uint16_t /*opcode*/, spec::FaultCause,
+                        std::uint64_t /*address*/) {}
 
 protected:
     ~HostPort() = default;

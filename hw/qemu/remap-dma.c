@@ -7,6 +7,7 @@
 
 #include "remap-dma.h"
 #include "remap-memory.h"
+#include "trace.h"
 
 void remap_dma_connect(RemapDma *dma, PCIDevice *pci)
 {
@@ -65,7 +66,12 @@ static bool remap_dma_reach(const RemapDma *dma, const RemapDmaSide *side, size_
         *found = (RemapStretch) { .host = side->own };
         return true;
     }
-    if (!remap_dma_find(dma, side->address, bytes, is_write, found)) {
+    bool allowed = remap_dma_find(dma, side->address, bytes, is_write, found);
+
+    if (trace_event_get_state_backends(TRACE_REMAP_GPU_DMA)) {
+        trace_remap_gpu_dma(pci_requester_id(dma->pci), side->address, is_write, bytes, allowed);
+    }
+    if (!allowed) {
         return false;
     }
     __builtin_prefetch(found->host); /* a look at the other side takes as long as a miss, and so may begin meanwhile */

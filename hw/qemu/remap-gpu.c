@@ -22,6 +22,7 @@
 #include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_gpu.h"
+#include "trace.h"
 
 #define TYPE_REMAP_GPU "remap-gpu"
 OBJECT_DECLARE_SIMPLE_TYPE(RemapGpuDevice, REMAP_GPU)
@@ -105,6 +106,7 @@ static void remap_gpu_send_interrupts(void *opaque)
 
     for (unsigned vector = 0; raised; vector++, raised >>= 1) {
         if (raised & 1) {
+            trace_remap_gpu_interrupt(pci_requester_id(&s->pci), vector);
             msix_notify(&s->pci, vector);
         }
     }
@@ -117,6 +119,23 @@ static void remap_gpu_vram_written(void *opaque, uint64_t offset, uint64_t bytes
     remap_memory_mark_written(&s->vram, offset, bytes);
 }
 
+static void remap_gpu_packet_fetched(void *opaque, uint32_t entry, const RemapGpuPacket *packet)
+{
+    RemapGpuDevice *s = opaque;
+
+    if (trace_event_get_state_backends(TRACE_REMAP_GPU_PACKET)) {
+        trace_remap_gpu_packet(pci_requester_id(&s->pci), entry, packet->opcode, packet->flags, packet->destination,
+                               packet->source, packet->length, packet->width, packet->lines);
+    }
+}
+
+static void remap_gpu_halted(void *opaque, uint32_t entry, unsigned opcode, unsigned cause, uint64_t address)
+{
+    RemapGpuDevice *s = opaque;
+
+    trace_remap_gpu_fault(pci_requester_id(&s->pci), entry, opcode, cause, address);
+}
+
 static const RemapGpuOps remap_gpu_ops = {
     .read = remap_gpu_bus_read,
     .write = remap_gpu_bus_write,
@@ -124,6 +143,8 @@ static const RemapGpuOps remap_gpu_ops = {
     .work_available = remap_gpu_work_available,
     .interrupt = remap_gpu_interrupt,
     .vram_written = remap_gpu_vram_written,
+    .packet_fetched = remap_gpu_packet_fetched,
+    .halted = remap_gpu_halted,
 };
 
 typedef struct RemapGpuTurn {
@@ -195,14 +216,17 @@ static void remap_gpu_start_worker(RemapGpuDevice *s)
 static uint64_t remap_gpu_mmio_read(void *opaque, hwaddr offset, unsigned size)
 {
     RemapGpuDevice *s = opaque;
+    uint64_t value = s->model ? remap_gpu_read(s->model, offset, size) : UINT64_MAX;
 
-    return s->model ? remap_gpu_read(s->model, offset, size) : UINT64_MAX;
+    trace_remap_gpu_register_read(pci_requester_id(&s->pci), offset, size, value);
+    return value;
 }
 
 static void remap_gpu_mmio_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
 {
     RemapGpuDevice *s = opaque;
 
+    trace_remap_gpu_register_write(pci_requester_id(&s->pci), offset, size, value);
     if (s->model) {
         remap_gpu_write(s->model, offset, value, size);
     }

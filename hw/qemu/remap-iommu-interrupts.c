@@ -18,6 +18,7 @@
 #include "system/kvm.h"
 
 #include "remap-iommu.h"
+#include "trace.h"
 
 #define INTERRUPTS_BASE 0xfee00000ULL
 #define INTERRUPTS_SIZE 0x100000ULL
@@ -55,6 +56,7 @@ static MemTxResult remap_iommu_interrupt_write(void *opaque, hwaddr at, uint64_t
     }
     ticket = remap_iommu_begin_access(s->engine);
     remapped = remap_iommu_remap_interrupt(s->engine, &request);
+    trace_remap_iommu_interrupt(at >> SOURCE_SHIFT, address, data, remapped.allowed, remapped.address, remapped.data);
     if (remapped.allowed) {
         remap_iommu_send_to_processors(remapped.address, remapped.data);
     }

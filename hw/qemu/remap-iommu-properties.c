@@ -16,8 +16,11 @@ static const Property remap_iommu_properties[] = {
     DEFINE_PROP_ON_OFF_AUTO("intremap", RemapIommuDevice, intremap, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_ON_OFF_AUTO("eim", RemapIommuDevice, eim, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_BOOL("ioapic-source-check", RemapIommuDevice, ioapic_source_check, false),
-    DEFINE_PROP_UINT32("iotlb-entries", RemapIommuDevice, options.iotlb_entries, REMAP_IOMMU_IOTLB_ENTRIES),
-    DEFINE_PROP_UINT32("iotlb-ways", RemapIommuDevice, options.iotlb_ways, REMAP_IOMMU_IOTLB_WAYS),
+#define CACHE(field, option, entries_, ways_, what) \
+    DEFINE_PROP_UINT32(option "-entries", RemapIommuDevice, options.caches.field.entries, entries_), \
+    DEFINE_PROP_UINT32(option "-ways", RemapIommuDevice, options.caches.field.ways, ways_),
+    REMAP_IOMMU_CACHES(CACHE)
+#undef CACHE
     DEFINE_PROP_BOOL("async-invalidation", RemapIommuDevice, async_invalidation, false),
     DEFINE_PROP_UINT32("invalidation-delay", RemapIommuDevice, invalidation_delay, 0),
     DEFINE_PROP_BOOL("stale-check", RemapIommuDevice, options.detect_stale_uses, false),
@@ -33,8 +36,11 @@ static const char *const remap_iommu_descriptions[][2] = {
     { "intremap", "Interrupt remapping; auto: unless KVM has all of the interrupt controllers" },
     { "eim", "Interrupts with destinations of 32 bits; auto: with interrupt remapping, where processors have x2APIC" },
     { "ioapic-source-check", "An interrupt of the IOAPIC is refused by an entry for another source, as on hardware" },
-    { "iotlb-entries", "Translations that the IOTLB holds" },
-    { "iotlb-ways", "Places in the IOTLB that one translation may go to" },
+#define CACHE(field, option, entries, ways, what) \
+    { option "-entries", "How many " what " the unit can hold" }, \
+    { option "-ways", "Places that one of them may go to" },
+    REMAP_IOMMU_CACHES(CACHE)
+#undef CACHE
     { "async-invalidation", "Invalidations are always done after the register write that asks for them has ended" },
     { "invalidation-delay", "Time from an invalidation to its completion at least, in microseconds" },
     { "stale-check", "Compare every translation with the tables, and count what is served although it is out of date" },

@@ -7,6 +7,7 @@
 #include "hw/pci/pci_device.h"
 
 #include "remap-iommu.h"
+#include "trace.h"
 
 #define TYPE_REMAP_IOMMU_REGION "remap-iommu-region"
 
@@ -29,6 +30,14 @@ static uint16_t remap_iommu_source(const RemapIommuSpace *space)
                          space->devfn);
 }
 
+static RemapTranslation remap_iommu_ask(RemapIommuDevice *s, uint16_t source, hwaddr address, bool is_write)
+{
+    RemapTranslation t = remap_iommu_translate(s->engine, source, address, is_write);
+
+    trace_remap_iommu_translate(source, address, is_write, is_write ? t.writable : t.readable, t.address, t.granule);
+    return t;
+}
+
 static IOMMUTLBEntry remap_iommu_region_translate(IOMMUMemoryRegion *region, hwaddr address,
                                                   IOMMUAccessFlags flag, int index)
 {
@@ -39,7 +48,7 @@ static IOMMUTLBEntry remap_iommu_region_translate(IOMMUMemoryRegion *region, hwa
     qatomic_set(&space->device->unannounced, true);
     /* Only a real access says whether it reads or writes; a question from a debugger must leave no trace. */
     if (flag == IOMMU_RO || flag == IOMMU_WO) {
-        t = remap_iommu_translate(space->device->engine, source, address, flag == IOMMU_WO);
+        t = remap_iommu_ask(space->device, source, address, flag == IOMMU_WO);
     } else {
         t = remap_iommu_probe(space->device->engine, source, address, false);
     }
@@ -127,7 +136,7 @@ RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space)
 
 RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write)
 {
-    return remap_iommu_translate(space->device->engine, remap_iommu_source(space), address, is_write);
+    return remap_iommu_ask(space->device, remap_iommu_source(space), address, is_write);
 }
 
 static void remap_iommu_region_class_init(ObjectClass *class, void *data)

@@ -22,6 +22,7 @@
 
 #include "remap-iommu.h"
 #include "remap-memory.h"
+#include "trace.h"
 
 /* Tables or queues that a guest places over device registers do not reach them, nor the BQL. */
 static bool remap_iommu_memory_read(void *opaque, uint64_t from, void *to, size_t bytes)
@@ -71,6 +72,7 @@ static void remap_iommu_send_interrupts(void *opaque)
             s->interrupts[cause].pending = false;
         }
         if (pending) {
+            trace_remap_iommu_message(cause, address, data);
             remap_iommu_deliver(s, address, data);
         }
     }
@@ -142,19 +144,23 @@ static const RemapIommuOps remap_iommu_ops = {
     .work_available = remap_iommu_work_available,
     .drain = remap_iommu_drain,
     .nanoseconds = remap_iommu_nanoseconds,
+    .watch = &remap_iommu_watch,
 };
 
 static uint64_t remap_iommu_mmio_read(void *opaque, hwaddr offset, unsigned size)
 {
     RemapIommuDevice *s = opaque;
+    uint64_t value = remap_iommu_read(s->engine, offset, size);
 
-    return remap_iommu_read(s->engine, offset, size);
+    trace_remap_iommu_register_read(offset, size, value);
+    return value;
 }
 
 static void remap_iommu_mmio_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
 {
     RemapIommuDevice *s = opaque;
 
+    trace_remap_iommu_register_write(offset, size, value);
     remap_iommu_write(s->engine, offset, value, size);
 }
 

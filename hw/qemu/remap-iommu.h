@@ -93,6 +93,9 @@ void remap_iommu_deliver(RemapIommuDevice *s, uint64_t address, uint32_t data);
 void remap_iommu_take_routes(RemapIommuDevice *s);
 void remap_iommu_routes_changed(RemapIommuDevice *s);
 
+/* remap-iommu-watch.c: what goes on inside the engine, as trace events. */
+extern const RemapIommuWatch remap_iommu_watch;
+
 /* remap-iommu-dmar.c: adds the DMAR to the tables that the firmware publishes. */
 bool remap_iommu_publish_dmar(RemapIommuDevice *s, Error **errp);
 

@@ -27,26 +27,26 @@ FaultLog::Record FaultLog::record_of(const Request& request, vtd::FaultReason re
     return made;
 }
 
-void FaultLog::record(const Request& request, vtd::FaultReason reason, Outbox& outbox) {
-    put(record_of(request, reason), outbox);
+FaultFate FaultLog::record(const Request& request, vtd::FaultReason reason, Outbox& outbox) {
+    return put(record_of(request, reason), outbox);
 }
 
 // T1 and T2 are of memory requests only.
-void FaultLog::record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox) {
-    put({.low = record::InterruptIndex::of(index),
-         .high = record::Source::of(source.value) | record::Reason::of(static_cast<std::uint64_t>(reason)) |
-                 record::Fault::of(true)},
-        outbox);
+FaultFate FaultLog::record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox) {
+    return put({.low = record::InterruptIndex::of(index),
+                .high = record::Source::of(source.value) | record::Reason::of(static_cast<std::uint64_t>(reason)) |
+                        record::Fault::of(true)},
+               outbox);
 }
 
 // Section 7.2.1, in its order. An overflow is no condition for an event (7.3).
-void FaultLog::put(const Record& made, Outbox& outbox) {
-    if (overflow_) return;
-    if (std::find(records_.begin(), records_.end(), made) != records_.end()) return;  // collapsed
+FaultFate FaultLog::put(const Record& made, Outbox& outbox) {
+    if (overflow_) return FaultFate::Lost;
+    if (std::find(records_.begin(), records_.end(), made) != records_.end()) return FaultFate::Collapsed;
     Record& place = records_[next_];
     if (record::Fault::get(place.high)) {
         overflow_ = true;
-        return;
+        return FaultFate::Lost;
     }
     const bool first = !pending();
     const bool event_due = !any_condition();
@@ -54,6 +54,7 @@ void FaultLog::put(const Record& made, Outbox& outbox) {
     if (first) first_ = next_;
     next_ = (next_ + 1) % fault_records;
     if (event_due) event.raise(outbox);
+    return FaultFate::Recorded;
 }
 
 void FaultLog::set_queue_error(Outbox& outbox) {

@@ -4,6 +4,7 @@
 
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/request.h"
 #include "iommu/spec/fault.h"
 
@@ -18,9 +19,9 @@ public:
         : event(InterruptSource::FaultEvent), configuration_(configuration) {}
 
     // A refused request. One that is already in the log, and not yet cleared, is not put there again.
-    void record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
+    FaultFate record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
     // A refused interrupt request.
-    void record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox);
+    FaultFate record_interrupt(SourceId source, std::uint16_t index, vtd::FaultReason reason, Outbox& outbox);
     void set_queue_error(Outbox& outbox);
     bool queue_error() const { return queue_error_; }
 
@@ -62,7 +63,7 @@ private:
     };
 
     Record record_of(const Request& request, vtd::FaultReason reason) const;
-    void put(const Record& made, Outbox& outbox);
+    FaultFate put(const Record& made, Outbox& outbox);
     bool pending() const;
     bool any_condition() const { return overflow_ || queue_error_ || pending(); }
 

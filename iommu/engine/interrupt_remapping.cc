@@ -50,9 +50,14 @@ Served served_by(const InterruptVerdict& verdict) {
 
 }  // namespace
 
-InterruptRemapper::InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
-    : configuration_(configuration), memory_(memory), stamps_(stamps), cache_(configuration.caches.interrupts) {
-    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace);
+InterruptRemapper::InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps,
+                                     Observer* observer)
+    : configuration_(configuration),
+      memory_(memory),
+      stamps_(stamps),
+      observer_(observer),
+      cache_(configuration.caches.interrupts) {
+    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, observer);
 }
 
 // Sections 5.1.2 to 5.1.4, in the order in which the unit gets to know.
@@ -154,8 +159,9 @@ void InterruptRemapper::look_for_staleness(const InterruptState& state, const In
 }
 
 // Closes the cases whose entries are gone.
-void InterruptRemapper::after_invalidation() {
+void InterruptRemapper::after_invalidation(const Invalidation& done) {
     invalidated_ = true;
+    if (observer_ != nullptr) observer_->invalidated(done);
     if (!stale_uses_.any_open()) return;
     stale_uses_.invalidated([this](const StaleUse& use) {
         const auto held = cached(*use.interrupt);
@@ -165,7 +171,7 @@ void InterruptRemapper::after_invalidation() {
 
 void InterruptRemapper::invalidate() {
     cache_.forget_up_to(stamps_.next());
-    after_invalidation();
+    after_invalidation({.what = Invalidation::What::InterruptEntries, .scope = Invalidation::Scope::All});
 }
 
 // Looks into the sets where the entries can be, or through all lines when that is less.
@@ -178,7 +184,10 @@ void InterruptRemapper::invalidate(std::uint16_t index, unsigned mask) {
     } else {
         for (std::uint64_t i = first; i < first + count; ++i) cache_.remove_from_set(i, matches);
     }
-    after_invalidation();
+    after_invalidation({.what = Invalidation::What::InterruptEntries,
+                        .scope = Invalidation::Scope::Entries,
+                        .first = first,
+                        .count = count});
 }
 
 void InterruptRemapper::reset() {

@@ -9,6 +9,7 @@
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/counter.h"
 #include "iommu/engine/interrupt_state.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/set_cache.h"
@@ -42,7 +43,8 @@ struct InterruptVerdict {
 
 class InterruptRemapper {
 public:
-    InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
+    // The observer may be null.
+    InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer);
 
     // A verdict that needs no table. Any thread, without a lock. Nothing while stale uses are looked for.
     std::optional<InterruptVerdict> find(const InterruptState& state, const InterruptRequest& request);
@@ -104,11 +106,12 @@ private:
     std::optional<Entry> fetch(const InterruptState& state, std::uint16_t index) const;
     void look_for_staleness(const InterruptState& state, const InterruptRequest& request,
                             const InterruptVerdict& served, std::uint64_t cached_at);
-    void after_invalidation();
+    void after_invalidation(const Invalidation& done);
 
     const Configuration& configuration_;
     MemoryPort& memory_;
     StampClock& stamps_;
+    Observer* observer_;
     SetCache<3> cache_;
     StaleUses stale_uses_;
     bool invalidated_ = false;

@@ -36,6 +36,7 @@ void InvalidationQueue::write_completion_status(std::uint32_t value) {
 void InvalidationQueue::fail(Info info, Outbox& outbox) {
     error_ = info;
     targets_.faults.set_queue_error(outbox);
+    if (targets_.observer != nullptr) targets_.observer->queue_stopped(info, head_);
 }
 
 // Scalable mode needs wide descriptors; a unit that has the mode takes them in legacy mode too, because software sets
@@ -88,16 +89,18 @@ Verdict InvalidationQueue::execute_wait(const vtd::WideDescriptor& wide, Outbox&
     if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0 || wide.words[2] != 0 ||
         wide.words[3] != 0)
         return Verdict::bad(Info::ReservedField);
-    if (field::StatusWrite::get(one.low)) {
-        const PhysicalAddress to{one.high & field::status_address & configuration_.host_address_mask()};
-        const auto data = static_cast<std::uint32_t>(field::StatusData::get(one.low));
-        // What happens at an address that is not memory is undefined (6.5.2.9); an error says it to the driver.
-        if (!targets_.memory.write(to, &data, sizeof data)) return Verdict::bad(Info::None);
-    }
-    if (field::Interrupt::get(one.low) && !wait_complete_) {  // section 6.5.2.10
+    const WaitDone wait{.writes = field::StatusWrite::get(one.low),
+                        .interrupts = field::Interrupt::get(one.low),
+                        .address = {one.high & field::status_address & configuration_.host_address_mask()},
+                        .data = static_cast<std::uint32_t>(field::StatusData::get(one.low))};
+    // What happens at an address that is not memory is undefined (6.5.2.9); an error says it to the driver.
+    if (wait.writes && !targets_.memory.write(wait.address, &wait.data, sizeof wait.data))
+        return Verdict::bad(Info::None);
+    if (wait.interrupts && !wait_complete_) {  // section 6.5.2.10
         wait_complete_ = true;
         completion.raise(outbox);
     }
+    if (targets_.observer != nullptr) targets_.observer->wait_done(wait);
     return {};
 }
 

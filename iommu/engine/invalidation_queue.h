@@ -7,6 +7,7 @@
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/progress.h"
 #include "iommu/engine/translation_state.h"
@@ -21,6 +22,7 @@ struct QueueTargets {
     Commands& commands;
     MemoryPort& memory;
     FaultLog& faults;
+    Observer* observer = nullptr;
 };
 
 class InvalidationQueue {

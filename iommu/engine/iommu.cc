@@ -33,7 +33,8 @@ struct Iommu::Parts {
     struct Registers {
         explicit Registers(Parts& parts)
             : faults(parts.configuration),
-              file(parts.configuration, parts.translator, parts.interrupts, faults, parts.machine.memory) {}
+              file(parts.configuration, parts.translator, parts.interrupts, faults, parts.machine.memory,
+                   parts.machine.observer) {}
 
         template <typename Archive>
         void state(Archive& archive) {
@@ -49,8 +50,8 @@ struct Iommu::Parts {
         : configuration(unit),
           machine(around),
           stamps(around.clock),
-          translator(configuration, around.memory, stamps),
-          interrupts(configuration, around.memory, stamps) {
+          translator(configuration, around.memory, stamps, around.observer),
+          interrupts(configuration, around.memory, stamps, around.observer) {
         registers.emplace(*this);
     }
 
@@ -187,10 +188,13 @@ Translation Iommu::translate(const Request& request) {
 
     std::unique_lock guard(parts_->lock);
     const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
-    if (outcome.translation.allowed || outcome.quiet) return outcome.translation;
+    if (outcome.translation.allowed) return outcome.translation;
 
     Outbox outbox;
-    parts_->registers->faults.record(request, static_cast<vtd::FaultReason>(outcome.translation.fault_reason), outbox);
+    const auto reason = static_cast<vtd::FaultReason>(outcome.translation.fault_reason);
+    const FaultFate fate =
+        outcome.quiet ? FaultFate::Silenced : parts_->registers->faults.record(request, reason, outbox);
+    if (parts_->machine.observer != nullptr) parts_->machine.observer->faulted(request, reason, fate);
     guard.unlock();
     parts_->send(outbox);
     return outcome.translation;
@@ -207,17 +211,24 @@ InterruptOutcome outcome_of(const InterruptVerdict& verdict) {
 }  // namespace
 
 InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
+    Observer* const observer = parts_->machine.observer;
     const InterruptRequest request{source, message, check};
     if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), request);
-        known && (known->allowed() || known->quiet))
+        known && (known->allowed() || known->quiet)) {
+        if (!known->allowed() && observer != nullptr)
+            observer->interrupt_faulted(source, known->index, known->reason, FaultFate::Silenced);
         return outcome_of(*known);
+    }
 
     std::unique_lock guard(parts_->lock);
     const InterruptVerdict verdict = parts_->interrupts.remap(parts_->registers->file.interrupt_state(), request);
-    if (verdict.allowed() || verdict.quiet) return outcome_of(verdict);
+    if (verdict.allowed()) return outcome_of(verdict);
 
     Outbox outbox;
-    parts_->registers->faults.record_interrupt(source, verdict.index, verdict.reason, outbox);
+    const FaultFate fate =
+        verdict.quiet ? FaultFate::Silenced
+                      : parts_->registers->faults.record_interrupt(source, verdict.index, verdict.reason, outbox);
+    if (observer != nullptr) observer->interrupt_faulted(source, verdict.index, verdict.reason, fate);
     guard.unlock();
     parts_->send(outbox);
     return outcome_of(verdict);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/archive.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/request.h"
@@ -16,12 +17,13 @@
 
 namespace remap::iommu {
 
-// What the unit needs around it. Ports must outlive the unit; the last two may be null.
+// What the unit needs around it. Ports must outlive the unit; those that are pointers may be null.
 struct Machine {
     MemoryPort& memory;
     InterruptPort& interrupts;
     WorkPort* work = nullptr;    // null: invalidations are done before the write that asks for them ends
     ClockPort* clock = nullptr;  // null: no times in reports
+    Observer* observer = nullptr;
 };
 
 // What has happened since power-on.

@@ -23,6 +23,7 @@ struct CacheGeometries {
                tables.valid(most_cache_entries) && iotlb.valid(most_cache_entries) &&
                interrupts.valid(most_cache_entries);
     }
+    friend constexpr bool operator==(const CacheGeometries&, const CacheGeometries&) = default;
 };
 
 struct Options {

@@ -18,12 +18,12 @@ namespace remap::iommu {
 class RegisterFile {
 public:
     RegisterFile(const Configuration& configuration, Translator& translator, InterruptRemapper& interrupts,
-                 FaultLog& faults, MemoryPort& memory)
+                 FaultLog& faults, MemoryPort& memory, Observer* observer)
         : configuration_(configuration),
           translator_(translator),
           faults_(faults),
           commands_(configuration, translator, interrupts),
-          queue_(configuration, {commands_, memory, faults}) {}
+          queue_(configuration, {commands_, memory, faults, observer}) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox);

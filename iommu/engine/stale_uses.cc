@@ -28,6 +28,7 @@ void StaleUses::note(const StaleUse& use, std::uint64_t now) {
     if (found->decided) {
         ++stale_;
         if (reported_ - found->report <= most_cases) reports_[found->report % most_cases].uses = found->use.uses;
+        tell(found->use);
     } else if (grace_ == 0) {
         decide(*found);
     }
@@ -51,6 +52,11 @@ void StaleUses::decide(Case& one) {
     stale_ += one.use.uses;
     one.report = reported_;
     keep_report(one.use);
+    tell(one.use);
+}
+
+void StaleUses::tell(const StaleUse& use) const {
+    if (observer_ != nullptr) observer_->stale_use(use);
 }
 
 void StaleUses::close(std::size_t index) {
@@ -80,8 +86,9 @@ std::size_t StaleUses::report(std::array<StaleUse, most_cases>& to) const {
 void StaleUses::reset() {
     const bool on = on_;
     const std::uint64_t grace = grace_;
+    Observer* const observer = observer_;
     *this = StaleUses{};
-    configure(on, grace);
+    configure(on, grace, observer);
 }
 
 }  // namespace remap::iommu

@@ -8,6 +8,7 @@
 // forgotten. A case that is still open after the grace period is a stale use, and so is every use after that.
 #pragma once
 
+#include "iommu/engine/observer.h"
 #include "iommu/engine/request.h"
 
 #include <array>
@@ -43,10 +44,11 @@ class StaleUses {
 public:
     static constexpr std::size_t most_cases = 64;
 
-    // Off: nothing is looked for. `grace` is in units of stamps (nanoseconds).
-    void configure(bool on, std::uint64_t grace) {
+    // Off: nothing is looked for. `grace` is in units of stamps (nanoseconds). The observer may be null.
+    void configure(bool on, std::uint64_t grace, Observer* observer) {
         on_ = on;
         grace_ = grace;
+        observer_ = observer;
     }
     bool on() const { return on_; }
 
@@ -101,11 +103,13 @@ private:
     std::uint64_t undecided() const;
     void close(std::size_t index);
     void decide(Case& one);
+    void tell(const StaleUse& use) const;
     void make_room();
     void keep_report(const StaleUse& use);
 
     bool on_ = false;
     std::uint64_t grace_ = 0;
+    Observer* observer_ = nullptr;
     std::array<Case, most_cases> cases_{};  // the first open_ of them
     std::size_t open_ = 0;
     std::array<StaleUse, most_cases> reports_{};

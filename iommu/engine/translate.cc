@@ -8,6 +8,8 @@
 namespace remap::iommu {
 
 using vtd::FaultReason;
+using What = Invalidation::What;
+using Scope = Invalidation::Scope;
 
 namespace {
 
@@ -115,14 +117,15 @@ bool same(const Served& a, const Served& b) {
 
 }  // namespace
 
-Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps)
+Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer)
     : configuration_(configuration),
       stamps_(stamps),
+      observer_(observer),
       devices_(configuration, memory),
       iotlb_(configuration.caches.iotlb, floors_),
       tables_(configuration.caches.tables, floors_),
       stages_(configuration, memory, tables_) {
-    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace);
+    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, observer);
 }
 
 // Of a leaf that was never written through, a write has to set the dirty bit first. One that has no right to write is
@@ -297,6 +300,8 @@ Outcome Translator::translate(const TranslationState& state, const Request& requ
     const Resolved resolved = resolve(state, request, manner);
     lookups_.add();
     if (!resolved.from_iotlb) walks_.add();
+    if (observer_ != nullptr && resolved.entry_at.value != 0)
+        observer_->walked(request, resolved.entry_at, resolved.entry);
     if (configuration_.detect_stale_uses && state.enabled()) {
         last_state_ = state;
         look_for_staleness(state, request, resolved, parts);
@@ -323,8 +328,13 @@ void Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::u
     static constexpr std::uint16_t ignored_bits[] = {0b000, 0b100, 0b110, 0b111};
     if (granularity == vtd::ContextGranularity::Global) {
         devices_.forget_contexts(stamps_.next());
+        tell({.what = What::Contexts, .scope = Scope::All});
     } else {
         devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
+        if (granularity == vtd::ContextGranularity::Domain)
+            tell({.what = What::Contexts, .scope = Scope::Domain, .domain = domain});
+        else
+            tell({.what = What::Contexts, .scope = Scope::Device, .domain = domain, .source = source});
     }
     close_stale_uses();
 }
@@ -332,8 +342,13 @@ void Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::u
 void Translator::invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid) {
     if (!domain) {
         devices_.forget_pasids(stamps_.next());
+        tell({.what = What::PasidEntries, .scope = Scope::All});
     } else {
         devices_.forget_pasids(*domain, pasid);
+        if (!pasid)
+            tell({.what = What::PasidEntries, .scope = Scope::Domain, .domain = *domain});
+        else
+            tell({.what = What::PasidEntries, .scope = Scope::Pasid, .domain = *domain, .pasid = *pasid});
     }
     close_stale_uses();
 }
@@ -343,11 +358,13 @@ void Translator::invalidate_iotlb() {
     iotlb_.forget_all(now);
     tables_.forget_all(now);
     close_stale_uses();
+    tell({.what = What::Translations, .scope = Scope::All});
 }
 
 void Translator::invalidate_iotlb(std::uint16_t domain) {
     floors_.forget(domain, stamps_.next());
     close_stale_uses();
+    tell({.what = What::Translations, .scope = Scope::Domain, .domain = domain});
 }
 
 void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
@@ -358,18 +375,35 @@ void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
     // What goes through a first stage of the domain has no place in the second stage's addresses (6.5.2.3).
     floors_.forget_first_stage(range.domain, stamps_.next());
     close_stale_uses();
+    tell_pages(What::Translations, reached, leaves_only);
 }
 
 void Translator::invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid) {
     iotlb_.forget_pasid(domain, pasid);
     tables_.forget_pasid(domain, pasid);
     close_stale_uses();
+    tell({.what = What::PasidTranslations, .scope = Scope::Pasid, .domain = domain, .pasid = pasid});
 }
 
 void Translator::invalidate_pasid_iotlb(const PageRange& range, bool leaves_only) {
     iotlb_.forget_first_stage(range);
     if (!leaves_only) tables_.forget_first_stage(range);
     close_stale_uses();
+    tell_pages(What::PasidTranslations, range, leaves_only);
+}
+
+void Translator::tell(const Invalidation& done) const {
+    if (observer_ != nullptr) observer_->invalidated(done);
+}
+
+void Translator::tell_pages(What what, const PageRange& range, bool leaves_only) const {
+    tell({.what = what,
+          .scope = Scope::Pages,
+          .domain = range.domain,
+          .pasid = range.pasid.value_or(Pasid{}),
+          .first = range.address.value & ~low_bits(std::min(page_shift + range.mask, 64u)),
+          .count = std::uint64_t{1} << range.mask,
+          .leaves_only = leaves_only});
 }
 
 void Translator::reset() {

@@ -7,6 +7,7 @@
 #include "iommu/engine/counter.h"
 #include "iommu/engine/device_tables.h"
 #include "iommu/engine/iotlb.h"
+#include "iommu/engine/observer.h"
 #include "iommu/engine/stage_walk.h"
 #include "iommu/engine/stale_uses.h"
 #include "iommu/engine/stamp_clock.h"
@@ -26,7 +27,8 @@ struct Outcome {
 
 class Translator {
 public:
-    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps);
+    // The observer may be null.
+    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer);
 
     // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any thread,
     // without a lock. False for all else, and while stale uses are looked for.
@@ -96,9 +98,12 @@ private:
     void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
                             const CacheParts& parts);
     void close_stale_uses();
+    void tell(const Invalidation& done) const;
+    void tell_pages(Invalidation::What what, const PageRange& range, bool leaves_only) const;
 
     const Configuration& configuration_;
     StampClock& stamps_;
+    Observer* observer_;
     DomainFloors floors_;
     DeviceTables devices_;
     Iotlb iotlb_;

@@ -137,10 +137,9 @@ public:
 
 // A unit alone, driven by numbers from the manual.
 struct Machine {
-    explicit Machine(const iommu::Options& options = {})
-        : unit(options, {.memory = ram, .interrupts = interrupts}) {}
-    Machine(const iommu::Options& options, iommu::WorkPort* work)
-        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work}) {}
+    explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr,
+                     iommu::Observer* observer = nullptr)
+        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work, .observer = observer}) {}
     Machine(const iommu::Options& options, iommu::ClockPort* clock)
         : unit(options, {.memory = ram, .interrupts = interrupts, .clock = clock}) {}
 

@@ -87,7 +87,7 @@ lay_overlay() {
     for file in "$1"/hw/remaplab/*; do
         [ -e "$ROOT/hw/qemu/${file##*/}" ] || [ -e "$ROOT/hw/capi/${file##*/}" ] || rm -f "$file"
     done
-    for file in "$ROOT"/hw/qemu/* "$ROOT"/hw/capi/*.h; do put "$file" "$1/hw/remaplab"; done
+    for file in "$ROOT"/hw/qemu/* "$ROOT"/hw/capi/remap_*.h; do put "$file" "$1/hw/remaplab"; done
     cmp -s "$2" "$1/models/libremap-models.a" || cp "$2" "$1/models/libremap-models.a"
     add_hooks "$1"
 }
