@@ -206,6 +206,23 @@ TEST(a_queue_is_used_round_and_round) {
     EXPECT(bench.has_forgotten());
 }
 
+// Eight tails in a row, read back after the last and not waited for before, twice round the queue.
+TEST(each_of_many_tails_is_taken_and_the_last_is_read_back) {
+    Bench bench;
+    RawQueue& queue = *bench.queue;
+    for (unsigned i = 1; i <= 2 * queue.entries(); ++i) {
+        const unsigned place = queue.put(make_wait_status(queue.status().value, i));
+        queue.submit();
+        if (i % 8 != 0) continue;
+        const std::uint64_t tail = std::uint64_t{(place + 1) % queue.entries()} * vtd::descriptor_bytes;
+        REQUIRE_EQ(bench.registers.read64(vtd::queue_tail::offset), tail);
+        REQUIRE(wait_until(1000, [&] { return queue.status_value() == i; }));
+    }
+    queue.put(forget_all);
+    REQUIRE(queue.finish());
+    EXPECT(bench.has_forgotten());
+}
+
 TEST(a_wait_interrupts_when_all_before_it_is_done) {
     Bench bench;
     struct Seen {

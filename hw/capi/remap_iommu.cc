@@ -139,6 +139,13 @@ uint64_t remap_iommu_read(RemapIommu* iommu, uint64_t offset, unsigned bytes) {
     return iommu->engine.read(offset, bytes);
 }
 
+static_assert(REMAP_IOMMU_QUEUE_HEAD == vtd::queue_head::offset && REMAP_IOMMU_QUEUE_TAIL == vtd::queue_tail::offset);
+
+RemapIommuQueue remap_iommu_queue(RemapIommu* iommu) {
+    const iommu::QueuePlaces places = iommu->engine.queue_places();
+    return {.places = places.count, .bytes = places.bytes};
+}
+
 void remap_iommu_write(RemapIommu* iommu, uint64_t offset, uint64_t value, unsigned bytes) {
     iommu->engine.write(offset, value, bytes);
 }

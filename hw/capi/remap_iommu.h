@@ -164,6 +164,16 @@ uint64_t remap_iommu_window_size(void);
 uint64_t remap_iommu_read(RemapIommu *iommu, uint64_t offset, unsigned bytes);
 void remap_iommu_write(RemapIommu *iommu, uint64_t offset, uint64_t value, unsigned bytes);
 
+/* Where the tail of the invalidation queue may be while that is on: so many places, so many bytes apart. Any thread. */
+typedef struct RemapIommuQueue {
+    unsigned places;
+    unsigned bytes;
+} RemapIommuQueue;
+
+enum { REMAP_IOMMU_QUEUE_HEAD = 0x80, REMAP_IOMMU_QUEUE_TAIL = 0x88 };
+
+RemapIommuQueue remap_iommu_queue(RemapIommu *iommu);
+
 /*
  * Between pieces of work and while no device translates. Save: the bytes that the state takes; they are written if there
  * is room for all of them. Load: false when the state is refused; then nothing is changed, and `why`, of `room` bytes,

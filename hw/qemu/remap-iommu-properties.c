@@ -22,6 +22,7 @@ static const Property remap_iommu_properties[] = {
     REMAP_IOMMU_CACHES(CACHE)
 #undef CACHE
     DEFINE_PROP_BOOL("async-invalidation", RemapIommuDevice, async_invalidation, false),
+    DEFINE_PROP_BOOL("ioeventfd", RemapIommuDevice, ioeventfd, true),
     DEFINE_PROP_UINT32("invalidation-delay", RemapIommuDevice, invalidation_delay, 0),
     DEFINE_PROP_BOOL("stale-check", RemapIommuDevice, options.detect_stale_uses, false),
     DEFINE_PROP_UINT32("stale-grace", RemapIommuDevice, stale_grace, 100),
@@ -42,6 +43,7 @@ static const char *const remap_iommu_descriptions[][2] = {
     REMAP_IOMMU_CACHES(CACHE)
 #undef CACHE
     { "async-invalidation", "Invalidations are always done after the register write that asks for them has ended" },
+    { "ioeventfd", "Under KVM, a write of the invalidation queue's tail does not leave the kernel" },
     { "invalidation-delay", "Time from an invalidation to its completion at least, in microseconds" },
     { "stale-check", "Compare every translation with the tables, and count what is served although it is out of date" },
     { "stale-grace", "Time that software has for an invalidation before a use is called stale, in milliseconds" },

@@ -150,8 +150,10 @@ static const RemapIommuOps remap_iommu_ops = {
 static uint64_t remap_iommu_mmio_read(void *opaque, hwaddr offset, unsigned size)
 {
     RemapIommuDevice *s = opaque;
-    uint64_t value = remap_iommu_read(s->engine, offset, size);
+    uint64_t value;
 
+    remap_iommu_tail_collect(s);
+    value = remap_iommu_read(s->engine, offset, size);
     trace_remap_iommu_register_read(offset, size, value);
     return value;
 }
@@ -161,7 +163,9 @@ static void remap_iommu_mmio_write(void *opaque, hwaddr offset, uint64_t value, 
     RemapIommuDevice *s = opaque;
 
     trace_remap_iommu_register_write(offset, size, value);
+    remap_iommu_tail_collect(s);
     remap_iommu_write(s->engine, offset, value, size);
+    remap_iommu_tail_after_write(s, offset, size);
 }
 
 static const MemoryRegionOps remap_iommu_mmio_ops = {
@@ -214,6 +218,7 @@ static void remap_iommu_machine_changed(void *opaque, bool running, RunState sta
         qemu_bh_schedule(s->interrupt_bh);
         remap_worker_resume(&s->worker);
     } else {
+        remap_iommu_tail_collect(s);
         remap_worker_pause(&s->worker);
     }
 }
@@ -228,6 +233,7 @@ static void remap_iommu_reset_exit(Object *object, ResetType type)
             s->interrupts[cause].pending = false;
         }
     }
+    remap_iommu_tail_reset(s);
     remap_worker_pause(&s->worker);
     remap_iommu_reset(s->engine);
     remap_worker_resume(&s->worker);

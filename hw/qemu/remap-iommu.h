@@ -8,6 +8,7 @@
 #include "exec/memory.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/qdev-core.h"
+#include "qemu/event_notifier.h"
 #include "qemu/notify.h"
 #include "qemu/thread.h"
 #include "qom/object.h"
@@ -29,6 +30,15 @@ typedef struct RemapIommuMessage {
     uint32_t data;
 } RemapIommuMessage;
 
+/* remap-iommu-tail.c */
+typedef struct RemapIommuTail {
+    RemapIommuQueue queue;
+    unsigned written;       /* times that came to QEMU, all of this width in bytes */
+    unsigned width;
+    EventNotifier *signals; /* one for each place of the queue; NULL: none yet */
+    int poll;               /* ready when one of them is */
+} RemapIommuTail;
+
 struct RemapIommuDevice {
     DeviceState parent;
 
@@ -37,6 +47,7 @@ struct RemapIommuDevice {
     OnOffAuto eim;
     bool ioapic_source_check;
     bool async_invalidation;
+    bool ioeventfd;
     uint32_t invalidation_delay; /* microseconds */
     uint32_t stale_grace;        /* milliseconds */
 
@@ -52,6 +63,8 @@ struct RemapIommuDevice {
     VMChangeStateEntry *state_handler;
     bool machine_runs;
     bool unannounced; /* atomic: devices that the engine does not know of have translated since the last drain */
+
+    RemapIommuTail tail;
 
     /* Where the interrupts of devices go, and those of the IOAPIC; what stands for us towards KVM, if anything does. */
     MemoryRegion interrupt_region;
@@ -92,6 +105,11 @@ void remap_iommu_deliver(RemapIommuDevice *s, uint64_t address, uint32_t data);
 /* remap-iommu-routes.c: interrupts of which KVM knows the messages beforehand. */
 void remap_iommu_take_routes(RemapIommuDevice *s);
 void remap_iommu_routes_changed(RemapIommuDevice *s);
+
+/* remap-iommu-tail.c: the tail of the invalidation queue is written without an exit to QEMU. All with the BQL. */
+void remap_iommu_tail_collect(void *device); /* takes in what was written, before any other access to the registers */
+void remap_iommu_tail_after_write(RemapIommuDevice *s, hwaddr offset, unsigned width);
+void remap_iommu_tail_reset(RemapIommuDevice *s);
 
 /* remap-iommu-watch.c: what goes on inside the engine, as trace events. */
 extern const RemapIommuWatch remap_iommu_watch;

@@ -10,6 +10,7 @@
 #include "iommu/engine/observer.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/progress.h"
+#include "iommu/engine/queue_places.h"
 #include "iommu/engine/translation_state.h"
 #include "iommu/spec/invalidation.h"
 
@@ -43,6 +44,11 @@ public:
 
     std::uint32_t completion_status() const;
     void write_completion_status(std::uint32_t value);
+
+    QueuePlaces places() const {
+        return enabled_ ? QueuePlaces{static_cast<unsigned>(bytes() / descriptor_size()), descriptor_size()}
+                        : QueuePlaces{};
+    }
 
     // There are descriptors to work off, and no error in the way.
     bool has_work() const { return enabled_ && !targets_.faults.queue_error() && head_ != tail_; }

@@ -107,6 +107,11 @@ std::uint64_t Iommu::read(std::uint64_t offset, unsigned bytes) {
     return parts_->registers->file.read(offset, bytes);
 }
 
+QueuePlaces Iommu::queue_places() {
+    const std::lock_guard guard(parts_->lock);
+    return parts_->registers->file.queue_places();
+}
+
 void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
     Outbox outbox;
     bool work_left = false;

@@ -6,6 +6,7 @@
 #include "iommu/engine/observer.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
+#include "iommu/engine/queue_places.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/stale_uses.h"
 
@@ -61,6 +62,8 @@ public:
     // zero and writes nothing, as do offsets that hold no register.
     std::uint64_t read(std::uint64_t offset, unsigned bytes);
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
+
+    QueuePlaces queue_places();
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
     // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated: they are interrupt

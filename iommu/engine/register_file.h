@@ -39,6 +39,8 @@ public:
     // Every access that had begun when advance() returned MustDrain has ended.
     void drained();
 
+    QueuePlaces queue_places() const { return queue_.places(); }
+
     const TranslationState& translation_state() const { return state_; }
     const InterruptState& interrupt_state() const { return interrupt_state_; }
 
