@@ -50,6 +50,7 @@ public:
         archive("RTPS", root_table_set_);
         archive.check(!state_.enabled() || root_table_set_, "TE", "is set without a root table");
         archive("TES", translation_status_);
+        archive.check(!translation_status_ || root_table_set_, "TES", "is set without a root table");
         archive("TE in progress", translation_phase_, Phase::Draining);
         archive.check(translation_phase_ != Phase::Idle || translation_status_ == state_.enabled(), "TES",
                       "is not what was asked for, and nothing is in progress");
