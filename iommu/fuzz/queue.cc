@@ -73,7 +73,9 @@ private:
                 bad |= any(low, 0xffffffff0000f100) || any(high, 0xf80) || granularity == 0 ||
                        (granularity == 3 && (high & 0x3f) > 18);
                 break;
-            case 4: bad |= any(low, 0xffff000007fff1e0) || high != 0; break;
+            case 4:
+                bad |= any(low, 0xffff000007fff1e0) || high != 0 || (any(low, 0x10) && (low >> 27 & 0x1f) > 15);  // MHMV
+                break;
             case 5: bad |= any(low, 0xfffff180) || any(high, 3); break;
             case 6: bad |= any(low, 0xfff000000000f1c0) || any(high, 0xf80) || granularity < 2; break;
             case 7: bad |= any(low, 0xfff000000000f1c0) || high != 0 || granularity == 2; break;
@@ -131,7 +133,8 @@ std::uint64_t queue_from(Input& input) {
 
 void check(Rig& rig, const Model& model, std::uint64_t messages) {
     const std::uint64_t status = rig.read32(0x34);
-    require(rig.read64(0x80) == model.head, "the head is where the queue stopped", rig.read64(0x80), model.head);
+    require(rig.read64(0x80) == model.head, "the head is where the queue stopped", rig.read64(0x80), model.head, status,
+            rig.read64(0xb0));
     require((status >> 4 & 1) == model.failed, "IQE is set when the queue stopped", status, model.failed);
     require((rig.read64(0xb0) & 0xf) == model.info, "IQERCD says why", rig.read64(0xb0), model.info);
     require(rig.read32(0x9c) == model.interrupted, "IWC is set by a wait that asks for it");
@@ -153,6 +156,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
     rig.write32(0x18, 0x84000000);
     const std::uint64_t start = rig.read64(0x90) & ~std::uint64_t{0xfff} & (Ram::read_only - 1);
     const bool wide = (rig.read64(0x90) & 0x800) != 0;
+    const std::uint64_t bytes_of_queue = remap::page_size << (rig.read64(0x90) & 7);
     std::uint64_t put = 0;
     for (unsigned round = 0; round < 6 && input.more(); ++round) {
         for (unsigned more = input.below(6); more != 0; --more, put += wide ? 32 : 16) {
@@ -163,7 +167,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
             if (wide) rig.ram.set(start + put + 24, upper == 0xfe);
         }
         const std::uint8_t how = input.byte();
-        const std::uint64_t tail = how < 0xe0 ? put : (input.number(2) << 4 & 0x7fff0);
+        const std::uint64_t wanted = how < 0xc0 ? put : how < 0xe0 ? bytes_of_queue : input.number(2) << 4;
+        const std::uint64_t tail = wanted & 0x7fff0;
         // Translations in between fill the caches with what the queue will remove.
         for (unsigned accesses = how & 3; accesses != 0; --accesses) {
             const remap::iommu::Request request = request_from(input);

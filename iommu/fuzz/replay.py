@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-RUNS = 15000  # those of the corpus are among them
+RUNS = 30000  # those of the corpus are among them
 
 
 def executed_units(log):
@@ -24,7 +24,7 @@ def main(target, corpus):
     inputs = sum(1 for path in Path(corpus).iterdir() if path.is_file()) if Path(corpus).is_dir() else 0
     print(f"{'ok' if inputs else 'not ok'} 1 - there is a corpus")
     with tempfile.TemporaryDirectory() as scratch:
-        command = [target, f"-runs={RUNS}", "-seed=1", "-max_len=256", "-timeout=20", "-print_final_stats=1",
+        command = [target, f"-runs={RUNS}", "-seed=1", "-max_len=256", "-len_control=0", "-timeout=20", "-print_final_stats=1",
                    f"-artifact_prefix={target}-finding-", scratch, corpus]
         run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              encoding="utf-8", errors="replace", check=False)

@@ -32,6 +32,17 @@ void write_first_stage(Ram& ram) {
     ram.set(at::first(3) + 8, 0x87);
 }
 
+// Those that requests meet, of all modes.
+constexpr std::uint64_t entries_in_use[] = {
+    at::root, at::root + 8, at::contexts + 0x100, at::contexts + 0x108, at::contexts + 0x180, at::contexts + 0x188,
+    at::contexts + 0x200, at::contexts + 0x208, at::contexts + 0x210, at::upper_contexts + 0x200,
+    at::upper_contexts + 0x208, at::directory, at::pasids, at::pasids + 8, at::pasids + 16, at::pasids + 24,
+    at::pasids + 64, at::pasids + 72, at::pasids + 128, at::pasids + 136, at::pasids + 144, at::pasids + 192,
+    at::first(5), at::first(4), at::first(3), at::first(2), at::first(1), at::first(1) + 8, at::first(2) + 8,
+    at::first(3) + 8, at::first(4) + 0xff8, at::second(5), at::second(4), at::second(3), at::second(2), at::second(1),
+    at::second(1) + 8, at::second(1) + 0x30, at::second(1) + 8 * at::data / page_size,
+    at::second(1) + 8 * Ram::pages, at::second(2) + 8, at::second(3) + 8, at::second(3) + 24};
+
 }  // namespace
 
 void write_legacy_tables(Ram& ram, const iommu::Options& options) {
@@ -79,11 +90,23 @@ std::uint64_t start_from(Input& input, Rig& rig) {
     return rig.read64(0x20);
 }
 
+void write_tables_again(Rig& rig, std::uint64_t root_table_register) {
+    if ((root_table_register & 0xc00) == 0x400 && rig.options.scalable) {
+        write_scalable_tables(rig.ram, rig.options);
+    } else {
+        write_legacy_tables(rig.ram, rig.options);
+    }
+}
+
 void change_memory(Input& input, Ram& ram) {
+    const std::uint8_t how = input.byte();
+    if (how < 0xa0) {
+        const std::uint64_t where = input.pick(entries_in_use);
+        return ram.set(where, ram.get(where) ^ std::uint64_t{1} << (how & 63));
+    }
     const std::uint64_t page = input.byte() % 32u;
     const std::uint8_t index = input.byte();
-    // Entries at the start of tables are the ones in use, and the contexts of the known sources.
-    const std::uint64_t offset = index < 0xc0 ? 8u * (index % 64u) : index < 0xe0 ? 0x100 + 8u * (index % 64u) : 0xf00 + 8u * (index % 32u);
+    const std::uint64_t offset = index < 0xe0 ? 8u * (index % 64u) : 0xf00 + 8u * (index % 32u);
     const std::uint64_t where = page * page_size + offset;
     const std::uint64_t word = word_from(input);
     ram.set(where, index & 1 ? ram.get(where) ^ word : word);

@@ -32,7 +32,10 @@ void write_scalable_tables(Ram& ram, const iommu::Options& options);
 // input's choice. The value of RTADDR_REG.
 std::uint64_t start_from(Input& input, Rig& rig);
 
-// Changes a word of memory, mostly one of the tables.
+// Those tables again, over what has become of them.
+void write_tables_again(Rig& rig, std::uint64_t root_table_register);
+
+// Changes a word of memory: mostly one bit of an entry in use, else a word of any page.
 void change_memory(Input& input, Ram& ram);
 
 }  // namespace remap::fuzz

@@ -124,7 +124,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
     Rig& rig = rig_of(input.below(std::size(kinds)));
     const std::uint64_t root = start_from(input, rig);
     for (unsigned step = 0; step < 8 && input.more(); ++step) {
-        for (unsigned changes = input.below(4); changes != 0; --changes) change_memory(input, rig.ram);
+        const std::uint8_t how = input.byte();
+        if (how & 4) write_tables_again(rig, root);
+        for (unsigned changes = how & 3u; changes != 0; --changes) change_memory(input, rig.ram);
         const remap::iommu::Request request = request_from(input);
         if (!judge(rig, request, root)) judge(rig, request, root);
         judge_another(rig, request, input.byte(), root);
