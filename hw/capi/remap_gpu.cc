@@ -36,6 +36,12 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort {
             default: return gpu::Refusal::None;
         }
     }
+    void expect(std::span<const LogicalAddress> addresses) override {
+        std::uint64_t values[REMAP_GPU_EXPECTED];
+        const std::size_t count = std::min(addresses.size(), std::size(values));
+        for (std::size_t i = 0; i < count; ++i) values[i] = addresses[i].value;
+        ops.expect(opaque, values, count);
+    }
     void work_available() override { ops.work_available(opaque); }
     void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
     void vram_written(std::uint64_t offset, std::uint64_t bytes) override { ops.vram_written(opaque, offset, bytes); }

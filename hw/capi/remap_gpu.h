@@ -32,12 +32,16 @@ typedef struct RemapGpuPacket {
     uint32_t lines;
 } RemapGpuPacket;
 
+enum { REMAP_GPU_EXPECTED = 16 };
+
 typedef struct RemapGpuOps {
     /* The bus, on the engine thread, no lock held. No access crosses a page. False: refused. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
     bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
     /* The same from memory to memory. Says which of the two was refused first. */
     RemapGpuRefusal (*copy)(void *opaque, uint64_t to, uint64_t from, size_t bytes);
+    /* Accesses there are to come, perhaps. At most REMAP_GPU_EXPECTED addresses. */
+    void (*expect)(void *opaque, const uint64_t *addresses, size_t count);
     /* On any thread, no lock held; must not block. */
     void (*work_available)(void *opaque);
     void (*interrupt)(void *opaque, unsigned vector);

@@ -199,6 +199,12 @@ RemapTranslation remap_iommu_translate(RemapIommu* iommu, uint16_t source, uint6
     return to_c(iommu->engine.translate({source}, {address}, access_of(write)));
 }
 
+void remap_iommu_expect(RemapIommu* iommu, uint16_t source, const uint64_t* from, uint64_t* to, size_t count) {
+    for (std::size_t i = 0; i < count; ++i) iommu->engine.prepare({{source}, {from[i]}});
+    for (std::size_t i = 0; i < count; ++i)
+        to[i] = iommu->engine.expect({{source}, {from[i]}}).value_or(PhysicalAddress{~std::uint64_t{0}}).value;
+}
+
 RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
 }

@@ -195,6 +195,12 @@ void remap_iommu_stale_report(RemapIommu *iommu, char *to, size_t size);
 
 RemapTranslation remap_iommu_translate(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 /* The same without a trace: nothing recorded, nothing cached. */
+/*
+ * See Iommu::expect. `to` gets an address for each of `from`, UINT64_MAX for those that are not known. At most
+ * REMAP_IOMMU_EXPECTED; more are not looked at.
+ */
+enum { REMAP_IOMMU_EXPECTED = 16 };
+void remap_iommu_expect(RemapIommu *iommu, uint16_t source, const uint64_t *from, uint64_t *to, size_t count);
 RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 
 /* A write of 32 bits to 0xfee00000-0xfeefffff, by a device or by the IOAPIC. */

@@ -32,7 +32,7 @@ bool Engine::begin_next() {
     const auto order = registers_.take();
     if (!order) return false;
     order_ = *order;
-    if (memory_.read(system_memory(order_.address.value), &packet_, sizeof packet_)) {
+    if (fetcher_.fetch(order_, packet_)) {
         packet_ = {};  // the fault has no opcode
         halt({FaultCause::RingUnreadable, order_.address.value});
     } else {
@@ -103,6 +103,7 @@ void Engine::execute_fence() {
 
 void Engine::halt(const Fault& fault) {
     busy_ = false;
+    fetcher_.forget();  // software may mend what comes next
     if (registers_.is_current(order_)) host_.halted(order_.entry, packet_.opcode, fault.cause, fault.address);
     tell(host_, registers_.halt(order_, packet_.opcode, fault));
 }

@@ -2,6 +2,7 @@
 // Fetches packets from the ring and executes them, a bounded amount of work at a time.
 #pragma once
 
+#include "hw/gpu/fetcher.h"
 #include "hw/gpu/memory.h"
 #include "hw/gpu/register_file.h"
 #include "hw/gpu/transfer.h"
@@ -22,12 +23,15 @@ public:
     static constexpr unsigned packets_per_run = 64;
 
     Engine(RegisterFile& registers, Memory& memory, HostPort& host)
-        : registers_(registers), memory_(memory), host_(host) {}
+        : registers_(registers), memory_(memory), host_(host), fetcher_(memory) {}
 
     // True if more is waiting.
     bool run();
 
-    void reset() { busy_ = false; }
+    void reset() {
+        busy_ = false;
+        fetcher_.forget();
+    }
 
     bool has_work() const { return busy_ || registers_.has_work(); }  // a void order still has to be given back
 
@@ -52,6 +56,7 @@ private:
     RegisterFile& registers_;
     Memory& memory_;
     HostPort& host_;
+    Fetcher fetcher_;
 
     // The packet in execution, kept from call to call while `busy_`.
     bool busy_ = false;

@@ -28,6 +28,9 @@ public:
     Fault read(spec::Place from, void* to, std::size_t bytes);
     Fault write(spec::Place to, const void* from, std::size_t bytes);
 
+    // Accesses to system memory are to come there. Any addresses, checked or not.
+    void expect(std::span<const LogicalAddress> addresses) { bus_.expect(addresses); }
+
     // Writes a fence value in one piece, behind everything written before. `to` is a multiple of 8.
     Fault write_fence(spec::Place to, std::uint64_t value);
 

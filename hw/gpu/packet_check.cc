@@ -56,11 +56,11 @@ Fault check_surface(const Surface& surface, const TransferShape& shape, const Me
     return {system ? FaultCause::OutOfReach : FaultCause::VramOutOfRange, surface.place.address};
 }
 
+}  // namespace
+
 Place source_of(const Packet& packet) {
     return {PacketFlags::SourceInVram::get(packet.flags) ? Space::Vram : Space::System, packet.source};
 }
-
-}  // namespace
 
 Place destination_of(const Packet& packet) {
     return {PacketFlags::DestinationInVram::get(packet.flags) ? Space::Vram : Space::System, packet.destination};

@@ -17,6 +17,7 @@ spec::FaultCause check_form(const spec::Packet& packet);
 // before the source. A transfer of no bytes names no range and always succeeds.
 Result<TransferShape, Fault> shape_of(const spec::Packet& packet, const Memory& memory);
 
+spec::Place source_of(const spec::Packet& packet);
 spec::Place destination_of(const spec::Packet& packet);
 
 }  // namespace remap::gpu

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace remap::gpu {
 
@@ -26,6 +27,9 @@ public:
         if (!read(from, piece, bytes)) return Refusal::Read;
         return write(to, piece, bytes) ? Refusal::None : Refusal::Write;
     }
+
+    // Accesses are to come there, perhaps: a machine may get ready for them. Nothing that anybody could see comes of it.
+    virtual void expect(std::span<const LogicalAddress>) {}
 
 protected:
     ~BusPort() = default;

@@ -207,7 +207,8 @@ std::optional<Order> RegisterFile::held() const {
 Order RegisterFile::order_at_head(std::uint64_t generation) const {
     return {.generation = generation,
             .entry = engine_.head,
-            .address = {ring_base_ + std::uint64_t{engine_.head} * packet_size}};
+            .address = {ring_base_ + std::uint64_t{engine_.head} * packet_size},
+            .following = (engine_.head < engine_.tail ? engine_.tail : entries()) - engine_.head - 1};
 }
 
 void RegisterFile::count_bytes(const Order& order, std::uint64_t bytes) {

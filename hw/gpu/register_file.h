@@ -25,7 +25,8 @@ struct Actions {
 struct Order {
     std::uint64_t generation = 0;
     std::uint32_t entry = 0;
-    LogicalAddress address;  // of the entry
+    LogicalAddress address;       // of the entry
+    std::uint32_t following = 0;  // entries behind it, up to the end of the ring, that have been handed over too
 };
 
 class RegisterFile {

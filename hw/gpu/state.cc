@@ -81,6 +81,7 @@ void RegisterFile::state_of_order(Archive& archive) {
 template <typename Archive>
 void Engine::state(Archive& archive) {
     const std::optional<Order> order = registers_.held();
+    if constexpr (Archive::reading) fetcher_.forget();
     archive("busy", busy_);
     archive.check(busy_ == order.has_value(), "busy", "disagrees with the order that is held");
     if (!busy_ || !archive.ok()) return;

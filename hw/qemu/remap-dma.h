@@ -34,6 +34,9 @@ typedef enum RemapDmaRefusal { REMAP_DMA_NONE, REMAP_DMA_READ, REMAP_DMA_WRITE }
 bool remap_dma_read(const RemapDma *dma, hwaddr from, void *to, size_t bytes);
 bool remap_dma_write(const RemapDma *dma, hwaddr to, const void *from, size_t bytes);
 
+/* Accesses to come, at most REMAP_IOMMU_EXPECTED: what the processor would have to wait for is begun. */
+void remap_dma_expect(const RemapDma *dma, const uint64_t *addresses, size_t count);
+
 /* From memory to memory, without a stop in between. Says which side was refused; the source is looked at first. */
 RemapDmaRefusal remap_dma_copy(const RemapDma *dma, hwaddr to, hwaddr from, size_t bytes);
 

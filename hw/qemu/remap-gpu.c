@@ -84,6 +84,13 @@ static RemapGpuRefusal remap_gpu_bus_copy(void *opaque, uint64_t to, uint64_t fr
     }
 }
 
+static void remap_gpu_bus_expect(void *opaque, const uint64_t *addresses, size_t count)
+{
+    RemapGpuDevice *s = opaque;
+
+    remap_dma_expect(&s->dma, addresses, count);
+}
+
 static void remap_gpu_work_available(void *opaque)
 {
     RemapGpuDevice *s = opaque;
@@ -140,6 +147,7 @@ static const RemapGpuOps remap_gpu_ops = {
     .read = remap_gpu_bus_read,
     .write = remap_gpu_bus_write,
     .copy = remap_gpu_bus_copy,
+    .expect = remap_gpu_bus_expect,
     .work_available = remap_gpu_work_available,
     .interrupt = remap_gpu_interrupt,
     .vram_written = remap_gpu_vram_written,

@@ -139,6 +139,11 @@ RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwadd
     return remap_iommu_ask(space->device, remap_iommu_source(space), address, is_write);
 }
 
+void remap_iommu_space_expect(const RemapIommuSpace *space, const uint64_t *from, uint64_t *to, size_t count)
+{
+    remap_iommu_expect(space->device->engine, remap_iommu_source(space), from, to, count);
+}
+
 static void remap_iommu_region_class_init(ObjectClass *class, void *data)
 {
     IOMMUMemoryRegionClass *imrc = IOMMU_MEMORY_REGION_CLASS(class);

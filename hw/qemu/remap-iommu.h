@@ -91,6 +91,8 @@ RemapIommuSpace *remap_iommu_space_of(AddressSpace *as);
 /* The engine behind it, and its answer to an access that was announced to it. Any thread. */
 RemapIommu *remap_iommu_space_engine(const RemapIommuSpace *space);
 RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwaddr address, bool is_write);
+/* See remap_iommu_expect. */
+void remap_iommu_space_expect(const RemapIommuSpace *space, const uint64_t *from, uint64_t *to, size_t count);
 
 /* remap-iommu-interrupts.c: interrupts of devices, of the IOAPIC, and of the unit itself. */
 extern const uint16_t remap_iommu_ioapic_source;

@@ -44,6 +44,10 @@ public:
         return true;
     }
 
+    void expect(std::span<const LogicalAddress> addresses) override {
+        for (const LogicalAddress address : addresses) expected.push_back(address.value);
+    }
+
     // The memory itself, for the CPU's side of a test.
     std::byte* at(std::uint64_t address, std::size_t bytes) {
         for (Window& window : windows_) {
@@ -57,6 +61,7 @@ public:
     std::set<std::uint64_t> unwritable;
     std::function<void(const Access&)> on_access = [](const Access&) {};
     std::vector<Access> refused;
+    std::vector<std::uint64_t> expected;
     bool crossed_a_page = false;
 
 private:

@@ -104,7 +104,8 @@ TEST_F(Hostile, ARingThatTheGpuOverwritesItselfIsBounded) {
     start();
     ring({spec::copy(spec::system_memory(ring_base), spec::system_memory(ring_base + 64), 0x8000)});
     drain(100);
-    ring({spec::fill(spec::system_memory(ring_base), 0x1000, 0xffffffff), spec::nop()});
+    ring({spec::fill(spec::system_memory(ring_base), 0x1000, 0xffffffff), spec::nop(), spec::nop(), spec::nop(),
+          spec::nop(), spec::nop(), spec::nop(), spec::nop(), spec::nop(), spec::nop()});  // more than is read ahead
     drain(100);
     EXPECT_EQ(read32(0x24), 3u);
     EXPECT_EQ(read32(0x80), 0xffff0501u);

@@ -188,6 +188,14 @@ Iommu::Ticket Iommu::begin_access() {
 
 void Iommu::end_access(Ticket ticket) { parts_->gate.end({ticket.slot, ticket.phase}); }
 
+void Iommu::prepare(const Request& request) const { parts_->translator.prepare(request); }
+
+std::optional<PhysicalAddress> Iommu::expect(const Request& request) {
+    Translation known;
+    if (!parts_->translator.peek(parts_->state(), request, known)) return std::nullopt;
+    return known.address;
+}
+
 Translation Iommu::translate(const Request& request) {
     if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -64,6 +65,12 @@ public:
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes);
 
     QueuePlaces queue_places();
+
+    // Where a read would go that the caches know and allow, for a machine that wants to have the memory at hand. It is no
+    // access: nothing is counted or recorded, and the answer may be out of date when it comes. Any thread.
+    // A question that is prepared some time before need not wait for the caches' own memory.
+    void prepare(const Request& request) const;
+    std::optional<PhysicalAddress> expect(const Request& request);
 
     // Translates one access of a device and records the fault (and sends its interrupt) when it is refused. The access
     // lies within one page. Writes to the interrupt range 0xfee00000-0xfeefffff pass untranslated: they are interrupt

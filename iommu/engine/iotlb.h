@@ -86,6 +86,12 @@ public:
         return false;
     }
 
+    // What find will look at first is on its way when this returns.
+    void prepare(const Request& request) const {
+        const unsigned shift = shift_of_size(likely_size_.load(std::memory_order_relaxed));
+        cache_.prepare(iotlb_line::hash_of({request.address.value & ~low_bits(shift)}, shift));
+    }
+
     void insert(const CachedTranslation& translation);
 
     void forget_all(std::uint64_t stamp);

@@ -246,6 +246,12 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
 }
 
 bool Translator::find(const TranslationState& state, const Request& request, Translation& into) {
+    if (!peek(state, request, into)) return false;
+    lookups_.add();
+    return true;
+}
+
+bool Translator::peek(const TranslationState& state, const Request& request, Translation& into) {
     if (configuration_.detect_stale_uses) return false;
     if (state.enabled() && !is_interrupt(request)) {
         if (!mode_is_known(state, configuration_) || request.type != RequestType::Untranslated) return false;
@@ -262,9 +268,7 @@ bool Translator::find(const TranslationState& state, const Request& request, Tra
     } else {
         into = (state.enabled() ? interrupt_outcome(state, request) : pass(request.address)).translation;
     }
-    if (!into.allowed) return false;
-    lookups_.add();
-    return true;
+    return into.allowed;
 }
 
 // The tables alone, as they are now, against what the caches had part in.

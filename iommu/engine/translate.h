@@ -33,6 +33,8 @@ public:
     // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any thread,
     // without a lock. False for all else, and while stale uses are looked for.
     bool find(const TranslationState& state, const Request& request, Translation& into);
+    void prepare(const Request& request) const { iotlb_.prepare(request); }
+    bool peek(const TranslationState& state, const Request& request, Translation& into);  // the same, and not counted
 
     // Under the engine's lock, as all that follows.
     Outcome translate(const TranslationState& state, const Request& request);

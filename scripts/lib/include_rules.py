@@ -51,7 +51,8 @@ FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdar
     initializer_list limits memory new optional ranges span string_view tuple type_traits utility stdarg.h stddef.h
     stdint.h stdbool.h""".split())
 SYSTEM_HEADERS = re.compile(r"boost/|sys/|unistd\.h|fcntl\.h|pthread\.h|signal\.h|linux/|dlfcn\.h|spawn\.h")
-SYSTEM_ROOMS = ["hw/hosted", "callbacks/hosted", "iommu/lab", "tools", "guest-tests/linux", "guest-tests/bench/host"]
+SYSTEM_ROOMS = ["hw/hosted", "hw/qemu", "callbacks/hosted", "iommu/lab", "tools", "guest-tests/linux",
+                "guest-tests/bench/host"]
 ASSEMBLY_ROOMS = ["guest-tests/runtime"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
