@@ -236,6 +236,14 @@ TEST_F(FaultLogs, EventIsSentOnceUntilServiced) {
     EXPECT_EQ(machine.interrupts.sent.size(), 2u);
 }
 
+TEST_F(FaultLogs, AnOverflowIsNoEvent) {
+    machine.write32(0x38, 0);
+    for (std::uint64_t i = 0; i < 12; ++i) fault(0x3000 + i * 0x1000);
+    EXPECT_EQ(machine.read32(0x34), 0x3u);
+    EXPECT_EQ(machine.interrupts.sent.size(), 1u);
+    EXPECT_EQ(machine.read32(0x38), 0u) << "nor is one pending";
+}
+
 TEST_F(FaultLogs, AFaultThatIsInTheLogAlreadyIsCollapsed) {
     for (int i = 0; i < 20; ++i) fault(0x3000);
     EXPECT_EQ(machine.read32(0x34), 0x2u) << "pending, no overflow";

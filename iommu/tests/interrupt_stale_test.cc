@@ -90,6 +90,18 @@ TEST_F(StaleInterrupts, ANewTableWithoutAnInvalidation) {
     EXPECT_EQ(bench.unit.statistics().stale_uses, 1u);
 }
 
+TEST_F(StaleInterrupts, AnInvalidationOfOthersIsNone) {
+    now(5);
+    bench.set(5, changed_low, entry_high);
+    bench.forget(4);     // the wrong index
+    bench.forget(6, 1);  // 6 and 7: a mask that is too small
+    now(5);
+    let_time_pass();
+    EXPECT_EQ(bench.unit.statistics().stale_uses, 1u);
+    bench.forget(6, 2);  // 4 to 7
+    EXPECT_EQ(now(5), changed_message);
+}
+
 TEST_F(StaleInterrupts, WhatMakesNoDifferenceIsNone) {
     now(5);
     bench.set(5, entry_low | 0xf02, 0x5'0018);  // AVAIL, FPD, and another qualifier

@@ -154,6 +154,22 @@ const Mistake mistakes[] = {
 INSTANTIATE_TEST_SUITE_P(Planted, Mistakes, testing::ValuesIn(mistakes),
                          [](const auto& info) { return std::string(info.param.name); });
 
+// An invalidation forgives what it has taken back, and that alone.
+TEST(StaleUse, IsNotForgivenByAnInvalidationOfOthers) {
+    Clock clock;
+    ScalableMachine machine(detecting, &clock);
+    machine.ask({}, 0);
+    machine.ram.set(0x33000, 0x166003);
+    machine.ask({}, 0);
+    machine.command(0x00080032, 0x0);  // another domain
+    machine.command(0x00070032, 0x1000);  // another page
+    machine.command(0x0000000100080036, 0x0);  // another PASID
+    machine.command(0x0000001100000031);  // the context entry of another device
+    clock.now += 1000;
+    EXPECT_EQ(machine.unit.statistics().stale_uses, 1u);
+    EXPECT_EQ(machine.unit.statistics().late_invalidations, 0u);
+}
+
 TEST(StaleReport, SaysWhoWhatAndWhy) {
     Clock clock;
     Machine machine(detecting, &clock);

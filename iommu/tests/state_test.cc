@@ -185,13 +185,15 @@ TEST_F(Snapshots, NoStateMakesAUnitTranslateWithoutARootTable) {
     EXPECT_GT(taken, 0u);
 }
 
-// A stream with a right checksum and wrong content: refused, or a unit that works on without harm.
+// A stream with a right checksum and wrong content: refused, or a unit that works on without harm. Each load makes a
+// whole unit to judge the stream by, so there are no more rounds than it takes to meet every field several times.
 TEST_F(Snapshots, AForgedStateDoesNoHarm) {
     use(from);
     const std::vector<std::byte> whole = saved(from.unit);
+    ASSERT_LT(whole.size(), 1500u);
     std::mt19937_64 random(1);
     unsigned refused = 0;
-    for (int round = 0; round < 2000; ++round) {
+    for (int round = 0; round < 500; ++round) {
         std::vector<std::byte> forged = whole;
         for (int i = 0; i < 3; ++i) forged[16 + random() % (forged.size() - 16)] = static_cast<std::byte>(random());
         seal(forged);
@@ -200,8 +202,8 @@ TEST_F(Snapshots, AForgedStateDoesNoHarm) {
         for (int turn = 0; turn < 100 && to.unit.work(); ++turn) {
         }
     }
-    EXPECT_GT(refused, 100u);
-    EXPECT_LT(refused, 2000u);
+    EXPECT_GT(refused, 50u);
+    EXPECT_LT(refused, 500u);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-# A room may include itself and what is named here. Tests, fuzz targets and benches (a folder `tests`, `fuzz` or `bench` beside what they
-# exercise) may include everything; what runs in the guest is in rooms.
+# A room may include itself and what is named here. Tests, fuzz targets and benches (a folder `tests`, `fuzz` or `bench`
+# beside what they exercise) may include everything; what runs in the guest is in rooms.
 ROOMS = {
     "base": [],
     "iommu/spec": ["base"],

@@ -104,5 +104,16 @@ TEST(LegacyFaultOrder, TheContextEntryBeforeTheTypeOfTheRequest) {
     EXPECT_EQ(machine.unit.translate(of_type(iommu::RequestType::Translated)).fault_reason, 0x3u);
 }
 
+// What a cached context entry of pass-through would give the device needs no table.
+TEST(LegacyFaultOrder, APasidBeforeACachedContextEntry) {
+    Machine machine;
+    machine.start();
+    machine.ram.set(0x11100, 0x9);
+    machine.ram.set(0x11108, 0x502);
+    machine.invalidate_all();
+    EXPECT_TRUE(machine.access(0x10, 0x123000).allowed);
+    EXPECT_EQ(machine.unit.translate(with_pasid(1, 0x123000)).fault_reason, 0x31u);
+}
+
 }  // namespace
 }  // namespace remap::test
