@@ -25,6 +25,8 @@ class MappedRegisters final : public vtd_driver::RegisterPort {
 public:
     explicit MappedRegisters(volatile void* base) : base_(static_cast<volatile std::uint8_t*>(base)) {}
 
+    volatile std::uint8_t* window() const { return base_; }
+
     std::uint32_t read32(std::uint64_t offset) override { return *at<std::uint32_t>(offset); }
     std::uint64_t read64(std::uint64_t offset) override { return *at<std::uint64_t>(offset); }
     void write32(std::uint64_t offset, std::uint32_t value) override { *at<std::uint32_t>(offset) = value; }
@@ -97,6 +99,11 @@ Unit* iommu() {
 vtd_driver::RegisterPort& iommu_registers() {
     if (iommu() == nullptr) panic("the machine has no IOMMU");
     return *machine_registers;
+}
+
+volatile std::uint8_t* iommu_window() {
+    if (iommu() == nullptr) panic("the machine has no IOMMU");
+    return machine_registers->window();
 }
 
 void restart_iommu() { start(options()); }

@@ -14,6 +14,9 @@ vtd_driver::Unit* iommu();
 // The registers of that unit, for suites about the unit itself. Only with a unit.
 vtd_driver::RegisterPort& iommu_registers();
 
+// Their window as it is, for accesses that a driver would not make. Only with a unit.
+volatile std::uint8_t* iommu_window();
+
 // Starts the unit anew, as its driver does after somebody else has used it: the caches are empty, nothing is attached,
 // no fault is pending. Only with a unit.
 void restart_iommu();

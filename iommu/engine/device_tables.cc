@@ -290,9 +290,10 @@ RouteOutcome DeviceTables::scalable_route(const RouteOutcome& start, const Pasid
     route.extended_accessed = entry::ExtendedAccessed::get(words[2]);
     route.snooped = entry::PageSnoop::get(words[1]);
     route.walk_snoop = entry::WalkSnoop::get(words[1]);
+    route.supervisor_requests = entry::SupervisorRequest::get(words[2]);
     if (request.pasid && request.execute && !entry::ExecuteRequest::get(words[2])) {
         outcome.reason = FaultReason::ExecuteBlocked;
-    } else if (route.privileged && !entry::SupervisorRequest::get(words[2])) {
+    } else if (route.privileged && !route.supervisor_requests) {
         outcome.reason = FaultReason::SupervisorBlocked;
     }
     return outcome;

@@ -30,6 +30,7 @@ struct Route {
     bool device_tlb = false;  // the device may ask for translations and use them
     bool page_requests = false;
     bool privileged = false;  // what counts for this request
+    bool supervisor_requests = true;  // SRE
 
     PhysicalAddress second_stage = {};
     unsigned second_levels = 0;

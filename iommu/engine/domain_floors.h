@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 namespace remap::iommu {
 
@@ -23,7 +24,7 @@ constexpr bool has_first_stage(TranslationKind kind) {
 
 class DomainFloors {
 public:
-    DomainFloors() : floors_(new Floors[domains]()) {}
+    DomainFloors() : floors_(new Floors[domains]) {}
 
     bool is_forgotten(std::uint16_t domain, TranslationKind kind, std::uint64_t stamp) const {
         const Floors& floors = floors_[domain];
@@ -33,19 +34,22 @@ public:
     }
 
     void forget(std::uint16_t domain, std::uint64_t stamp) {
+        raised_.store(true, std::memory_order_relaxed);
         floors_[domain].all.store(stamp, std::memory_order_seq_cst);
     }
 
     // Translations in which a first stage has part.
     void forget_first_stage(std::uint16_t domain, std::uint64_t stamp) {
+        raised_.store(true, std::memory_order_relaxed);
         floors_[domain].first_stage.store(stamp, std::memory_order_seq_cst);
     }
 
     // Nothing was invalidated: the clock of stamps is another one now.
     void reset() {
-        for (std::size_t i = 0; i < domains; ++i) {
-            floors_[i].all.store(0, std::memory_order_relaxed);
-            floors_[i].first_stage.store(0, std::memory_order_relaxed);
+        if (!raised_.exchange(false, std::memory_order_relaxed)) return;
+        for (Floors& floors : std::span(floors_.get(), domains)) {
+            floors.all.store(0, std::memory_order_relaxed);
+            floors.first_stage.store(0, std::memory_order_relaxed);
         }
     }
 
@@ -57,6 +61,7 @@ private:
         std::atomic<std::uint64_t> first_stage{0};
     };
     std::unique_ptr<Floors[]> floors_;
+    std::atomic<bool> raised_{false};  // any of them
 };
 
 }  // namespace remap::iommu

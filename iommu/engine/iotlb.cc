@@ -2,6 +2,7 @@
 #include "iommu/engine/iotlb.h"
 
 #include "base/archive.h"
+#include "iommu/engine/cacheable.h"
 
 #include <algorithm>
 
@@ -94,13 +95,11 @@ void Iotlb::forget_pasid(std::uint16_t domain, Pasid pasid) {
 }
 
 template <typename Archive>
-void Iotlb::state(Archive& archive, std::uint64_t newest_stamp) {
+void Iotlb::state(Archive& archive, const Configuration& configuration, std::uint64_t newest_stamp) {
     cache_.remove_if([this](const Words& words, std::uint64_t stamp) { return is_dead(unpack(words, stamp)); });
-    cache_.state(archive, "IOTLB", newest_stamp, [this](const Words& words, auto& to) {
+    cache_.state(archive, "IOTLB", newest_stamp, [&](const Words& words, auto& to) {
         const CachedTranslation one = unpack(words, 0);
-        const bool possible = one.shift >= leaf_4k && one.shift <= paging::leaf_1g && (one.shift - leaf_4k) % bits_per_level == 0 &&
-                              (one.first.value & low_bits(one.shift)) == 0 && is_known(one.kind);
-        if (!possible) return false;
+        if (pack(one) != words || !is_cacheable(configuration, one)) return false;
         Request like{.source = one.source, .address = one.first};
         if (one.tagged) like.pasid = one.pasid;
         to = {hash_of(one.first, one.shift), key_of(one.first, one.shift, like)};
@@ -109,7 +108,7 @@ void Iotlb::state(Archive& archive, std::uint64_t newest_stamp) {
     });
 }
 
-template void Iotlb::state(ArchiveWriter&, std::uint64_t);
-template void Iotlb::state(ArchiveReader&, std::uint64_t);
+template void Iotlb::state(ArchiveWriter&, const Configuration&, std::uint64_t);
+template void Iotlb::state(ArchiveReader&, const Configuration&, std::uint64_t);
 
 }  // namespace remap::iommu

@@ -21,6 +21,8 @@
 
 namespace remap::iommu {
 
+struct Configuration;
+
 struct CachedTranslation {
     LogicalAddress first;   // of what the leaf spans
     unsigned shift = 0;     // of the leaf: 12, 21 or 30
@@ -103,7 +105,7 @@ public:
 
     // For snapshots; of an empty one when loading. Translations that were forgotten are left out.
     template <typename Archive>
-    void state(Archive& archive, std::uint64_t newest_stamp);
+    void state(Archive& archive, const Configuration& configuration, std::uint64_t newest_stamp);
 
 private:
     using Words = iotlb_line::Words;

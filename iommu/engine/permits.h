@@ -4,6 +4,7 @@
 //
 // Whether a first stage gives the page to users at all is kept apart from what they may do there: requests that are
 // refused for the one and for the other have reasons of their own, also when the answer comes from a cache.
+// Likewise, whether the PASID table entry lets requests for supervisors through at all (SRE).
 #pragma once
 
 #include "iommu/engine/request.h"
@@ -21,7 +22,8 @@ struct Permits {
     friend constexpr bool operator==(Permits, Permits) = default;
 };
 
-inline constexpr Permits user_read{1}, user_write{2}, supervisor_read{4}, supervisor_write{8}, for_users{16};
+inline constexpr Permits user_read{1}, user_write{2}, supervisor_read{4}, supervisor_write{8}, for_users{16},
+    for_supervisors{32};
 
 // The one that a request needs.
 constexpr Permits needed_by(Access access, bool privileged) {

@@ -66,7 +66,12 @@ public:
     void state(Archive& archive) {
         archive("RTADDR in force", state_.word);
         archive("RTPS", root_table_set_);
-        archive.check(!state_.enabled() || root_table_set_, "TES", "is set without a root table");
+        archive.check(!state_.enabled() || root_table_set_, "TE", "is set without a root table");
+        archive("TES", translation_status_);
+        archive.check(!translation_status_ || root_table_set_, "TES", "is set without a root table");
+        archive("TE in progress", translation_phase_, Phase::Draining);
+        archive.check(translation_phase_ != Phase::Idle || translation_status_ == state_.enabled(), "TES",
+                      "is not what was asked for, and nothing is in progress");
         archive("RTADDR", root_table_);
         archive("IRTA in force", interrupt_state_.word);
         archive("IRTPS", interrupt_table_set_);

@@ -2,6 +2,7 @@
 #include "iommu/engine/table_cache.h"
 
 #include "base/archive.h"
+#include "iommu/engine/cacheable.h"
 
 #include <algorithm>
 
@@ -21,11 +22,28 @@ using Domain = Field<15, 0, std::uint16_t>;
 using PasidValue = Field<35, 16, std::uint32_t>;
 using Kind = Field<38, 36, TranslationKind>;
 using Marked = Flag<39>;
-// Third: the table's address 51:12, and the rights.
+// Third: the table's address, and the rights.
+constexpr std::uint64_t table_address = Field<51, 12>::mask;
 using Given = Field<3, 0, std::uint8_t>;
 
 LogicalAddress prefix_in(const CacheWords<3>& words) { return {words[0] & ~low_bits(page_shift)}; }
 unsigned span_in(const CacheWords<3>& words) { return paging::shift_of(Level::get(words[0]) + 1); }
+
+TableOwner owner_in(const CacheWords<3>& words) {
+    return {.domain = Domain::get(words[1]),
+            .pasid = {PasidValue::get(words[1])},
+            .kind = Kind::get(words[1]),
+            .marked = Marked::get(words[1])};
+}
+
+std::uint64_t third_word(const CachedTable& table) { return table.table.value | Given::of(table.rights.bits); }
+
+CachedTable table_in(const CacheWords<3>& words, std::uint64_t stamp) {
+    return {.level = Level::get(words[0]),
+            .table = {words[2] & table_address},
+            .rights = {Given::get(words[2])},
+            .stamp = stamp};
+}
 
 }  // namespace
 
@@ -47,17 +65,14 @@ std::optional<CachedTable> TableCache::find(const TableOwner& owner, std::uint64
         const auto hash = hash_of(owner.domain, owner.pasid, address, level);
         const auto hit = cache_.find(hash, key_of(owner, address, level));
         if (!hit || floors_.is_forgotten(owner.domain, owner.kind, hit->stamp)) continue;
-        return CachedTable{.level = level,
-                           .table = {hit->words[2] & ~low_bits(page_shift)},
-                           .rights = {Given::get(hit->words[2])},
-                           .stamp = hit->stamp};
+        return table_in(hit->words, hit->stamp);
     }
     return std::nullopt;
 }
 
 void TableCache::insert(const TableOwner& owner, std::uint64_t address, const CachedTable& table) {
     const CacheKey key = key_of(owner, address, table.level);
-    const Words words{key.first, key.second, table.table.value | Given::of(table.rights.bits)};
+    const Words words{key.first, key.second, third_word(table)};
     const auto dead = [this](const Words& held, std::uint64_t stamp) {
         return floors_.is_forgotten(Domain::get(held[1]), Kind::get(held[1]), stamp);
     };
@@ -99,21 +114,23 @@ void TableCache::forget_pasid(std::uint16_t domain, Pasid pasid) {
 }
 
 template <typename Archive>
-void TableCache::state(Archive& archive, std::uint64_t newest_stamp) {
+void TableCache::state(Archive& archive, const Configuration& configuration, std::uint64_t newest_stamp) {
     cache_.remove_if([this](const Words& words, std::uint64_t stamp) {
         return floors_.is_forgotten(Domain::get(words[1]), Kind::get(words[1]), stamp);
     });
-    cache_.state(archive, "paging-structure cache", newest_stamp, [](const Words& words, auto& to) {
-        const unsigned level = Level::get(words[0]);
+    cache_.state(archive, "paging-structure cache", newest_stamp, [&](const Words& words, auto& to) {
+        const TableOwner owner = owner_in(words);
         const std::uint64_t address = prefix_in(words).value;
-        if (level < 1 || level >= most_levels || prefix_of(address, level) != address || !is_known(Kind::get(words[1])))
-            return false;
-        to = {hash_of(Domain::get(words[1]), {PasidValue::get(words[1])}, address, level), {words[0], words[1]}};
+        const CachedTable table = table_in(words, 0);
+        const CacheKey key = key_of(owner, address, table.level);
+        const bool whole = key.first == words[0] && key.second == words[1] && third_word(table) == words[2];
+        if (!whole || !is_cacheable(configuration, owner, address, table)) return false;
+        to = {hash_of(owner.domain, owner.pasid, address, table.level), key};
         return true;
     });
 }
 
-template void TableCache::state(ArchiveWriter&, std::uint64_t);
-template void TableCache::state(ArchiveReader&, std::uint64_t);
+template void TableCache::state(ArchiveWriter&, const Configuration&, std::uint64_t);
+template void TableCache::state(ArchiveReader&, const Configuration&, std::uint64_t);
 
 }  // namespace remap::iommu

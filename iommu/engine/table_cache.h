@@ -48,7 +48,7 @@ public:
 
     // For snapshots; of an empty one when loading.
     template <typename Archive>
-    void state(Archive& archive, std::uint64_t newest_stamp);
+    void state(Archive& archive, const Configuration& configuration, std::uint64_t newest_stamp);
 
 private:
     using Words = CacheWords<3>;

@@ -104,12 +104,16 @@ inline bool serve(const iotlb_line::Words& words, const Request& request, bool s
                        .dirty = iotlb_line::Dirty::get(says),
                        .snooped = iotlb_line::Snooped::get(says)};
     if (iotlb_line::Refusal::get(says) != FaultReason::None) return false;
-    if (!what.permits.allows(needed_by(request.access, supervisor))) return false;
+    const Permits let_through = supervisor ? for_supervisors : Permits{};
+    if (!what.permits.allows(needed_by(request.access, supervisor) | let_through)) return false;
     if (request.access == Access::Write && !what.dirty) return false;
     if (vtd::in_interrupt_range(what.address.value)) return false;
     allow(into, what, supervisor);
     return true;
 }
+
+// With a PASID only, as privileged requests.
+bool is_execution(const Request& request) { return request.pasid && request.execute; }
 
 Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>& line) {
     return {.allowed = outcome.translation.allowed,
@@ -136,8 +140,10 @@ Translator::Translator(const Configuration& configuration, MemoryPort& memory, S
 }
 
 // Of a leaf that was never written through, a write has to set the dirty bit first. One that has no right to write is
-// refused without a look at the leaf: cached rights are as good as cached addresses.
+// refused without a look at the leaf: cached rights are as good as cached addresses. But whether there may be requests
+// for supervisors (SRE), or to execute (ERE, which no unit has), is for the PASID table entry to say.
 bool Translator::usable(const TranslationState& state, const Request& request, const CachedTranslation& line) const {
+    if (is_execution(request) || (privileged(state, request) && !line.permits.allows(for_supervisors))) return false;
     if (line.dirty || request.access == Access::Read || line.refusal != FaultReason::None) return true;
     return !line.permits.allows(needed_by(request.access, privileged(state, request)));
 }
@@ -193,7 +199,7 @@ Translator::Resolved Translator::walk(const TranslationState& state, const Reque
                            .pasid = route.pasid,
                            .domain = route.domain,
                            .kind = route.kind,
-                           .permits = found.permits,
+                           .permits = found.permits | (route.supervisor_requests ? for_supervisors : Permits{}),
                            .dirty = found.dirty,
                            .quiet = route.quiet,
                            .snooped = found.snooped,
@@ -291,11 +297,11 @@ bool Translator::find(const TranslationState& state, const Request& request, Tra
 }
 
 bool Translator::peek(const TranslationState& state, const Request& request, Translation& into) {
-    if (stale_uses_.on() || request.type == RequestType::Translation) return false;
+    if (configuration_.detect_stale_uses || request.type == RequestType::Translation) return false;
     if (state.enabled() && !is_interrupt(request)) {
         if (!mode_is_known(state, configuration_)) return false;
         if (request.type == RequestType::Translated) return find_translated(state, request, into);
-        if (request.pasid && !state.scalable()) return false;
+        if ((request.pasid && !state.scalable()) || is_execution(request)) return false;
         Iotlb::Hit hit;
         if (iotlb_.find(request, hit)) {
             if (!serve(hit.words, request, privileged(state, request), into)) return false;

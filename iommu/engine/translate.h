@@ -79,8 +79,8 @@ public:
             floors_.reset();
         }
         devices_.state(archive, stamps_.last());
-        iotlb_.state(archive, stamps_.last());
-        tables_.state(archive, stamps_.last());
+        iotlb_.state(archive, configuration_, stamps_.last());
+        tables_.state(archive, configuration_, stamps_.last());
         archive("stale uses", stale_uses_);
         archive("translations", lookups_);
         archive("walks", walks_);

@@ -41,6 +41,23 @@ TEST(FirstStage, FiveLevelsWhereOffered) {
     EXPECT_EQ(machine.at(1, 0x2000000000000), fault | 0x72) << "no leaves at this level";
 }
 
+// SRE and ERE are the PASID entry's to say (SPT.5, SPT.6): that a page is cached, with all rights, changes nothing.
+TEST(FirstStage, ACachedPageIsNoWayAroundThePasidEntry) {
+    ScalableMachine machine;
+    machine.ram.set(0x21050, 0x40000);  // of PASID 1: no SRE
+    const auto execution = [&] {
+        return machine.unit
+            .translate({.source = {0x10}, .address = {0}, .pasid = iommu::Pasid{1}, .execute = true})
+            .fault_reason;
+    };
+    EXPECT_EQ(machine.at(1, 0x0, Access::Read, true), fault | 0x5d);
+    EXPECT_EQ(execution(), 0x5c);
+    EXPECT_EQ(machine.at(1, 0x0), 0x255000u);
+    EXPECT_EQ(machine.at(1, 0x0, Access::Read, true), fault | 0x5d) << "cached";
+    EXPECT_EQ(execution(), 0x5c) << "cached";
+    EXPECT_EQ(machine.at(1, 0x0), 0x255000u);
+}
+
 TEST(SecondStage, FiveLevelsWhereOffered) {
     ScalableMachine machine({.address_width = 57});
     machine.ram.set(0x21000, 0x3408d);  // AW 3

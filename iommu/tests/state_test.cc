@@ -165,6 +165,26 @@ TEST_F(Snapshots, ADamagedStateIsRefusedAndChangesNothing) {
     EXPECT_EQ(to.access(0x10, 0).address.value, 0x55000u);
 }
 
+void seal(std::vector<std::byte>& state) {
+    const std::uint32_t sum = crc32(crc32(0, std::span(state).first(12)), std::span(state).subspan(16));
+    std::memcpy(state.data() + 12, &sum, sizeof sum);
+}
+
+// Any two neighbours among the bytes of a unit after power-on, set.
+TEST_F(Snapshots, NoStateMakesAUnitTranslateWithoutARootTable) {
+    const std::vector<std::byte> whole = saved(from.unit);
+    unsigned taken = 0;
+    for (std::size_t at = 16; at + 1 < whole.size(); ++at) {
+        std::vector<std::byte> forged = whole;
+        forged[at] = forged[at + 1] = std::byte{1};
+        seal(forged);
+        if (to.unit.load(forged)) continue;
+        ++taken;
+        EXPECT_NE(to.read32(0x1c) & 0xc0000000, 0x80000000) << "TES without RTPS, byte " << at;
+    }
+    EXPECT_GT(taken, 0u);
+}
+
 // A stream with a right checksum and wrong content: refused, or a unit that works on without harm. Each load makes a
 // whole unit to judge the stream by, so there are no more rounds than it takes to meet every field several times.
 TEST_F(Snapshots, AForgedStateDoesNoHarm) {
@@ -176,9 +196,7 @@ TEST_F(Snapshots, AForgedStateDoesNoHarm) {
     for (int round = 0; round < 500; ++round) {
         std::vector<std::byte> forged = whole;
         for (int i = 0; i < 3; ++i) forged[16 + random() % (forged.size() - 16)] = static_cast<std::byte>(random());
-        const std::uint32_t sum =
-            crc32(crc32(0, std::span(forged).first(12)), std::span(forged).subspan(16));
-        std::memcpy(forged.data() + 12, &sum, sizeof sum);
+        seal(forged);
         refused += to.unit.load(forged) ? 1 : 0;
         for (std::uint64_t address : {0x0ull, 0x200000ull, 0x40000000ull, 0x8000000000ull}) to.access(0x10, address);
         for (int turn = 0; turn < 100 && to.unit.work(); ++turn) {

@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-# A room may include itself and what is named here. Tests and benches (a folder `tests` or `bench` beside what they
-# exercise) may include everything; what runs in the guest is in rooms.
+# A room may include itself and what is named here. Tests, fuzz targets and benches (a folder `tests`, `fuzz` or `bench`
+# beside what they exercise) may include everything; what runs in the guest is in rooms.
 ROOMS = {
     "base": [],
     "iommu/spec": ["base"],
@@ -61,9 +61,9 @@ SOURCES = {".c", ".cc", ".h", ".S"}
 
 
 def room_of(path):
-    """The room a file lies in: the longest entry of ROOMS that contains it; None for tests and benches."""
+    """The room a file lies in: the longest entry of ROOMS that contains it; None for tests, fuzz targets and benches."""
     parts = Path(path).parts
-    if "tests" in parts[:-1] or "bench" in parts[:-1] and parts[0] != "guest-tests":
+    if "tests" in parts[:-1] or "fuzz" in parts[:-1] or "bench" in parts[:-1] and parts[0] != "guest-tests":
         return None
     folder = "/".join(parts[:-1])
     return max((room for room in ROOMS if folder == room or folder.startswith(room + "/")), key=len, default=folder)

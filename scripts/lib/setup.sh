@@ -55,6 +55,16 @@ set_up() {
     build "$BUILD" "$@"
 }
 
+# set_up_fuzzers: the fuzz targets alone, which need neither QEMU nor the guests.
+set_up_fuzzers() {
+    require_debian
+    # shellcheck disable=SC2086
+    install_packages $BUILD_PACKAGES $TEST_PACKAGES
+    [ -f "$BUILD/fuzz/build.ninja" ] || install_meson
+    CXX=clang++ configure "$BUILD/fuzz" --buildtype=debugoptimized -Dguest=false -Dfuzz=true
+    build "$BUILD/fuzz" fuzz-targets
+}
+
 # A build that knows a kernel that is there needs no set-up.
 linux_is_known() {
     [ -f "$BUILD/linux-tree" ] && [ -f "$(cat "$BUILD/linux-tree")/vmlinuz" ]
