@@ -42,8 +42,8 @@ struct Bench : IommuBench {
 constexpr Descriptor no_type{0xf, 0};
 constexpr Descriptor reserved_bit{forget_all.low | 1 << 12, forget_all.high};
 
-// Submits the bad descriptor between good ones: a wait that writes 1 before it, an invalidation and a wait that writes 2
-// behind it. Returns its place when the queue has stopped.
+// Submits the bad descriptor between good ones: a wait that writes 1 before it, an invalidation and a wait that writes
+// 2 behind it. Returns its place when the queue has stopped.
 unsigned stop_at(Bench& bench, const Descriptor& bad) {
     RawQueue& queue = *bench.queue;
     queue.put(make_wait_status(queue.status().value, 1));
@@ -245,9 +245,8 @@ TEST(a_wait_interrupts_when_all_before_it_is_done) {
     bench.registers.write32(vtd::completion_event.control, 0);
     for (unsigned round = 1; round <= 3; ++round) {
         bench.queue->put(make_wait_status(bench.queue->status().value, round));
-        bench.queue->put(Descriptor{vtd::descriptor::TypeLow::of(vtd::descriptor::Type::Wait) |
-                                        vtd::descriptor::wait::Interrupt::of(true),
-                                    0});
+        bench.queue->put(Descriptor{
+            vtd::descriptor::TypeLow::of(vtd::descriptor::Type::Wait) | vtd::descriptor::wait::Interrupt::of(true), 0});
         REQUIRE(bench.queue->finish());
         EXPECT(wait_until(1000, [&] { return seen.interrupts == round; }));
         EXPECT_EQ(seen.status, round);

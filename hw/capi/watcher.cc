@@ -70,8 +70,7 @@ void Watcher::page_request_faulted(const iommu::PageRequest& request, vtd::Fault
             reason, fate);
 }
 
-void Watcher::interrupt_faulted(iommu::SourceId source, std::uint16_t index, vtd::FaultReason reason,
-                                FaultFate fate) {
+void Watcher::interrupt_faulted(iommu::SourceId source, std::uint16_t index, vtd::FaultReason reason, FaultFate fate) {
     watch_.interrupt_faulted(opaque_, source.value, index, static_cast<unsigned>(reason), vtd::text_of(reason),
                              name_of(fate));
 }

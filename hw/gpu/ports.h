@@ -15,7 +15,8 @@ namespace remap::gpu {
 enum class Refusal : std::uint8_t { None, Read, Write };
 
 // The GPU's side of the bus. Addresses are what the device puts on it; who translates them is not the GPU's business.
-// No access crosses a 4 KiB page. False: it was refused. Called on the engine thread without any lock of the model held.
+// No access crosses a 4 KiB page. False: it was refused. Called on the engine thread without any lock of the model
+// held.
 class BusPort {
 public:
     virtual bool read(LogicalAddress from, void* to, std::size_t bytes) = 0;
@@ -28,7 +29,8 @@ public:
         return write(to, piece, bytes) ? Refusal::None : Refusal::Write;
     }
 
-    // Accesses are to come there, perhaps: a machine may get ready for them. Nothing that anybody could see comes of it.
+    // Accesses are to come there, perhaps: a machine may get ready for them. Nothing that anybody could see comes of
+    // it.
     virtual void expect(std::span<const LogicalAddress>) {}
 
 protected:

@@ -11,8 +11,8 @@ using vtd::FaultReason;
 namespace {
 
 bool is_leaf_shift(const Configuration& configuration, TranslationKind kind, unsigned shift) {
-    const unsigned largest = has_first_stage(kind) ? configuration.first_stage.largest_leaf
-                                                   : configuration.second_stage.largest_leaf;
+    const unsigned largest =
+        has_first_stage(kind) ? configuration.first_stage.largest_leaf : configuration.second_stage.largest_leaf;
     return shift >= paging::leaf_4k && shift <= largest && (shift - paging::leaf_4k) % paging::bits_per_level == 0;
 }
 

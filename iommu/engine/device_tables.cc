@@ -243,7 +243,9 @@ RouteOutcome DeviceTables::legacy_route(const ContextEntry& context, const Reque
                           .device_tlb = type == ctx::TranslationType::DeviceTlb,
                           .second_stage = {context.low & ctx::second_stage},
                           .second_levels = ctx::levels_of(ctx::AddressWidth::get(context.high))},
-                         context.reason, context.at, context.entry};
+                         context.reason,
+                         context.at,
+                         context.entry};
     if (outcome.reason == FaultReason::None && request.type != RequestType::Untranslated && !outcome.route.device_tlb)
         outcome.reason = FaultReason::TypeBlocked;
     return outcome;
@@ -257,7 +259,9 @@ RouteOutcome DeviceTables::scalable_start(const ContextEntry& context, const Req
                           .device_tlb = sm_ctx::DeviceTlb::get(context.low),
                           .page_requests = sm_ctx::PageRequest::get(context.low),
                           .privileged = request.pasid.has_value() && request.privileged},
-                         context.reason, context.at, context.entry};
+                         context.reason,
+                         context.at,
+                         context.entry};
     if (outcome.reason != FaultReason::None) return outcome;
     const bool beyond = outcome.route.pasid.value >= sm_ctx::pasid_limit(context.low);
     if (request.type != RequestType::Untranslated && !outcome.route.device_tlb) {
@@ -363,7 +367,8 @@ void DeviceTables::state(Archive& archive, std::uint64_t newest_stamp) {
         const SourceId source{ContextSource::get(words[0])};
         const bool scalable = ContextScalable::get(words[0]);
         if (scalable && !configuration_.scalable) return false;
-        const FaultReason due = scalable ? check_scalable({words[2], words[3], 0, 0}) : check_legacy(words[2], words[3]);
+        const FaultReason due =
+            scalable ? check_scalable({words[2], words[3], 0, 0}) : check_legacy(words[2], words[3]);
         to = {context_hash(source), context_key(source, scalable)};
         return to.key.first == words[0] && may_cache(ContextReason::get(words[1]), due);
     });

@@ -29,7 +29,7 @@ struct Route {
     bool quiet = false;       // faults are not recorded
     bool device_tlb = false;  // the device may ask for translations and use them
     bool page_requests = false;
-    bool privileged = false;  // what counts for this request
+    bool privileged = false;          // what counts for this request
     bool supervisor_requests = true;  // SRE
 
     PhysicalAddress second_stage = {};
@@ -100,14 +100,14 @@ private:
         std::uint64_t low = 0;
         std::uint64_t high = 0;
         vtd::FaultReason reason = vtd::FaultReason::None;
-        PhysicalAddress at = {};   // of the last entry read, as the next one; or
+        PhysicalAddress at = {};  // of the last entry read, as the next one; or
         std::uint64_t entry = 0;
-        std::uint64_t stamp = 0;   // when it was cached
+        std::uint64_t stamp = 0;  // when it was cached
     };
     struct PasidEntry {
         std::uint64_t words[3] = {};
         vtd::FaultReason reason = vtd::FaultReason::None;
-        bool quiet = false;  // the directory entry's FPD
+        bool quiet = false;       // the directory entry's FPD
         PhysicalAddress at = {};  // as above
         std::uint64_t entry = 0;
         std::uint64_t stamp = 0;

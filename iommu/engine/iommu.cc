@@ -187,8 +187,10 @@ Iommu::Parts::Left Iommu::Parts::work_once(Patience patience) {
     Left left = Left::More;
     {
         std::unique_lock one_worker(working, std::defer_lock);
-        if (waits) one_worker.lock();
-        else if (!one_worker.try_lock()) return Left::MustWait;
+        if (waits)
+            one_worker.lock();
+        else if (!one_worker.try_lock())
+            return Left::MustWait;
         Progress progress;
         bool remapping_changed = false;
         {

@@ -68,9 +68,9 @@ public:
 
     QueuePlaces queue_places();
 
-    // Where a read would go that the caches know and allow, for a machine that wants to have the memory at hand. It is no
-    // access: nothing is counted or recorded, and the answer may be out of date when it comes. Any thread.
-    // A question that is prepared some time before need not wait for the caches' own memory.
+    // Where a read would go that the caches know and allow, for a machine that wants to have the memory at hand. It is
+    // no access: nothing is counted or recorded, and the answer may be out of date when it comes. Any thread. A
+    // question that is prepared some time before need not wait for the caches' own memory.
     void prepare(const Request& request) const;
     std::optional<PhysicalAddress> expect(const Request& request);
 

@@ -84,7 +84,8 @@ void Iotlb::forget_second_stage(const PageRange& range) {
 }
 
 void Iotlb::forget_first_stage(const PageRange& range) {
-    forget_range(range, [&](const CachedTranslation& one) { return has_first_stage(one.kind) && one.pasid == range.pasid; });
+    forget_range(range,
+                 [&](const CachedTranslation& one) { return has_first_stage(one.kind) && one.pasid == range.pasid; });
 }
 
 void Iotlb::forget_pasid(std::uint16_t domain, Pasid pasid) {

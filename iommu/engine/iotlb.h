@@ -24,17 +24,17 @@ namespace remap::iommu {
 struct Configuration;
 
 struct CachedTranslation {
-    LogicalAddress first;   // of what the leaf spans
-    unsigned shift = 0;     // of the leaf: 12, 21 or 30
-    PhysicalAddress leaf;   // first byte of the leaf's memory
+    LogicalAddress first;  // of what the leaf spans
+    unsigned shift = 0;    // of the leaf: 12, 21 or 30
+    PhysicalAddress leaf;  // first byte of the leaf's memory
     SourceId source;
-    bool tagged = false;    // the requests carry `pasid`; else it is the one that stands for requests without
+    bool tagged = false;  // the requests carry `pasid`; else it is the one that stands for requests without
     Pasid pasid;
     std::uint16_t domain = 0;
     TranslationKind kind = TranslationKind::SecondStage;
     Permits permits;
-    bool dirty = false;     // a write needs no update of the tables
-    bool quiet = false;     // faults of this device are not recorded
+    bool dirty = false;  // a write needs no update of the tables
+    bool quiet = false;  // faults of this device are not recorded
     bool snooped = false;
     // With CAP.CM = 1, what is not mapped is cached too: no permits, and the reason.
     vtd::FaultReason refusal = vtd::FaultReason::None;
@@ -77,7 +77,8 @@ public:
             if ((seen >> size & 1) == 0) continue;
             const unsigned shift = shift_of_size(size);
             const LogicalAddress first{request.address.value & ~low_bits(shift)};
-            if (!cache_.find(iotlb_line::hash_of(first, shift), iotlb_line::key_of(first, shift, request), hit)) continue;
+            if (!cache_.find(iotlb_line::hash_of(first, shift), iotlb_line::key_of(first, shift, request), hit))
+                continue;
             const std::uint64_t whom = hit.words[1];
             if (floors_.is_forgotten(iotlb_line::Domain::get(whom), iotlb_line::Kind::get(whom), hit.stamp)) continue;
             if (size != likely) likely_size_.store(size, std::memory_order_relaxed);
@@ -124,7 +125,7 @@ private:
     SetCache<3> cache_;
     const DomainFloors& floors_;
     mutable std::atomic<unsigned> likely_size_{0};  // that of the last hit: devices seldom mix them
-    std::atomic<unsigned> sizes_seen_{0};           // bit i: leaves of that size were inserted since everything was forgotten
+    std::atomic<unsigned> sizes_seen_{0};  // bit i: leaves of that size were inserted since everything was forgotten
 };
 
 }  // namespace remap::iommu

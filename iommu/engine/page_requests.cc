@@ -91,8 +91,8 @@ std::optional<PageRequests::Code> PageRequests::take(const TranslationState& sta
         if (targets_.observer != nullptr) targets_.observer->page_request_faulted(request, reason, fate);
         return Code::InvalidRequest;
     }
-    // What was cached before the page came must not be found again when the device asks anew (section 6.5.3.1): software
-    // does not invalidate where it only gives more rights.
+    // What was cached before the page came must not be found again when the device asks anew (section 6.5.3.1):
+    // software does not invalidate where it only gives more rights.
     targets_.translator.forget_requested_page(state, request);
     return put(request, outbox);
 }

@@ -45,12 +45,12 @@ protected:
     ~InterruptPort() = default;
 };
 
-// Work that registers have set off and that somebody else does: Iommu::work. Without such a port the unit does all of it
-// before the register write ends, however long that takes.
+// Work that registers have set off and that somebody else does: Iommu::work. Without such a port the unit does all of
+// it before the register write ends, however long that takes.
 class WorkPort {
 public:
-    // Asked in a register write: whether that may do a few pieces of the work itself, as far as nothing has to be waited
-    // for. Only if no access that is not announced is in progress as long as the write lasts.
+    // Asked in a register write: whether that may do a few pieces of the work itself, as far as nothing has to be
+    // waited for. Only if no access that is not announced is in progress as long as the write lasts.
     virtual bool may_work_here() = 0;
 
     // There is work. Called without any lock of the engine held, on any thread; must not block.

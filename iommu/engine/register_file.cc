@@ -155,8 +155,8 @@ void RegisterFile::write_command(std::uint32_t value) {
 }
 
 bool RegisterFile::is_possible(const InterruptState& state) const {
-    const std::uint64_t possible =
-        interrupt_table_bits(configuration_) | InterruptState::Enabled::mask | InterruptState::CompatibilityPasses::mask;
+    const std::uint64_t possible = interrupt_table_bits(configuration_) | InterruptState::Enabled::mask |
+                                   InterruptState::CompatibilityPasses::mask;
     if (!configuration_.interrupt_remapping) return state.word == 0;
     return (state.word & ~possible) == 0 && (!state.enabled() || interrupt_table_set_);
 }

@@ -42,7 +42,8 @@ public:
 
     // Invalidations that were asked for and are not done: registers and queue.
     bool has_work() const {
-        return context_pending_ || iotlb_phase_ != Phase::Idle || translation_phase_ != Phase::Idle || queue_.has_work();
+        return context_pending_ || iotlb_phase_ != Phase::Idle || translation_phase_ != Phase::Idle ||
+               queue_.has_work();
     }
 
     // Does some of them.
@@ -109,11 +110,11 @@ private:
     Commands commands_;
     InvalidationQueue queue_;
     PageRequests page_requests_;
-    TranslationState state_;                // what accesses that begin now go by
-    bool translation_status_ = false;       // GSTS_REG.TES: what every access goes by, also the older ones
+    TranslationState state_;           // what accesses that begin now go by
+    bool translation_status_ = false;  // GSTS_REG.TES: what every access goes by, also the older ones
     Phase translation_phase_ = Phase::Idle;
-    bool root_table_set_ = false;           // GSTS_REG.RTPS
-    std::uint64_t root_table_ = 0;          // RTADDR_REG as software last wrote it
+    bool root_table_set_ = false;   // GSTS_REG.RTPS
+    std::uint64_t root_table_ = 0;  // RTADDR_REG as software last wrote it
     InterruptState interrupt_state_;
     bool interrupt_table_set_ = false;      // GSTS_REG.IRTPS
     std::uint64_t interrupt_table_ = 0;     // IRTA_REG as software last wrote it

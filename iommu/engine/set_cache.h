@@ -122,8 +122,8 @@ public:
     // The writer. Forgets everything that was inserted up to this stamp.
     void forget_up_to(std::uint64_t stamp) { oldest_.store(stamp, std::memory_order_seq_cst); }
 
-    // The writer. Calls `visit(words, stamp)` for each live entry, of the set of a hash or of all sets, and forgets those
-    // for which it returns true.
+    // The writer. Calls `visit(words, stamp)` for each live entry, of the set of a hash or of all sets, and forgets
+    // those for which it returns true.
     template <typename Visit>
     void remove_from_set(std::uint64_t hash, Visit&& visit) {
         remove_from(set_of(hash), ways_, visit);
@@ -133,8 +133,8 @@ public:
         remove_from(lines_.get(), size(), visit);
     }
 
-    // What is live, one entry after the other, for a snapshot; and back. `place(words, to)` sets the hash and the key that
-    // an entry belongs to, and tells whether there can be such an entry.
+    // What is live, one entry after the other, for a snapshot; and back. `place(words, to)` sets the hash and the key
+    // that an entry belongs to, and tells whether there can be such an entry.
     struct Place {
         std::uint64_t hash = 0;
         CacheKey key;

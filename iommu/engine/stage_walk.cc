@@ -32,9 +32,10 @@ StageResult refused(FaultReason reason, const Walk& walk, bool to_all = true) {
     return result;
 }
 
-// What a second stage's end means for every access. The top entry is the context entry's fault in legacy mode (LCT.4.3),
-// and has reasons of its own in scalable mode (SSS.4). Rights of which nothing is left over are an entry that is not
-// present (SSS.2), whatever lies below it; legacy mode has no such thing and tells of the right that is missing.
+// What a second stage's end means for every access. The top entry is the context entry's fault in legacy mode
+// (LCT.4.3), and has reasons of its own in scalable mode (SSS.4). Rights of which nothing is left over are an entry
+// that is not present (SSS.2), whatever lies below it; legacy mode has no such thing and tells of the right that is
+// missing.
 FaultReason second_stage_reason(const Walk& walk, const Route& route, Access access) {
     const bool top = walk.level == route.second_levels;
     if (walk.end == WalkEnd::NotPresent || walk.rights == paging::Rights{})
@@ -42,7 +43,8 @@ FaultReason second_stage_reason(const Walk& walk, const Route& route, Access acc
     switch (walk.end) {
         case WalkEnd::Reserved: return route.scalable ? FaultReason::SecondStageReserved : FaultReason::PagingReserved;
         case WalkEnd::Unreadable:
-            if (route.scalable) return top ? FaultReason::SecondStageRootUnreadable : FaultReason::SecondStageUnreadable;
+            if (route.scalable)
+                return top ? FaultReason::SecondStageRootUnreadable : FaultReason::SecondStageUnreadable;
             return top ? FaultReason::ContextInvalid : FaultReason::PagingEntryUnreadable;
         case WalkEnd::NotPresent:
         case WalkEnd::NoRight:  // none was wanted
@@ -120,8 +122,8 @@ std::optional<std::uint64_t> read_entry(MemoryPort& memory, PhysicalAddress from
     return entry;
 }
 
-// A first-stage entry that the second stage does not let the unit read or write (SFS.5 to SFS.8). What is wrong with the
-// second stage's own tables has the reasons of that stage.
+// A first-stage entry that the second stage does not let the unit read or write (SFS.5 to SFS.8). What is wrong with
+// the second stage's own tables has the reasons of that stage.
 StageResult nested_entry_refused(StageResult lost, const Walk& walk, const Route& route) {
     const bool top = walk.level == route.first_levels;
     switch (lost.reason) {
@@ -287,8 +289,7 @@ StageResult StageWalk::first_stage(const Route& route, std::uint64_t address, Ac
 }
 
 StageResult StageWalk::walk(const Route& route, std::uint64_t address, Access access, const Manner& manner) {
-    if (route.kind == TranslationKind::SecondStage)
-        return second_stage(route, address, access, Target::Data, manner);
+    if (route.kind == TranslationKind::SecondStage) return second_stage(route, address, access, Target::Data, manner);
     const StageResult first = first_stage(route, address, access, manner);
     if (!first.found() || route.kind != TranslationKind::Nested) return first;
 

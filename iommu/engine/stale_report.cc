@@ -37,7 +37,8 @@ std::string text_of(const StaleUse& use) {
     }
     line += "served " + text_of(use.served, use.interrupt.has_value()) + format(", cached at %" PRIu64, use.cached_at);
     line += "; memory says " + text_of(use.memory, use.interrupt.has_value());
-    if (use.entry_at.value != 0) line += format(", by the entry at 0x%" PRIx64 ": 0x%" PRIx64, use.entry_at.value, use.entry);
+    if (use.entry_at.value != 0)
+        line += format(", by the entry at 0x%" PRIx64 ": 0x%" PRIx64, use.entry_at.value, use.entry);
     return line + format("; first used at %" PRIu64 ", %" PRIu64 " use%s", use.first_used_at, use.uses,
                          use.uses == 1 ? "" : "s");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The stale-use detector: translations, and interrupts, that were served from a cache although memory says something
-// else by now, and that no invalidation has taken back. On hardware such an access goes where software no longer expects
-// it, and whether it does depends on what else the caches held: the mistake that shows on one machine only.
+// else by now, and that no invalidation has taken back. On hardware such an access goes where software no longer
+// expects it, and whether it does depends on what else the caches held: the mistake that shows on one machine only.
 //
 // Between a change of a table and the end of its invalidation an old entry may be used: the specification allows it. So
 // a use that differs from memory opens a case. An invalidation that removes the entry closes the case: it was late, not
@@ -32,10 +32,10 @@ struct StaleUse {
     std::optional<std::uint16_t> interrupt = {};  // of an interrupt: the index of its entry
     Served served;                                // from the caches
     Served memory;                                // by the tables as they are
-    PhysicalAddress entry_at;         // the entry in which the walk of the tables ended, and what it holds
+    PhysicalAddress entry_at;                     // the entry in which the walk of the tables ended, and what it holds
     std::uint64_t entry = 0;
-    std::uint64_t parts = 0;          // of an access: the cache entries that had part in it (CacheParts)
-    std::uint64_t cached_at = 0;      // stamps: nanoseconds of the machine's clock, if it has one
+    std::uint64_t parts = 0;      // of an access: the cache entries that had part in it (CacheParts)
+    std::uint64_t cached_at = 0;  // stamps: nanoseconds of the machine's clock, if it has one
     std::uint64_t first_used_at = 0;
     std::uint64_t uses = 0;
 };
@@ -52,8 +52,8 @@ public:
     }
     bool on() const { return on_; }
 
-    // A use at time `now` that differs from memory. Uses of the same cache entries are one case: of accesses `parts` tells
-    // which, else `cached_at` is unique to the entry.
+    // A use at time `now` that differs from memory. Uses of the same cache entries are one case: of accesses `parts`
+    // tells which, else `cached_at` is unique to the entry.
     void note(const StaleUse& use, std::uint64_t now);
 
     // Closes the cases of which a cache entry is gone: `is_cached(use)` tells whether all still are there.

@@ -48,9 +48,8 @@ CachedTable table_in(const CacheWords<3>& words, std::uint64_t stamp) {
 }  // namespace
 
 CacheKey TableCache::key_of(const TableOwner& owner, std::uint64_t address, unsigned level) {
-    return {prefix_of(address, level) | Level::of(level),
-            Domain::of(owner.domain) | PasidValue::of(owner.pasid.value) | Kind::of(owner.kind) |
-                Marked::of(owner.marked)};
+    const std::uint64_t whose = Domain::of(owner.domain) | PasidValue::of(owner.pasid.value) | Kind::of(owner.kind);
+    return {prefix_of(address, level) | Level::of(level), whose | Marked::of(owner.marked)};
 }
 
 // Domains like the same addresses, and both stages of a nested translation are looked up in turn: each has sets of its
@@ -83,7 +82,8 @@ void TableCache::insert(const TableOwner& owner, std::uint64_t address, const Ca
 template <typename Wanted>
 void TableCache::forget_range(const PageRange& range, Wanted&& wanted) {
     const auto matches = [&](const Words& words, std::uint64_t) {
-        return Domain::get(words[1]) == range.domain && wanted(words) && range.touches(prefix_in(words), span_in(words));
+        return Domain::get(words[1]) == range.domain && wanted(words) &&
+               range.touches(prefix_in(words), span_in(words));
     };
     const Pasid pasid = range.pasid.value_or(Pasid{});  // tables of second stages are kept for PASID 0
     for (unsigned level = 1; level < most_levels; ++level) {

@@ -25,9 +25,9 @@ struct TableOwner {
 };
 
 struct CachedTable {
-    unsigned level = 0;      // 1: its entries are leaves of 4 KiB
-    PhysicalAddress table;   // a guest-physical address where the first stage is nested
-    paging::Rights rights;   // of the entries on the way to it
+    unsigned level = 0;     // 1: its entries are leaves of 4 KiB
+    PhysicalAddress table;  // a guest-physical address where the first stage is nested
+    paging::Rights rights;  // of the entries on the way to it
     std::uint64_t stamp = 0;
 };
 

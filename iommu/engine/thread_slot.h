@@ -22,7 +22,8 @@ inline unsigned new_thread_slot() {
 inline unsigned thread_slot() {
     static constexpr unsigned unknown = ~0u;
     static constinit thread_local unsigned slot = unknown;
-    if (slot == unknown) [[unlikely]] slot = new_thread_slot();
+    if (slot == unknown) [[unlikely]]
+        slot = new_thread_slot();
     return slot;
 }
 

@@ -82,8 +82,8 @@ struct Allowed {
 
 inline void allow(Translation& into, const Allowed& what, bool supervisor) {
     const PhysicalAddress leaf{what.address.value & ~low_bits(what.shift)};
-    const bool mixed = what.shift > interrupt_shift && (holds_interrupts(what.first.value, what.shift) ||
-                                                        holds_interrupts(leaf.value, what.shift));
+    const bool mixed = what.shift > interrupt_shift &&
+                       (holds_interrupts(what.first.value, what.shift) || holds_interrupts(leaf.value, what.shift));
     into.allowed = true;
     into.address = what.address;
     into.granule = std::uint64_t{1} << (mixed ? interrupt_shift : what.shift);

@@ -30,8 +30,8 @@ public:
     // The observer may be null.
     Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer);
 
-    // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any thread,
-    // without a lock. False for all else, and while stale uses are looked for.
+    // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any
+    // thread, without a lock. False for all else, and while stale uses are looked for.
     bool find(const TranslationState& state, const Request& request, Translation& into);
     void prepare(const Request& request) const { iotlb_.prepare(request); }
     bool peek(const TranslationState& state, const Request& request, Translation& into);  // the same, and not counted

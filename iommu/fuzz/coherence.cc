@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A driver that makes no mistake: whatever it changes, it invalidates, as narrowly as the manual allows. Before it has
-// done so, the unit may use the old entries or the new ones; afterwards every answer is what the tables say, whatever was
-// cached meanwhile, and by whatever kind of invalidation.
+// done so, the unit may use the old entries or the new ones; afterwards every answer is what the tables say, whatever
+// was cached meanwhile, and by whatever kind of invalidation.
 #include "iommu/fuzz/reference.h"
 #include "iommu/fuzz/tables.h"
 
@@ -44,8 +44,8 @@ Rig& rig_of(unsigned kind) {
 // Which indices of a table are used; of tables above level 1, two.
 constexpr unsigned used[] = {0, 511, 1, 510};
 
-// A tree of pages: one table of level 3 and those above it, two of level 2, four of level 1. Each entry keeps its place in
-// the addresses, so that there is one range to invalidate for it.
+// A tree of pages: one table of level 3 and those above it, two of level 2, four of level 1. Each entry keeps its place
+// in the addresses, so that there is one range to invalidate for it.
 class Tree {
 public:
     Tree(Ram& ram, std::uint64_t base, bool first_stage, unsigned levels)
@@ -92,7 +92,8 @@ private:
     // Of the entry at a slot of the level's table with that number: the way to it from level 3 down.
     static std::uint64_t address(unsigned level, unsigned index, unsigned slot) {
         std::uint64_t result = std::uint64_t{used[slot]} << (12 + 9 * (level - 1));
-        for (unsigned up = level + 1; up <= 3; ++up, index /= 2) result |= std::uint64_t{used[index & 1]} << (12 + 9 * (up - 1));
+        for (unsigned up = level + 1; up <= 3; ++up, index /= 2)
+            result |= std::uint64_t{used[index & 1]} << (12 + 9 * (up - 1));
         return result;
     }
 
@@ -105,7 +106,8 @@ private:
         const std::uint64_t rights = first_stage_ ? 1 | (how & 6) : how & 3;
         if ((how & 0x30) == 0x30) return 0;
         if (level == 1 || (how & 0x08) != 0)
-            return rights | (level > 1 ? 0x80 : 0) | 0x40000000 | (how >> 6 & std::uint64_t{3}) << (12 + 9 * (level - 1));
+            return rights | (level > 1 ? 0x80 : 0) | 0x40000000 |
+                   (how >> 6 & std::uint64_t{3}) << (12 + 9 * (level - 1));
         return make_table(table(level - 1, child)) & (~std::uint64_t{7} | rights);
     }
 
@@ -132,8 +134,10 @@ struct Pending {
 class Driver {
 public:
     Driver(Rig& rig, Stage stage)
-        : rig_(rig), stage_(stage), trees_{Tree(rig.ram, 0x6000, stage == Stage::First, levels()),
-                                           Tree(rig.ram, 0x10000, stage == Stage::First, levels())} {
+        : rig_(rig),
+          stage_(stage),
+          trees_{Tree(rig.ram, 0x6000, stage == Stage::First, levels()),
+                 Tree(rig.ram, 0x10000, stage == Stage::First, levels())} {
         rig.ram.set(0x1000, 0x2001);
         rig.ram.set(0x4000, 0x5001);
         for (unsigned device = 0; device < devices; ++device) attach(device, device / 2);
@@ -145,8 +149,10 @@ public:
         const std::uint8_t what = input.byte();
         const unsigned tree = what >> 3 & 1;
         switch (what & 7) {
-            case 0: case 1: pending_[tree].add(trees_[tree].change(input)); break;
-            case 2: case 3: invalidate(tree, input); break;
+            case 0:
+            case 1: pending_[tree].add(trees_[tree].change(input)); break;
+            case 2:
+            case 3: invalidate(tree, input); break;
             case 4: move(what >> 4 & 3, tree, input); break;
             default: translate(what >> 4 & 3, input); break;
         }
@@ -164,7 +170,9 @@ private:
 
     void attach(unsigned device, unsigned tree) {
         tree_of_[device] = tree;
-        const std::uint64_t width = std::uint64_t{rig_.options.address_width == 57 ? 3u : rig_.options.address_width == 48 ? 2u : 1u};
+        const std::uint64_t width = std::uint64_t{rig_.options.address_width == 57   ? 3u
+                                                  : rig_.options.address_width == 48 ? 2u
+                                                                                     : 1u};
         if (stage_ == Stage::Legacy) {
             rig_.ram.set(0x2000 + 16 * source_of(device), trees_[tree].root() | 1);
             rig_.ram.set(0x2008 + 16 * source_of(device), domain_of(tree) << 8 | width);
@@ -173,7 +181,8 @@ private:
         const bool first = stage_ == Stage::First;
         rig_.ram.set(0x2000 + 32 * source_of(device), 0x4001);
         rig_.ram.set(0x2008 + 32 * source_of(device), device);  // RID_PASID
-        rig_.ram.set(0x5000 + 64 * device, (first ? 0 : trees_[tree].root() | 0x200) | (first ? 0x40 : 0x80) | width << 2 | 1);
+        rig_.ram.set(0x5000 + 64 * device,
+                     (first ? 0 : trees_[tree].root() | 0x200) | (first ? 0x40 : 0x80) | width << 2 | 1);
         rig_.ram.set(0x5008 + 64 * device, domain_of(tree) | 0x800000);
         rig_.ram.set(0x5010 + 64 * device, first ? trees_[tree].root() | (levels() == 5 ? 4 : 0) : 0);
     }
@@ -259,7 +268,8 @@ private:
 
     Request request_of(unsigned device, Input& input) const {
         const std::uint8_t how = input.byte();
-        return {.source = {source_of(device)}, .address = {Tree::any_address(input)},
+        return {.source = {source_of(device)},
+                .address = {Tree::any_address(input)},
                 .access = how & 1 ? Access::Write : Access::Read};
     }
 

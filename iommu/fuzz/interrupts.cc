@@ -88,12 +88,14 @@ InterruptMessage message_from(Input& input) {
     return message;
 }
 
-void compare(Rig& rig, unsigned source, const InterruptMessage& request, const InterruptOutcome& outcome, const Due& due) {
+void compare(Rig& rig, unsigned source, const InterruptMessage& request, const InterruptOutcome& outcome,
+             const Due& due) {
     require(outcome.fault_reason == due.reason, "the reason is the manual's", outcome.fault_reason, due.reason,
             request.address, request.data);
     require(outcome.allowed == (due.reason == 0), "what has a reason is refused");
     if (outcome.allowed) {
-        require(outcome.message.address == due.address, "the address is the manual's", outcome.message.address, due.address);
+        require(outcome.message.address == due.address, "the address is the manual's", outcome.message.address,
+                due.address);
         require(outcome.message.data == due.data, "the data are the manual's", outcome.message.data, due.data);
     }
     const std::uint64_t status = rig.read32(0x34);

@@ -74,7 +74,8 @@ private:
                        (granularity == 3 && (high & 0x3f) > 18);
                 break;
             case 4:
-                bad |= any(low, 0xffff000007fff1e0) || high != 0 || (any(low, 0x10) && (low >> 27 & 0x1f) > 15);  // MHMV
+                bad |=
+                    any(low, 0xffff000007fff1e0) || high != 0 || (any(low, 0x10) && (low >> 27 & 0x1f) > 15);  // MHMV
                 break;
             case 5: bad |= any(low, 0xfffff180) || any(high, 3); break;
             case 6: bad |= any(low, 0xfff000000000f1c0) || any(high, 0xf80) || granularity < 2; break;
@@ -113,11 +114,21 @@ public:
 };
 
 std::uint64_t descriptor_word(Input& input, bool high) {
-    static constexpr std::uint64_t lows[] = {0x11,    0x70021, 0x1000070031, 0x12,     0x70022, 0x70032, 0x37, 0x70007,
-                                             0x70017, 0x70026, 0x70036,      0x4,      0x100000014, 0x2a00000025, 0x35,
-                                             0x45,    0x3,     0x8,          0x9,      0};
-    static constexpr std::uint64_t highs[] = {0, 0, 0, 0x10000, 0x200012, 0x3f, 0x40000040, 0x10004, Ram::high | 0x10008,
-                                              Ram::read_only | 0x10000, 0xfee00000, ~std::uint64_t{0}};
+    static constexpr std::uint64_t lows[] = {
+        0x11,    0x70021, 0x1000070031, 0x12,         0x70022, 0x70032, 0x37, 0x70007, 0x70017, 0x70026,
+        0x70036, 0x4,     0x100000014,  0x2a00000025, 0x35,    0x45,    0x3,  0x8,     0x9,     0};
+    static constexpr std::uint64_t highs[] = {0,
+                                              0,
+                                              0,
+                                              0x10000,
+                                              0x200012,
+                                              0x3f,
+                                              0x40000040,
+                                              0x10004,
+                                              Ram::high | 0x10008,
+                                              Ram::read_only | 0x10000,
+                                              0xfee00000,
+                                              ~std::uint64_t{0}};
     const std::uint64_t word = high ? input.pick(highs) : input.pick(lows);
     const std::uint8_t change = input.byte();
     return change < 64 ? word ^ std::uint64_t{1} << change : word;

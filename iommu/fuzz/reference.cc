@@ -12,9 +12,7 @@ using iommu::RequestType;
 namespace {
 
 // The bits high:low of a word, shifted down.
-std::uint64_t bits(std::uint64_t word, unsigned high, unsigned low) {
-    return word << (63 - high) >> (63 - high + low);
-}
+std::uint64_t bits(std::uint64_t word, unsigned high, unsigned low) { return word << (63 - high) >> (63 - high + low); }
 
 constexpr std::uint64_t page_bits = ~std::uint64_t{0xfff};
 constexpr std::uint64_t address_51_12 = 0xffffffffff000;
@@ -79,7 +77,8 @@ Reference::Device Reference::scalable_device(const Request& request) const {
     Device device{.scalable = true};
     std::uint64_t half = 0;
     const unsigned devfn = request.source.value & 0xff;
-    if (!read((root_ & page_bits) + 16 * (request.source.value >> 8) + (devfn & 0x80 ? 8 : 0), half)) return {.reason = 0x38};
+    if (!read((root_ & page_bits) + 16 * (request.source.value >> 8) + (devfn & 0x80 ? 8 : 0), half))
+        return {.reason = 0x38};
     if (!has(half, 0, 0)) return {.reason = 0x39};
     if (has(half, 11, 1) || has(half, 63, beyond)) return {.reason = 0x3a};
     std::uint64_t words[4] = {};
@@ -108,7 +107,8 @@ Reference::Device Reference::scalable_device(const Request& request) const {
     return device;
 }
 
-void Reference::read_pasid_entry(const Request& request, std::uint64_t directory, unsigned pasid, Device& device) const {
+void Reference::read_pasid_entry(const Request& request, std::uint64_t directory, unsigned pasid,
+                                 Device& device) const {
     const unsigned beyond = options_.host_address_width;
     std::uint64_t slot = 0;
     std::uint64_t words[8] = {};
@@ -152,7 +152,9 @@ void Reference::read_pasid_entry(const Request& request, std::uint64_t directory
 // Sections 3.7 and 9.8.
 Reference::Stage Reference::second_stage(const Device& device, std::uint64_t address, bool write, bool data) const {
     const unsigned width = std::min(options_.address_width, 9 * device.second_levels + 12);
-    const auto reason = [&](unsigned legacy, unsigned scalable) { return Stage{.reason = device.scalable ? scalable : legacy}; };
+    const auto reason = [&](unsigned legacy, unsigned scalable) {
+        return Stage{.reason = device.scalable ? scalable : legacy};
+    };
     if (has(address, 63, width)) return reason(0x4, 0x84);
     Stage stage{.read = true, .write = true, .user = true};
     std::uint64_t places[6] = {}, entries[6] = {};
@@ -161,8 +163,7 @@ Reference::Stage Reference::second_stage(const Device& device, std::uint64_t add
         const unsigned shift = 12 + 9 * (level - 1);
         std::uint64_t& entry = entries[level];
         places[level] = table + 8 * bits(address, shift + 8, shift);
-        if (!read(places[level], entry))
-            return level == device.second_levels ? reason(0x3, 0x7b) : reason(0x7, 0x78);
+        if (!read(places[level], entry)) return level == device.second_levels ? reason(0x3, 0x7b) : reason(0x7, 0x78);
         if (!has(entry, 1, 0)) return reason(write ? 0x5 : 0x6, 0x79);
         const bool large = has(entry, 7, 7) && level > 1;
         const bool leaf = level == 1 || large;

@@ -15,7 +15,7 @@ struct Verdict {
     unsigned reason = 0;  // 0: allowed
     bool quiet = false;   // the fault is not to be recorded
     std::uint64_t address = 0;
-    unsigned shift = 0;   // of what translates alike
+    unsigned shift = 0;  // of what translates alike
     bool readable = false;
     bool writable = false;
 };

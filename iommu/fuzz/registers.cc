@@ -19,7 +19,8 @@ const Kind kinds[] = {
     {{.address_width = 39, .huge_pages = false, .caching_mode = true, .caches = small_caches}, true},
     {{.address_width = 48, .scalable = true, .interrupt_remapping = true, .caches = small_caches}, true},
     {{.address_width = 57, .scalable = true, .snoop_control = true, .caches = small_caches}, false},
-    {{.address_width = 48, .scalable = true, .caches = small_caches, .detect_stale_uses = true, .stale_grace = 8}, true},
+    {{.address_width = 48, .scalable = true, .caches = small_caches, .detect_stale_uses = true, .stale_grace = 8},
+     true},
     {{.address_width = 48, .interrupt_remapping = true, .caches = small_caches, .detect_stale_uses = true}, false},
 };
 
@@ -39,9 +40,12 @@ public:
     void step() {
         rig_.ram.accesses = 0;
         switch (input_.below(12)) {
-            case 0: case 1: case 2: write(); break;
+            case 0:
+            case 1:
+            case 2: write(); break;
             case 3: command(); break;
-            case 4: case 5: translate(); break;
+            case 4:
+            case 5: translate(); break;
             case 6: read(); break;
             case 7: change_memory(input_, rig_.ram); break;
             case 8: interrupt(); break;
@@ -65,8 +69,8 @@ public:
 
 private:
     std::uint64_t offset() {
-        static constexpr std::uint16_t known[] = {0x18, 0x20, 0x28, 0x34, 0x38, 0x3c,  0x40,  0x44,  0x80, 0x88,
-                                                  0x90, 0x9c, 0xa0, 0xa8, 0xb0, 0xb8,  0xc0,  0xc8,  0xd0, 0xdc,
+        static constexpr std::uint16_t known[] = {0x18, 0x20, 0x28, 0x34, 0x38, 0x3c,  0x40,  0x44,  0x80,  0x88,
+                                                  0x90, 0x9c, 0xa0, 0xa8, 0xb0, 0xb8,  0xc0,  0xc8,  0xd0,  0xdc,
                                                   0xe0, 0xe8, 0xf0, 0xf8, 0x1c, 0x220, 0x228, 0x22c, 0x29c, 0xff8};
         const std::uint8_t which = input_.byte();
         return which < 0xf0 ? known[which % std::size(known)] : input_.number(2) % 0x1010;
@@ -111,9 +115,9 @@ private:
     }
 
     void put_descriptor() {
-        static constexpr std::uint64_t lows[] = {0x11,       0x70021,        0x1000070031, 0x12,         0x70022, 0x70032,
-                                                 0x37,       0x70007,        0x70017,      0x70026,      0x70036, 0x4,
-                                                 0x100000014, 0x0000002a00000025, 0x35,    0x45};
+        static constexpr std::uint64_t lows[] = {
+            0x11, 0x70021,     0x1000070031,       0x12, 0x70022, 0x70032, 0x37, 0x70007, 0x70017, 0x70026, 0x70036,
+            0x4,  0x100000014, 0x0000002a00000025, 0x35, 0x45};
         const std::uint64_t where = 0x12000 + 16 * std::uint64_t{input_.byte()};
         rig_.ram.set(where, input_.pick(lows));
         const std::uint8_t high = input_.byte();
@@ -129,10 +133,12 @@ private:
     }
 
     void interrupt() {
-        const iommu::InterruptMessage message{0xfee00000 | (input_.number(3) & 0xfffff), static_cast<std::uint32_t>(input_.number(2))};
+        const iommu::InterruptMessage message{0xfee00000 | (input_.number(3) & 0xfffff),
+                                              static_cast<std::uint32_t>(input_.number(2))};
         const iommu::SourceId source{static_cast<std::uint16_t>(input_.number(1))};
         const iommu::InterruptOutcome outcome = rig_.unit.remap_interrupt(source, message);
-        require(outcome.allowed == (outcome.fault_reason == 0), "a refused interrupt has a reason", outcome.fault_reason);
+        require(outcome.allowed == (outcome.fault_reason == 0), "a refused interrupt has a reason",
+                outcome.fault_reason);
         require(!outcome.allowed || (outcome.message.address >> 20 & 0xfff) == 0xfee, "an interrupt stays one",
                 outcome.message.address);
     }
@@ -181,9 +187,10 @@ private:
 
     void check_statistics() {
         const iommu::Statistics now = rig_.unit.statistics();
-        require(now.translations >= seen_.translations && now.walks >= seen_.walks && now.interrupts >= seen_.interrupts &&
-                    now.interrupt_fetches >= seen_.interrupt_fetches && now.stale_uses >= seen_.stale_uses &&
-                    now.late_invalidations >= seen_.late_invalidations && now.undecided_uses >= seen_.undecided_uses,
+        require(now.translations >= seen_.translations && now.walks >= seen_.walks &&
+                    now.interrupts >= seen_.interrupts && now.interrupt_fetches >= seen_.interrupt_fetches &&
+                    now.stale_uses >= seen_.stale_uses && now.late_invalidations >= seen_.late_invalidations &&
+                    now.undecided_uses >= seen_.undecided_uses,
                 "counters only grow");
         require(now.walks <= now.translations && now.interrupt_fetches <= now.interrupts, "a part is not more than all",
                 now.walks, now.translations, now.interrupt_fetches, now.interrupts);

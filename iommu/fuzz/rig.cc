@@ -159,19 +159,31 @@ std::uint64_t word_from(Input& input) {
 
 Request request_from(Input& input) {
     static constexpr std::uint16_t sources[] = {0x10, 0x90, 0x18, 0x0, 0xffff};
-    static constexpr std::uint64_t addresses[] = {0,          0x1000,     0x200000,        0x40000000, 0x7fffffffff,
-                                                  0xfee00000, 0xfeeff000, 0x800000000000u, ~std::uint64_t{0xfff},
+    static constexpr std::uint64_t addresses[] = {0,
+                                                  0x1000,
+                                                  0x200000,
+                                                  0x40000000,
+                                                  0x7fffffffff,
+                                                  0xfee00000,
+                                                  0xfeeff000,
+                                                  0x800000000000u,
+                                                  ~std::uint64_t{0xfff},
                                                   std::uint64_t{1} << 46};
     Request request;
     const std::uint8_t kind = input.byte();
     request.access = kind & 1 ? Access::Write : Access::Read;
-    request.type = kind & 8 ? static_cast<RequestType>(kind >> 1 & 3 ? (kind >> 1 & 3) - 1 : 0) : RequestType::Untranslated;
+    request.type =
+        kind & 8 ? static_cast<RequestType>(kind >> 1 & 3 ? (kind >> 1 & 3) - 1 : 0) : RequestType::Untranslated;
     request.privileged = (kind & 16) != 0;
     request.execute = (kind & 32) != 0 && request.access == Access::Read;
     request.source = {input.pick(sources)};
-    if (kind & 64) request.pasid = iommu::Pasid{kind & 128 ? static_cast<std::uint32_t>(input.number(3) & 0xfffff) : input.below(4)};
+    if (kind & 64)
+        request.pasid =
+            iommu::Pasid{kind & 128 ? static_cast<std::uint32_t>(input.number(3) & 0xfffff) : input.below(4)};
     const std::uint8_t where = input.byte();
-    request.address = {where < 64 ? std::uint64_t{where} << 12 : where < 128 ? word_from(input) : input.pick(addresses)};
+    request.address = {where < 64    ? std::uint64_t{where} << 12
+                       : where < 128 ? word_from(input)
+                                     : input.pick(addresses)};
     request.address.value ^= where & 0x3f;
     return request;
 }

@@ -32,8 +32,8 @@ public:
 
     std::array<std::uint64_t, bytes / 8> words{};
     std::uint64_t accesses = 0;
-    std::uint64_t updates = 0;   // by `exchange`
-    unsigned disturbances = 0;   // so many times, somebody else changes the word just before an exchange
+    std::uint64_t updates = 0;  // by `exchange`
+    unsigned disturbances = 0;  // so many times, somebody else changes the word just before an exchange
 };
 
 // The unit's own messages: counted.
@@ -70,8 +70,8 @@ struct Rig {
     // Does all the work there is, which must come to an end.
     void finish_work();
 
-    // Has one descriptor executed, by a queue in the last page. The queue is off before and after, here and in forget_all,
-    // which empties every cache of translation as software would do it.
+    // Has one descriptor executed, by a queue in the last page. The queue is off before and after, here and in
+    // forget_all, which empties every cache of translation as software would do it.
     void order(std::uint64_t low, std::uint64_t high);
     void forget_all();
 

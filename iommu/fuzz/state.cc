@@ -44,7 +44,11 @@ const iommu::Options kinds[] = {
     {.address_width = 48, .interrupt_remapping = true, .extended_interrupts = true, .caches = small_caches},
     {.address_width = 57, .scalable = true, .snoop_control = true, .caches = small_caches},
     {.address_width = 39, .huge_pages = false, .scalable = true, .caching_mode = true, .caches = small_caches},
-    {.address_width = 48, .scalable = true, .interrupt_remapping = true, .caches = small_caches, .detect_stale_uses = true},
+    {.address_width = 48,
+     .scalable = true,
+     .interrupt_remapping = true,
+     .caches = small_caches,
+     .detect_stale_uses = true},
 };
 
 Bytes saved(iommu::Iommu& unit) {
@@ -108,12 +112,16 @@ void change(Input& input, Bytes& state) {
     const std::uint8_t how = input.byte();
     const std::size_t where = 16 + input.number(2) % (state.size() - 16);
     switch (how & 7) {
-        case 0: state.erase(state.begin() + where, state.begin() + std::min<std::size_t>(state.size(), where + 1 + (how >> 3))); break;
+        case 0:
+            state.erase(state.begin() + where,
+                        state.begin() + std::min<std::size_t>(state.size(), where + 1 + (how >> 3)));
+            break;
         case 1: state.insert(state.begin() + where, 1 + (how >> 3), static_cast<std::byte>(input.byte())); break;
         case 2: state[where] ^= static_cast<std::byte>(1 << (how >> 5)); break;
         case 3: {
             const std::uint64_t word = word_from(input);
-            for (std::size_t i = 0; i < 8 && where + i < state.size(); ++i) state[where + i] = static_cast<std::byte>(word >> 8 * i);
+            for (std::size_t i = 0; i < 8 && where + i < state.size(); ++i)
+                state[where + i] = static_cast<std::byte>(word >> 8 * i);
             break;
         }
         default: state[where] = static_cast<std::byte>(input.byte()); break;

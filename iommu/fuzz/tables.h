@@ -11,8 +11,9 @@ namespace remap::fuzz {
 
 // Where they lie. The pages behind them are data; the last is left to the queue.
 namespace at {
-inline constexpr std::uint64_t root = 0x1000, contexts = 0x2000, upper_contexts = 0x3000, directory = 0x4000, pasids = 0x5000;
-inline constexpr std::uint64_t first_stage = 0x6000;    // a page a level, from level 5 down to level 1
+inline constexpr std::uint64_t root = 0x1000, contexts = 0x2000, upper_contexts = 0x3000, directory = 0x4000,
+                               pasids = 0x5000;
+inline constexpr std::uint64_t first_stage = 0x6000;   // a page a level, from level 5 down to level 1
 inline constexpr std::uint64_t second_stage = 0xb000;  // likewise
 inline constexpr std::uint64_t data = 0x10000;
 
@@ -20,8 +21,8 @@ constexpr std::uint64_t first(unsigned level) { return first_stage + (5 - level)
 constexpr std::uint64_t second(unsigned level) { return second_stage + (5 - level) * 0x1000; }
 }  // namespace at
 
-// Source 0x10 is in domain 7, 0x18 passes through. The second stage gives the pages of memory as they are, then one that
-// can be read and one that can be written, and leaves of 2 MiB and 1 GiB where the unit has them.
+// Source 0x10 is in domain 7, 0x18 passes through. The second stage gives the pages of memory as they are, then one
+// that can be read and one that can be written, and leaves of 2 MiB and 1 GiB where the unit has them.
 void write_legacy_tables(Ram& ram, const iommu::Options& options);
 
 // Requests without a PASID use 0, those of source 0x90 use 2. PASID 0 is a first stage, 1 a second stage, 2 nested, 3

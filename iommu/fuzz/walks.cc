@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tables with anything in them, all modes: what the engine answers is what the slow reference says, from empty caches and
-// from full ones, and what it records is what the manual wants recorded.
+// Tables with anything in them, all modes: what the engine answers is what the slow reference says, from empty caches
+// and from full ones, and what it records is what the manual wants recorded.
 #include "iommu/fuzz/reference.h"
 #include "iommu/fuzz/tables.h"
 
@@ -53,8 +53,8 @@ void compare(const Rig& rig, const Request& request, const Translation& answer, 
     require(!answer.writable || due.writable, "no write right that tables do not give");
     const std::uint64_t block = std::uint64_t{1} << due.shift;
     const bool whole = answer.granule == block;
-    require(whole || (answer.granule == 0x100000 && due.shift > 20 && rig.options.huge_pages), "they agree on the granule",
-            answer.granule, block);
+    require(whole || (answer.granule == 0x100000 && due.shift > 20 && rig.options.huge_pages),
+            "they agree on the granule", answer.granule, block);
 }
 
 // Of an accessed or dirty bit, for whatever reason.
@@ -81,7 +81,8 @@ bool judge(Rig& rig, const Request& request, std::uint64_t root) {
 
     const Translation again = rig.unit.translate(request);
     require(again.fault_reason == answer.fault_reason && again.address.value == answer.address.value,
-            "caches change nothing", again.fault_reason, answer.fault_reason, again.address.value, answer.address.value);
+            "caches change nothing", again.fault_reason, answer.fault_reason, again.address.value,
+            answer.address.value);
     check_record(rig, request, due);
     if (is_refused_update(due.reason)) return true;  // a probe sets no bits
     const Translation probed = rig.unit.probe(request);
@@ -104,8 +105,8 @@ void judge_another(Rig& rig, Request request, std::uint8_t how, std::uint64_t ro
     check_answer(rig, request, answer);
     if (rig.ram.updates == updates) {
         Verdict accepted = due;
-        // Of two reasons, either will do. What is cached of both stages together says that there is no right, before the first
-        // stage's dirty bit matters; and a refusal that is cached may come before the lack of a right.
+        // Of two reasons, either will do. What is cached of both stages together says that there is no right, before
+        // the first stage's dirty bit matters; and a refusal that is cached may come before the lack of a right.
         const bool either = is_refused_update(due.reason) ? answer.fault_reason == 0x85 : rig.options.caching_mode;
         if (either && due.reason != 0 && answer.fault_reason != 0) accepted.reason = answer.fault_reason;
         compare(rig, request, answer, accepted);

@@ -24,12 +24,12 @@ inline constexpr unsigned most_levels = 5;
 // A walk may begin at a table in the middle, if the caller knows where it is and what the entries above it gave.
 template <typename Format>
 struct WalkRequest {
-    PhysicalAddress root;        // of the table of the highest level
-    unsigned levels = 0;         // 1 to most_levels
-    std::uint64_t address = 0;   // bits that the levels do not reach are ignored: the caller checks the width
-    Rights wanted;               // with none wanted, every present leaf will do
+    PhysicalAddress root;       // of the table of the highest level
+    unsigned levels = 0;        // 1 to most_levels
+    std::uint64_t address = 0;  // bits that the levels do not reach are ignored: the caller checks the width
+    Rights wanted;              // with none wanted, every present leaf will do
     typename Format::Limits limits;
-    Rights given = all_rights;   // by entries above the root
+    Rights given = all_rights;  // by entries above the root
 };
 
 // An entry that a walk has gone through.

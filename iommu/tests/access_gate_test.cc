@@ -17,11 +17,12 @@ using namespace std::chrono_literals;
 // A drain on a thread of its own, and whether it has come to its end.
 class Drain {
 public:
-    explicit Drain(AccessGate& gate) : thread_([this, &gate] {
-        started_ = true;
-        gate.drain();
-        ended_ = true;
-    }) {
+    explicit Drain(AccessGate& gate)
+        : thread_([this, &gate] {
+              started_ = true;
+              gate.drain();
+              ended_ = true;
+          }) {
         while (!started_) std::this_thread::yield();
         std::this_thread::sleep_for(20ms);  // it is waiting by now, or has ended
     }
@@ -97,8 +98,8 @@ TEST(AccessGate, AnAccessMayEndOnAnotherThread) {
     EXPECT_TRUE(drain.ends());
 }
 
-// Readers use what is published; the writer takes it back, drains, and spoils it. A reader that still uses it then would
-// see the spoiled value. Under the thread sanitizer the plain integer says that drains order what they have to.
+// Readers use what is published; the writer takes it back, drains, and spoils it. A reader that still uses it then
+// would see the spoiled value. Under the thread sanitizer the plain integer says that drains order what they have to.
 TEST(AccessGate, NobodyUsesWhatWasRemovedBeforeADrain) {
     constexpr int readers = 3;
     constexpr int rounds = 3000;

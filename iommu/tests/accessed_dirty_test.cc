@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Accessed and dirty bits (VT-d sections 3.6.2 and 3.7.2): set exactly when they must be, in the entries that were used,
-// and never over what software writes at the same time.
+// Accessed and dirty bits (VT-d sections 3.6.2 and 3.7.2): set exactly when they must be, in the entries that were
+// used, and never over what software writes at the same time.
 #include "iommu/tests/scalable_machine.h"
 
 #include <gtest/gtest.h>
@@ -87,7 +87,8 @@ TEST(FirstStageBits, ARefusedAccessLeavesNothingBehindForTheNext) {
 
 TEST(FirstStageBits, ProbeSetsNone) {
     ScalableMachine machine;
-    EXPECT_TRUE(machine.unit.probe({.source = {0x10}, .address = {0}, .access = Access::Write, .pasid = Pasid{1}}).allowed);
+    EXPECT_TRUE(
+        machine.unit.probe({.source = {0x10}, .address = {0}, .access = Access::Write, .pasid = Pasid{1}}).allowed);
     EXPECT_EQ(words(machine, first_way), (Words{0x41007, 0x42007, 0x43007, 0x255007}));
 }
 

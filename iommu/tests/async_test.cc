@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Invalidations that somebody else does (WorkPort): the window between submission and completion (VT-d section 6.5), and
-// what has to have ended before software is told (6.5.4).
+// Invalidations that somebody else does (WorkPort): the window between submission and completion (VT-d section 6.5),
+// and what has to have ended before software is told (6.5.4).
 #include "iommu/tests/fake_machine.h"
 
 #include <gtest/gtest.h>

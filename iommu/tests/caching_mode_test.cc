@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// CAP.CM = 1 (VT-d section 6.1): what is not present is cached as well, so that software has to invalidate when it maps.
+// CAP.CM = 1 (VT-d section 6.1): what is not present is cached as well, so that software has to invalidate when it
+// maps.
 #include "iommu/tests/scalable_machine.h"
 
 #include <gtest/gtest.h>

@@ -196,7 +196,8 @@ void run(bool detect, bool here, int changes) {
     for (int i = 0; i < changes || bench.allowed < 50000; ++i) {
         if (i % 4 == 0) std::this_thread::yield();
         random = random * 1664525 + 1013904223;
-        software.change((random >> 8) % 3, (random >> 12) % Bench::pages, (random >> 20) % 4 != 0, (random >> 24) % 8 == 0);
+        software.change((random >> 8) % 3, (random >> 12) % Bench::pages, (random >> 20) % 4 != 0,
+                        (random >> 24) % 8 == 0);
     }
     bench.stop = true;
     for (std::thread& thread : threads) thread.join();

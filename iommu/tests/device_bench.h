@@ -49,18 +49,18 @@ protected:
     // supervisors, 2 MiB is a leaf of 2 MiB at 0x800000. PASID 6 passes through. PASID 7 is not present.
     // Source 0x18 has the same tables, but none of the three; source 0x20 has DTE alone.
     void write_tables() {
-        ram.set(0x10000, 0x11001);  // root entry of bus 0, lower half
-        ram.set(0x11200, 0x1201d);  // context entry of devfn 0x10: P, DTE, PASIDE, PRE
-        ram.set(0x11300, 0x12001);  // of devfn 0x18: P
-        ram.set(0x11400, 0x12005);  // of devfn 0x20: P, DTE
-        ram.set(0x12000, 0x13001);  // PASID directory
-        ram.set(0x13000, 0x14085);  // PASID 0: second stage, 39 bits
-        ram.set(0x13008, 7);        //   domain 7
-        ram.set(0x13140, 0x41);     // PASID 5: first stage
+        ram.set(0x10000, 0x11001);   // root entry of bus 0, lower half
+        ram.set(0x11200, 0x1201d);   // context entry of devfn 0x10: P, DTE, PASIDE, PRE
+        ram.set(0x11300, 0x12001);   // of devfn 0x18: P
+        ram.set(0x11400, 0x12005);   // of devfn 0x20: P, DTE
+        ram.set(0x12000, 0x13001);   // PASID directory
+        ram.set(0x13000, 0x14085);   // PASID 0: second stage, 39 bits
+        ram.set(0x13008, 7);         //   domain 7
+        ram.set(0x13140, 0x41);      // PASID 5: first stage
         ram.set(0x13148, 0x800009);  //   domain 9, walks snoop
-        ram.set(0x13150, 0x18001);  //   4 levels, SRE
-        ram.set(0x13180, 0x105);    // PASID 6: pass-through
-        ram.set(0x13188, 11);       //   domain 11
+        ram.set(0x13150, 0x18001);   //   4 levels, SRE
+        ram.set(0x13180, 0x105);     // PASID 6: pass-through
+        ram.set(0x13188, 11);        //   domain 11
         ram.set(0x14000, 0x15003);
         ram.set(0x15000, 0x16003);
         ram.set(0x15008, 0x600083);

@@ -80,9 +80,9 @@ public:
     void publish(PhysicalPage, unsigned, unsigned) override { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
     std::uint64_t tables_left = 1024;
-    std::optional<PhysicalPage> read_only;                 // a page that the unit's writes do not reach
-    std::function<void(std::uint64_t)> before_exchange;    // is told of the address; may change memory
-    std::function<void(std::uint64_t)> before_read;        // as well, when whole words are read
+    std::optional<PhysicalPage> read_only;               // a page that the unit's writes do not reach
+    std::function<void(std::uint64_t)> before_exchange;  // is told of the address; may change memory
+    std::function<void(std::uint64_t)> before_read;      // as well, when whole words are read
 
 private:
     bool is_read_only(PhysicalAddress address) const { return read_only && address.page() == *read_only; }

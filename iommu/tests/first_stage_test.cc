@@ -46,8 +46,7 @@ TEST(FirstStage, ACachedPageIsNoWayAroundThePasidEntry) {
     ScalableMachine machine;
     machine.ram.set(0x21050, 0x40000);  // of PASID 1: no SRE
     const auto execution = [&] {
-        return machine.unit
-            .translate({.source = {0x10}, .address = {0}, .pasid = iommu::Pasid{1}, .execute = true})
+        return machine.unit.translate({.source = {0x10}, .address = {0}, .pasid = iommu::Pasid{1}, .execute = true})
             .fault_reason;
     };
     EXPECT_EQ(machine.at(1, 0x0, Access::Read, true), fault | 0x5d);
@@ -195,7 +194,7 @@ TEST(Snooping, AsTheTablesSay) {
     EXPECT_FALSE(machine.ask(2, 0).snooped);
     EXPECT_FALSE(machine.ask(3, 0).snooped);
     for (unsigned pasid = 1; pasid < 4; ++pasid) machine.ram.set(0x21008 + 0x40 * pasid, 0x1800007 + pasid);  // PGSNP
-    machine.ram.set(0x33000, 0x155803);                                                                      // SNP
+    machine.ram.set(0x33000, 0x155803);                                                                       // SNP
     machine.forget_everything();
     EXPECT_TRUE(machine.ask(1, 0).snooped);
     EXPECT_TRUE(machine.ask(1, 0).snooped) << "cached";

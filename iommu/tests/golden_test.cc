@@ -13,8 +13,8 @@ TEST(Golden, CapabilityRegistersSayWhatIsThere) {
     Machine wide;
     EXPECT_EQ(wide.read32(0x00), 0x10u);
     // DRD, DWD, MAMV 18, NFR 7, PSI, SLLPS 2M and 1G, FRO 0x22, MGAW 47, SAGAW 39 and 48, ND 6
-    EXPECT_EQ(wide.read64(0x08),
-              3ull << 54 | 18ull << 48 | 7ull << 40 | 1ull << 39 | 3ull << 34 | 0x22ull << 24 | 47ull << 16 | 6ull << 8 | 6ull);
+    EXPECT_EQ(wide.read64(0x08), 3ull << 54 | 18ull << 48 | 7ull << 40 | 1ull << 39 | 3ull << 34 | 0x22ull << 24 |
+                                     47ull << 16 | 6ull << 8 | 6ull);
     // IRO 0x0f, PT, QI, C
     EXPECT_EQ(wide.read64(0x10), 0xf43u);
 

@@ -77,8 +77,8 @@ struct Stage {
     }
     std::uint64_t word(const Leaf& leaf, bool huge) const {
         if (!leaf.present) return 0;
-        const std::uint64_t rights = second ? (leaf.read ? 1 : 0) | (leaf.write ? 2 : 0)
-                                            : 1 | (leaf.write ? 2 : 0) | (leaf.user ? 4 : 0);
+        const std::uint64_t rights =
+            second ? (leaf.read ? 1 : 0) | (leaf.write ? 2 : 0) : 1 | (leaf.write ? 2 : 0) | (leaf.user ? 4 : 0);
         return leaf.target << 12 | rights | (huge ? 0x80 : 0);
     }
 };

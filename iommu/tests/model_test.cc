@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Random legal software against a model of what its tables mean: what a device gets is what the model says; between a
 // change and the end of its invalidation, what it said before will do as well. And no use is ever called stale.
-#include "iommu/engine/stale_report.h"
 #include "iommu/tests/model.h"
+#include "iommu/engine/stale_report.h"
 
 #include <gtest/gtest.h>
 
@@ -22,7 +22,11 @@ constexpr std::uint16_t sources[] = {0x10, 0x18};  // both devices have the same
 class World {
 public:
     World(unsigned seed, Options options)
-        : random_(seed), maker_(random_), machine_(with(options), &clock_), ram_(machine_.ram), caching_(options.caching_mode) {
+        : random_(seed),
+          maker_(random_),
+          machine_(with(options), &clock_),
+          ram_(machine_.ram),
+          caching_(options.caching_mode) {
         ram_.set(0x10000, 0x11001);
         for (const std::uint16_t source : sources) ram_.set(0x11000 + 0x20 * source, directory | 9);
         ram_.set(directory, pasid_table | 1);
@@ -134,12 +138,11 @@ private:
             << std::hex << "PASID " << space.pasid << " page " << page << (write ? " write" : " read")
             << (privileged ? " privileged" : "") << ": got " << answer.page << " or reason " << answer.reason
             << ", not " << due.page << " or " << due.reason << ", nor " << old.page << " or " << old.reason;
-        if (got.allowed && write && before == nullptr && space.kind != Space::Kind::Second) expect_dirty(space.first, page);
+        if (got.allowed && write && before == nullptr && space.kind != Space::Kind::Second)
+            expect_dirty(space.first, page);
     }
     // A page that is cached as refused to every access has one reason for all of them.
-    bool same(const Answer& a, const Answer& b) const {
-        return a == b || (caching_ && a.reason != 0 && b.reason != 0);
-    }
+    bool same(const Answer& a, const Answer& b) const { return a == b || (caching_ && a.reason != 0 && b.reason != 0); }
     void expect_dirty(const Stage& stage, std::uint64_t page) {
         const Region& region = stage.region[page >> 9];
         const bool huge = region.state == Region::State::Huge;
@@ -180,7 +183,8 @@ private:
     void change_region(Space& space, Stage& stage, unsigned index) {
         const Space before = space;
         const Region::State state = stage.region[index].state;
-        const bool was_empty = state == Region::State::Empty || (state == Region::State::Huge && !stage.region[index].huge.present);
+        const bool was_empty =
+            state == Region::State::Empty || (state == Region::State::Huge && !stage.region[index].huge.present);
         const std::uint64_t table = set_region(space, stage, index);
         if (was_empty && !caching_) return;
         ask_some(space, before);

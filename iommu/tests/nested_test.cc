@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Nested translation (VT-d section 3.8): the first stage's tables and its result are guest-physical addresses, which the
-// second stage translates.
+// Nested translation (VT-d section 3.8): the first stage's tables and its result are guest-physical addresses, which
+// the second stage translates.
 #include "iommu/tests/scalable_machine.h"
 
 #include <gtest/gtest.h>
@@ -35,12 +35,11 @@ TEST(Nested, AReadOfACachedWriteOnlyPage) {
     EXPECT_EQ(machine.at(2, 0x2000, Access::Read, true), fault | 0x86);
 }
 
-
 // Pages of different sizes in both stages: the smaller one counts.
 TEST(Nested, PagesOfEachSizeOnPagesOfEachSize) {
-    // Input 0x40000000 + x: first-stage entries at level 3 (HPA 0x71008), level 2 (0x74008) and level 1 (0x75018), which
-    // lead to guest-physical 0x80000000 + x; there the second stage has 0x51010, 0x54008 and 0x56018, which lead to
-    // 0x140000000 + x.
+    // Input 0x40000000 + x: first-stage entries at level 3 (HPA 0x71008), level 2 (0x74008) and level 1 (0x75018),
+    // which lead to guest-physical 0x80000000 + x; there the second stage has 0x51010, 0x54008 and 0x56018, which lead
+    // to 0x140000000 + x.
     for (unsigned first = 1; first <= 3; ++first) {
         for (unsigned second = 1; second <= 3; ++second) {
             ScalableMachine machine;
@@ -66,8 +65,8 @@ TEST(Nested, PagesOfEachSizeOnPagesOfEachSize) {
 
 TEST(Nested, FirstStageTablesAreWhereTheSecondStageSays) {
     ScalableMachine machine;
-    machine.ram.set(0x77000, 0x11007);   // another page of leaves
-    machine.ram.set(0x53028, 0x77003);   // guest-physical page 5 moves there
+    machine.ram.set(0x77000, 0x11007);  // another page of leaves
+    machine.ram.set(0x53028, 0x77003);  // guest-physical page 5 moves there
     EXPECT_EQ(machine.at(2, 0), 0x356000u);
 }
 

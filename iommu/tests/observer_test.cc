@@ -156,10 +156,10 @@ TEST_F(Watched, InvalidationsByRegisterAreTold) {
 }
 
 TEST_F(Watched, TheQueueIsTold) {
-    queue({{0x0000'0010'0007'0031, 0},            // contexts of device 0x10, domain 7
-           {0x22, 0},                             // translations of domain 0
-           {0x0000'abcd'0000'0035, 0x90000},      // a wait: status and interrupt
-           {0x13, 0}});                           // no such type here
+    queue({{0x0000'0010'0007'0031, 0},        // contexts of device 0x10, domain 7
+           {0x22, 0},                         // translations of domain 0
+           {0x0000'abcd'0000'0035, 0x90000},  // a wait: status and interrupt
+           {0x13, 0}});                       // no such type here
     EXPECT_EQ(notes.take(), (Kinds{"invalidation", "invalidation", "wait", "queue error"}));
     EXPECT_EQ(notes.invalidations[0].scope, Scope::Device);
     EXPECT_EQ(notes.invalidations[0].source.value, 0x10);

@@ -17,7 +17,8 @@ namespace remap::test {
 //   1      8     first stage   0 -> 0x255000, 0x1000 -> 0x256000 read only, 0x2000 -> 0x257000 supervisor,
 //                              0x3000 -> 0x258000 supervisor read only, 2 MiB -> 0x600000, 1 GiB -> 0x40000000;
 //                              the same again from 0xffffff8000000000 on
-//   2      9     nested        0 -> 0x355000, 0x1000 -> 0x356000 read only by the second stage, 0x2000 -> 0x357000 write
+//   2      9     nested        0 -> 0x355000, 0x1000 -> 0x356000 read only by the second stage, 0x2000 -> 0x357000
+//   write
 //                              only by it, 0x3000 -> 0x355000 read only by the first, 0x4000 -> 0x355000 supervisor,
 //                              2 MiB -> 2 MiB guest-physical -> 0x800000
 //   3     10     pass-through
@@ -37,10 +38,10 @@ struct ScalableMachine : Machine {
         ram.set(0x11208, 0x0);      // RID_PASID
         ram.set(0x20000, 0x21001);  // directory entry 0: PASIDs 0 to 63
 
-        set_pasid(0, 0x30089, 0x800007, 0x1);      // SSPTPTR 0x30000, PGTT 2, AW 2 (48 bits); PWSNP; SRE
-        set_pasid(1, 0x41, 0x800008, 0x40001);     // PGTT 1; FSPTPTR 0x40000
-        set_pasid(2, 0x500c9, 0x800009, 0x2001);   // SSPTPTR 0x50000, PGTT 3, AW 2; FSPTPTR 0x2000, guest-physical
-        set_pasid(3, 0x101, 0x80000a, 0x1);        // PGTT 4
+        set_pasid(0, 0x30089, 0x800007, 0x1);     // SSPTPTR 0x30000, PGTT 2, AW 2 (48 bits); PWSNP; SRE
+        set_pasid(1, 0x41, 0x800008, 0x40001);    // PGTT 1; FSPTPTR 0x40000
+        set_pasid(2, 0x500c9, 0x800009, 0x2001);  // SSPTPTR 0x50000, PGTT 3, AW 2; FSPTPTR 0x2000, guest-physical
+        set_pasid(3, 0x101, 0x80000a, 0x1);       // PGTT 4
         write_second_stage();
         write_first_stage();
         write_nested_stages();
@@ -128,7 +129,7 @@ private:
         ram.set(0x51000, 0x52003);
         ram.set(0x52000, 0x53003);
         ram.set(0x52008, 0x800083);
-        ram.set(0x53010, 0x70003);   // the first stage's tables: guest-physical pages 2 to 5
+        ram.set(0x53010, 0x70003);  // the first stage's tables: guest-physical pages 2 to 5
         ram.set(0x53018, 0x71003);
         ram.set(0x53020, 0x72003);
         ram.set(0x53028, 0x73003);

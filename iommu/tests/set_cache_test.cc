@@ -180,7 +180,8 @@ TEST(IotlbGeometry, OneWayAndManyWays) {
         CacheGeometry iotlb;
         std::uint64_t walks_of_second_round;  // of 64 pages one after the other
     };
-    for (const Case& one : {Case{{1, 1}, 64}, Case{{64, 1}, 0}, Case{{64, 64}, 0}, Case{{32, 32}, 64}, Case{{128, 64}, 0}}) {
+    for (const Case& one :
+         {Case{{1, 1}, 64}, Case{{64, 1}, 0}, Case{{64, 64}, 0}, Case{{32, 32}, 64}, Case{{128, 64}, 0}}) {
         test::Machine machine({.caches = {.iotlb = one.iotlb}});
         machine.start();
         for (std::uint64_t page = 0; page < 64; ++page) machine.ram.set(0x14000 + 8 * page, (0x100 + page) << 12 | 3);

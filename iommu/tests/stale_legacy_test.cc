@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The stale-use detector in legacy mode, of software that invalidates by registers: each mistake is caught, and the same
-// done right is not.
+// The stale-use detector in legacy mode, of software that invalidates by registers: each mistake is caught, and the
+// same done right is not.
 #include "iommu/tests/fake_machine.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Snapshots of a unit: one that was loaded goes on as the one that was saved, caches and unfinished invalidations included.
+// Snapshots of a unit: one that was loaded goes on as the one that was saved, caches and unfinished invalidations
+// included.
 #include "iommu/tests/fake_machine.h"
 
 #include <gtest/gtest.h>
@@ -127,7 +128,7 @@ TEST_F(Snapshots, DescriptorsInTheQueueAreDoneByTheUnitThatWasLoaded) {
     from.write64(0x90, 0x20000);
     from.write32(0x18, 0x84000000);
     for (Machine* machine : {&from, &to}) {
-        machine->ram.set(0x20000, 0x12);  // IOTLB, global
+        machine->ram.set(0x20000, 0x12);                // IOTLB, global
         machine->ram.set(0x20010, 0x0000002a00000025);  // wait: status write of 0x2a
         machine->ram.set(0x20018, 0x30000);
     }
