@@ -107,8 +107,7 @@ void judge_another(Rig& rig, Request request, std::uint8_t how, std::uint64_t ro
         Verdict accepted = due;
         // Of two reasons, either will do. What is cached of both stages together says that there is no right, before
         // the first stage's dirty bit matters; and a refusal that is cached may come before the lack of a right.
-        const bool either =
-            rig.options.caching_mode || (is_refused_update(due.reason) && answer.fault_reason == 0x85);
+        const bool either = rig.options.caching_mode || (is_refused_update(due.reason) && answer.fault_reason == 0x85);
         if (either && due.reason != 0 && answer.fault_reason != 0) accepted.reason = answer.fault_reason;
         compare(rig, request, answer, accepted);
         check_record(rig, request, accepted);
