@@ -53,6 +53,8 @@ public:
         archive("IQE", queue_error_);
         archive("ITE", timeout_error_);
         archive("ICE", completion_error_);
+        archive.check(configuration_.device_tlb || !(timeout_error_ || completion_error_), "ITE or ICE",
+                      "is set in a unit that knows no device TLBs");
         archive("fault event", event);
     }
 

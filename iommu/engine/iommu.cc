@@ -68,6 +68,8 @@ struct Iommu::Parts {
         archive("translation", translator);
         archive("interrupts", interrupts);
         archive("device TLBs", device_tlbs);
+        archive.check(configuration.device_tlb || !device_tlbs.any_pending(), "pending invalidation",
+                      "is of a device TLB, and the unit knows none");
         archive("unit", *registers);
     }
 
