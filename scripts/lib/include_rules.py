@@ -31,7 +31,7 @@ ROOMS = {
     "callbacks": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
     "callbacks/pe": ["base", "callbacks/core"],
-    "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "hw/hosted", "hw/gpu", "iommu/driver",
+    "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/pe", "hw/hosted", "hw/gpu", "iommu/driver",
                          "iommu/engine", "iommu/paging"],
     "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
                             "callbacks/ddk", "callbacks/core", "callbacks/driver"],
