@@ -34,7 +34,7 @@ ROOMS = {
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/pe", "hw/hosted", "hw/gpu", "iommu/driver",
                          "iommu/engine", "iommu/paging"],
     "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
-                            "callbacks/ddk", "callbacks/core", "callbacks/driver"],
+                            "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/pe"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
