@@ -29,8 +29,10 @@
 #include "wdm/time.h"
 
 #ifndef __try
+// clang-format off: it would make this a macro without arguments, and libstdc++ has parameters of this name
 #define __try if (1)
-#define __except (filter) else if (0 && (filter))
+#define __except(filter) else if (0 && (filter))
+// clang-format on
 #define EXCEPTION_EXECUTE_HANDLER 1
 #define EXCEPTION_CONTINUE_SEARCH 0
 #define GetExceptionCode() ((NTSTATUS)STATUS_SUCCESS)
