@@ -28,11 +28,14 @@ Outcome check_required(const DRIVER_INITIALIZATION_DATA& data) {
 // An earlier version ends where the first member of the next one begins (callbacks/ddk/dispmprt/initialization.h).
 std::size_t registration_bytes(ULONG version) {
     switch (version) {
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_4: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSignalMonitoredFence);
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_5: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSaveMemoryForHotUpdate);
+        case DXGKDDI_INTERFACE_VERSION_WDDM2_4:
+            return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSignalMonitoredFence);
+        case DXGKDDI_INTERFACE_VERSION_WDDM2_5:
+            return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSaveMemoryForHotUpdate);
         case DXGKDDI_INTERFACE_VERSION_WDDM2_6: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiControlInterrupt3);
         case DXGKDDI_INTERFACE_VERSION_WDDM2_7:
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_8: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSetFlipQueueLogBuffer);
+        case DXGKDDI_INTERFACE_VERSION_WDDM2_8:
+            return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSetFlipQueueLogBuffer);
         case DXGKDDI_INTERFACE_VERSION_WDDM2_9:
             return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSetAllocationBackingStore);
         case DXGKDDI_INTERFACE_VERSION_WDDM3_0: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiCreateNativeFence);

@@ -32,6 +32,7 @@ ROOMS = {
     "callbacks": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
     "callbacks/pe": ["base", "callbacks/core"],
+    "callbacks/miniport": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/pe", "hw/hosted", "hw/gpu", "iommu/driver",
                          "iommu/engine", "iommu/paging"],
     "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
@@ -46,7 +47,7 @@ ROOMS = {
     "guest-tests/linux": ["base", "iommu/spec"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
-                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/pe", "guest-tests/runtime", "guest-tests/suites",
+                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/miniport", "callbacks/pe", "guest-tests/runtime", "guest-tests/suites",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
