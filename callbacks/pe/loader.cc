@@ -19,8 +19,10 @@ bool same_module(std::string_view a, std::string_view b) {
     return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
-const void* find(std::span<const ExportTable> modules, std::string_view module, std::string_view name) {
-    for (const ExportTable& table : modules) {
+}  // namespace
+
+const void* ExportTables::find(std::string_view module, std::string_view name) const {
+    for (const ExportTable& table : tables_) {
         if (!same_module(table.module, module)) continue;
         const auto found = std::ranges::find(table.exports, name, &Export::name);
         if (found != table.exports.end()) return found->address;
@@ -28,10 +30,7 @@ const void* find(std::span<const ExportTable> modules, std::string_view module, 
     return nullptr;
 }
 
-}  // namespace
-
-Problem LoadedImage::load(std::span<const std::byte> file, std::span<const ExportTable> modules,
-                          MissingImports& missing) {
+Problem LoadedImage::load(std::span<const std::byte> file, const ModulePort& modules, MissingImports& missing) {
     unload();
     auto parsed = Image::parse(file);
     if (!parsed) return parsed.error();
@@ -68,11 +67,11 @@ void LoadedImage::relocate() {
 }
 
 // Goes on after a missing one, so that all of them are named at once.
-Problem LoadedImage::bind(std::span<const ExportTable> modules, MissingImports& missing) {
+Problem LoadedImage::bind(const ModulePort& modules, MissingImports& missing) {
     Problem problem;
     Imports imports(image_);
     while (imports.next()) {
-        if (const void* address = find(modules, imports.module(), imports.name())) {
+        if (const void* address = modules.find(imports.module(), imports.name())) {
             write(imports.slot(), reinterpret_cast<std::uint64_t>(address));
             continue;
         }

@@ -32,16 +32,35 @@ protected:
     ~MemoryPort() = default;
 };
 
-struct Export {
-    std::string_view name;
-    const void* address = nullptr;  // of a routine of the Microsoft calling convention, or of a variable
+// The modules that a driver may import from.
+class ModulePort {
+public:
+    // The address of a routine of the Microsoft calling convention, or of a variable; null: no such module (compared
+    // without case, as "NTOSKRNL.EXE" and "ntoskrnl.exe" are one) or no such name (compared with it).
+    virtual const void* find(std::string_view module, std::string_view name) const = 0;
+
+protected:
+    ~ModulePort() = default;
 };
 
-// What one module exports. Modules are compared without case, as "NTOSKRNL.EXE" and "ntoskrnl.exe" are one; names with
-// it.
+// Modules by their tables.
+struct Export {
+    std::string_view name;
+    const void* address = nullptr;
+};
+
 struct ExportTable {
     std::string_view module;
     std::span<const Export> exports;
+};
+
+class ExportTables final : public ModulePort {
+public:
+    explicit ExportTables(std::span<const ExportTable> tables) : tables_(tables) {}
+    const void* find(std::string_view module, std::string_view name) const override;
+
+private:
+    std::span<const ExportTable> tables_;
 };
 
 // Hears of each import that nobody provides.
@@ -62,7 +81,7 @@ public:
 
     // Loads a file, which is not needed any more afterwards. With a problem nothing is loaded; after
     // Error::MissingImports `missing` has heard of all of them. Loading twice unloads what was there.
-    Problem load(std::span<const std::byte> file, std::span<const ExportTable> modules, MissingImports& missing);
+    Problem load(std::span<const std::byte> file, const ModulePort& modules, MissingImports& missing);
 
     // Takes the rights on the discardable sections away, as Windows frees them when DriverEntry has returned: a driver
     // that still uses its initialisation code or data faults.
@@ -86,7 +105,7 @@ public:
 private:
     void lay_out();
     void relocate();
-    Problem bind(std::span<const ExportTable> modules, MissingImports& missing);
+    Problem bind(const ModulePort& modules, MissingImports& missing);
     void set_security_cookie();
     Problem protect();
 

@@ -27,7 +27,7 @@ struct Bench {
         const pe::Export hal[] = {{"HalThing", number}};
         const pe::ExportTable modules[] = {{"ntoskrnl.exe", kernel}, {"hal.dll", hal}};
         NothingMissing missing;
-        const pe::Problem problem = image.load(pe::Builder(), modules, missing);
+        const pe::Problem problem = image.load(pe::Builder(), pe::ExportTables(modules), missing);
         EXPECT_FALSE(problem) << problem.sentence().c_str();
     }
     ULONG call_entry() {

@@ -114,7 +114,7 @@ void load(const std::vector<std::byte>& file) {
     Memory memory;
     Missing missing;
     LoadedImage loaded(memory);
-    const Problem problem = loaded.load(file, modules, missing);
+    const Problem problem = loaded.load(file, ExportTables(modules), missing);
     require(loaded.loaded() == !problem, "a problem, or an image");
     require((missing.count != 0) == (problem.error == Error::MissingImports), "missing imports are a problem");
     require(problem.sentence().c_str()[0] != '\0' && sentence_of(problem.error) != sentence_of(static_cast<Error>(255)),

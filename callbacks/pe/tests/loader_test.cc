@@ -66,7 +66,7 @@ const ExportTable hal{"HAL.DLL", hal_exports};
 struct Bench {
     Problem load(std::span<const std::byte> file) {
         const ExportTable modules[] = {kernel, hal};
-        return image.load(file, modules, missing);
+        return image.load(file, ExportTables(modules), missing);
     }
     std::uint64_t word(std::size_t rva) const {
         std::uint64_t value;
@@ -151,7 +151,7 @@ TEST(PeLoader, AModuleMayHaveSeveralTables) {
     Bench bench;
     const ExportTable modules[] = {
         {"ntoskrnl.exe", {kernel_exports, 1}}, hal, {"ntoskrnl.exe", {kernel_exports + 1, 1}}};
-    ASSERT_FALSE(bench.image.load(Builder(), modules, bench.missing));
+    ASSERT_FALSE(bench.image.load(Builder(), ExportTables(modules), bench.missing));
     EXPECT_EQ(bench.word(0x2088), 0x2222u);
 }
 
