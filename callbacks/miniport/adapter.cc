@@ -23,7 +23,7 @@ void keep_first(Outcome& kept, const Outcome& next) {
 }  // namespace
 
 LogicalAdapter::~LogicalAdapter() {
-    if (calls_.exclusive()) end_exclusive(count_);
+    if (calls_.exclusive()) end_exclusive_of(count_);
     stop();
     remove();
 }
@@ -160,7 +160,7 @@ Outcome LogicalAdapter::remove_device(unsigned index) {
     return calls_.call("DxgkDdiRemoveDevice", ddis().DxgkDdiRemoveDevice, context);
 }
 
-NTSTATUS LogicalAdapter::begin_exclusive_access() {
+NTSTATUS LogicalAdapter::begin_exclusive() {
     exclusive_outcome_ = calls_.exclusive() ? out_of_order("BeginExclusiveAccess") : Outcome{};
     unsigned begun = 0;
     for (; exclusive_outcome_.ok() && begun < count_; begun += exclusive_outcome_.ok()) {
@@ -171,18 +171,18 @@ NTSTATUS LogicalAdapter::begin_exclusive_access() {
     if (exclusive_outcome_.ok()) {
         calls_.set_exclusive(true);
     } else if (!calls_.exclusive()) {
-        end_exclusive(begun);
+        end_exclusive_of(begun);
     }
     return exclusive_outcome_.status;
 }
 
-NTSTATUS LogicalAdapter::end_exclusive_access() {
-    exclusive_outcome_ = calls_.exclusive() ? end_exclusive(count_) : out_of_order("EndExclusiveAccess");
+NTSTATUS LogicalAdapter::end_exclusive() {
+    exclusive_outcome_ = calls_.exclusive() ? end_exclusive_of(count_) : out_of_order("EndExclusiveAccess");
     return exclusive_outcome_.status;
 }
 
 // Every device that has begun must hear of the end.
-Outcome LogicalAdapter::end_exclusive(unsigned count) {
+Outcome LogicalAdapter::end_exclusive_of(unsigned count) {
     Outcome outcome;
     for (unsigned i = 0; i < count; ++i) {
         DXGKARG_ENDEXCLUSIVEACCESS arguments{};

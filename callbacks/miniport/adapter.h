@@ -53,8 +53,8 @@ public:
 
     // DxgkDdiBeginExclusiveAccess and DxgkDdiEndExclusiveAccess of all physical adapters. When one cannot begin, those
     // that have begun end again. Between the two every other DDI is refused.
-    NTSTATUS begin_exclusive_access() override;
-    NTSTATUS end_exclusive_access() override;
+    NTSTATUS begin_exclusive_access() override { return begin_exclusive(); }
+    NTSTATUS end_exclusive_access() override { return end_exclusive(); }
     const Outcome& exclusive_outcome() const { return exclusive_outcome_; }  // of the last of the two
 
     // DxgkDdiEscape with a private request; only while started.
@@ -75,7 +75,9 @@ private:
     Outcome stop_device(unsigned index);
     Outcome remove_device(unsigned index);
     Outcome start_devices();
-    Outcome end_exclusive(unsigned count);
+    NTSTATUS begin_exclusive();
+    NTSTATUS end_exclusive();
+    Outcome end_exclusive_of(unsigned count);
 
     Driver& driver_;
     CorePort& core_;

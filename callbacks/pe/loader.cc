@@ -21,7 +21,7 @@ bool same_module(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-const void* ExportTables::find(std::string_view module, std::string_view name) const {
+const void* ExportTables::look_up(std::string_view module, std::string_view name) const {
     for (const ExportTable& table : tables_) {
         if (!same_module(table.module, module)) continue;
         const auto found = std::ranges::find(table.exports, name, &Export::name);

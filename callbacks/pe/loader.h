@@ -57,9 +57,11 @@ struct ExportTable {
 class ExportTables final : public ModulePort {
 public:
     explicit ExportTables(std::span<const ExportTable> tables) : tables_(tables) {}
-    const void* find(std::string_view module, std::string_view name) const override;
+    const void* find(std::string_view module, std::string_view name) const override { return look_up(module, name); }
 
 private:
+    const void* look_up(std::string_view module, std::string_view name) const;
+
     std::span<const ExportTable> tables_;
 };
 
