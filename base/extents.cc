@@ -51,7 +51,7 @@ std::optional<std::uint64_t> highest_fit(std::uint64_t low, std::uint64_t last, 
 }  // namespace
 
 bool ExtentPool::give(Range range) {
-    if (!valid(range)) return false;
+    if (!valid(range) || range.count > last_page - free_pages_) return false;
     const Range* const after = tree_.find(From::Bottom, {range.first, last_page});
     if (after != nullptr && after->first <= range.last()) return false;
     const Range* const before = tree_.find(From::Top, {0, range.first});

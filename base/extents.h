@@ -26,8 +26,8 @@ public:
     };
 
     // Adds free pages, new ones or ones given out before. False, and nothing changed, if one of them is free already,
-    // if the range is empty or wraps, or if there is no memory for the book-keeping. Pages that lie beside free ones
-    // need none.
+    // if the range is empty or wraps, if it is the rest of all 2^64 (their number does not fit a count), or if there is
+    // no memory for the book-keeping. Pages that lie beside free ones need none.
     bool give(Range range);
 
     // Takes pages that are side by side. Nothing, if no free range fits or there is no memory for the book-keeping.

@@ -59,6 +59,17 @@ TEST(ExtentPool, ManagesRangesUpToTheLastPageNumber) {
     EXPECT_EQ(pool.take({.count = 7}), ~0ull - 7);
 }
 
+TEST(ExtentPool, RefusesTheLastOfAllPageNumbers) {
+    constexpr std::uint64_t half = std::uint64_t{1} << 63;
+    ExtentPool pool;
+    ASSERT_TRUE(pool.give({0, half}));
+    EXPECT_FALSE(pool.give({half, half}));
+    EXPECT_TRUE(pool.give({half, half - 1}));
+    EXPECT_FALSE(pool.give({~0ull, 1}));
+    EXPECT_EQ(pool.free_pages(), ~0ull);
+    EXPECT_EQ(pool.take({.count = ~0ull}), 0u);
+}
+
 TEST(ExtentPool, LargestLooksOnlyInsideTheWindow) {
     ExtentPool pool;
     ASSERT_TRUE(pool.give({0, 10}));
