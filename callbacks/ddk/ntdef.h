@@ -154,6 +154,7 @@ typedef ULONG LCID, LOGICAL, *PLOGICAL;
 #ifndef NULL
 #define NULL 0
 #endif
+#define ANYSIZE_ARRAY 1
 #define MAXUSHORT 0xffff
 #define MAXULONG 0xffffffff
 #define MAXLONG 0x7fffffff

@@ -29,7 +29,8 @@
 #include "wdm/time.h"
 
 #ifndef __try
-// clang-format off: it would make this a macro without arguments, and libstdc++ has parameters of this name
+// The formatter would make this a macro without arguments, and libstdc++ has parameters of this name.
+// clang-format off
 #define __try if (1)
 #define __except(filter) else if (0 && (filter))
 // clang-format on
