@@ -28,7 +28,7 @@ namespace remap::miniport {
 // Logical adapters that can be started at the same time in one process.
 inline constexpr unsigned adapter_slots = 16;
 
-class LogicalAdapter final : public DriverPort {
+class LogicalAdapter final : public callbacks::DriverPort {
 public:
     // All three outlive the adapter.
     LogicalAdapter(Driver& driver, CorePort& core, DevicePort& devices)

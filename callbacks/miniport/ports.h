@@ -2,27 +2,18 @@
 // The graphics kernel's own side of a logical adapter, implemented by the machine over callbacks/core.
 #pragma once
 
+#include "callbacks/core/ports.h"
 #include "callbacks/miniport/caps.h"
 
 #include <span>
 
 namespace remap::miniport {
 
-// What the core calls when it switches the DMA domain.
-class DriverPort {
-public:
-    virtual NTSTATUS begin_exclusive_access() = 0;
-    virtual NTSTATUS end_exclusive_access() = 0;
-
-protected:
-    ~DriverPort() = default;
-};
-
 class CorePort {
 public:
     // Starts the logical adapter of these caps: a DMA domain, a mode, and an interface for each physical adapter.
     // Statuses as Dxgkrnl::start_adapter.
-    virtual NTSTATUS start(const Caps& caps, DriverPort& driver, std::span<DXGKRNL_INTERFACE> interfaces) = 0;
+    virtual NTSTATUS start(const Caps& caps, callbacks::DriverPort& driver, std::span<DXGKRNL_INTERFACE> interfaces) = 0;
     virtual void stop() = 0;
 
 protected:

@@ -6,7 +6,9 @@
 #include "guest-tests/runtime/frames.h"
 #include "guest-tests/runtime/views.h"
 
-#include <new>
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace remap::guest {
 
@@ -31,28 +33,25 @@ ImageMemory& image_memory() { return machine_image_memory; }
 
 ImageMemory::Allocation* ImageMemory::find(const std::byte* address) {
     for (Allocation& allocation : allocations_)
-        if (address >= allocation.base && address < allocation.base + (allocation.pages << page_shift))
+        if (address >= allocation.base && address < allocation.base + (allocation.frames.size() << page_shift))
             return &allocation;
     return nullptr;
 }
 
 std::byte* ImageMemory::allocate(std::uint64_t pages) {
-    for (Allocation& allocation : allocations_) {
-        if (allocation.base != nullptr) continue;
-        auto* list = new (std::nothrow) PhysicalPage[pages];
-        if (list == nullptr) return nullptr;
-        const callbacks::FrameRequest request{.pages = pages, .highest = frames().highest_installed()};
-        if (frames().allocate(request, {list, pages})) {
-            if (void* base = views().map({.frames = {list, pages}})) {
-                allocation = {static_cast<std::byte*>(base), list, pages};
-                return allocation.base;
-            }
-            frames().free({list, pages});
-        }
-        delete[] list;
+    const auto free = std::find_if(std::begin(allocations_), std::end(allocations_),
+                                   [](const Allocation& allocation) { return allocation.base == nullptr; });
+    if (free == std::end(allocations_)) return nullptr;
+    callbacks::FrameList list;
+    if (!frames().allocate({.pages = pages, .highest = frames().highest_installed()}, list)) return nullptr;
+    void* base = views().map({.frames = list, .pages = pages});
+    if (base == nullptr) {
+        frames().free(list);
         return nullptr;
     }
-    return nullptr;
+    free->base = static_cast<std::byte*>(base);
+    free->frames = std::move(list);
+    return free->base;
 }
 
 bool ImageMemory::protect(std::byte* first, std::uint64_t pages, const pe::Rights& rights) {
@@ -71,15 +70,14 @@ bool ImageMemory::protect(std::byte* first, std::uint64_t pages, const pe::Right
 
 void ImageMemory::free(std::byte* base, std::uint64_t pages) {
     Allocation* allocation = find(base);
-    if (allocation == nullptr || allocation->base != base || allocation->pages != pages)
+    if (allocation == nullptr || allocation->base != base || allocation->frames.size() != pages)
         panic("no image begins at %p", base);
     // A view ends whole. The table that such a page needs was there before.
     for (std::uint64_t i = 0; i < pages; ++i)
         if (!is_mapped(page_at(base, i)) && !map_pages(page_at(base, i), allocation->frames[i], 1, {}))
             panic("no memory for the tables of an image");
-    views().unmap(base, pages);
-    frames().free({allocation->frames, pages});
-    delete[] allocation->frames;
+    views().unmap(base, pages, current_process());
+    frames().free(allocation->frames);
     *allocation = {};
 }
 

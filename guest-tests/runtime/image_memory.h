@@ -2,6 +2,7 @@
 // Memory for driver images: frames behind views of the kernel, each page with the rights of its section.
 #pragma once
 
+#include "callbacks/core/frame_list.h"
 #include "callbacks/pe/loader.h"
 
 #include <cstdint>
@@ -21,8 +22,7 @@ private:
     // The frames behind an allocation, kept for the pages that are not mapped.
     struct Allocation {
         std::byte* base = nullptr;
-        PhysicalPage* frames = nullptr;
-        std::uint64_t pages = 0;
+        callbacks::FrameList frames;
     };
     static constexpr unsigned most_images = 16;
 

@@ -53,13 +53,6 @@ AccessMode mode_of(CpuVirtualPage page) {
     return page < kernel_region.first.page() ? AccessMode::User : AccessMode::Kernel;
 }
 
-// The number of frames from `index` on that follow each other in memory.
-std::uint64_t run_length(std::span<const PhysicalPage> frames, std::uint64_t index) {
-    std::uint64_t length = 1;
-    while (index + length < frames.size() && frames[index + length] == frames[index] + length) ++length;
-    return length;
-}
-
 void* pointer_to(CpuVirtualPage page) { return reinterpret_cast<void*>(page.address().value); }
 
 // Lines of these frames that a cache still holds from a write-back view would be written over what goes to memory now
@@ -78,31 +71,56 @@ void start_views() {
 
 Views& views() { return machine_views; }
 
-void* Views::map(const callbacks::ViewRequest& request) {
-    const std::span<const PhysicalPage> frames = request.frames;
-    if (frames.empty()) return nullptr;
-    Region& region = region_of(request.mode);
-    const auto first = region.take(frames.size(), frames[0].number % pages_per_large_leaf);
-    if (!first) return nullptr;
+namespace {
+
+// Maps a request's frames at a place of the caller's choice; all or nothing.
+bool map_at(CpuVirtualPage first, const callbacks::ViewRequest& request) {
     const Protection protection{request.cache, request.mode, request.writable};
-    for (std::uint64_t done = 0; done < frames.size();) {
-        const std::uint64_t length = run_length(frames, done);
-        if (!map_pages(*first + done, frames[done], length, protection)) {
-            if (done != 0) unmap_pages(*first, done);
-            region.give(*first, frames.size());
-            return nullptr;
-        }
-        done += length;
+    std::uint64_t done = 0;
+    const bool all = request.frames.for_each_run(request.first, request.pages, [&](callbacks::FrameRun run) {
+        if (!map_pages(first + done, run.first, run.pages, protection)) return false;
+        done += run.pages;
+        return true;
+    });
+    if (!all && done != 0) unmap_pages(first, done);
+    return all;
+}
+
+CpuVirtualPage page_of(const void* pointer) {
+    return CpuVirtualAddress{reinterpret_cast<std::uint64_t>(pointer)}.page();
+}
+
+}  // namespace
+
+void* Views::map(const callbacks::ViewRequest& request) {
+    if (request.pages == 0) return nullptr;
+    Region& region = region_of(request.mode);
+    const auto first = region.take(request.pages, request.frames[request.first].number % pages_per_large_leaf);
+    if (!first) return nullptr;
+    if (!map_at(*first, request)) {
+        region.give(*first, request.pages);
+        return nullptr;
     }
-    settle_new_type(pointer_to(*first), frames.size(), request.cache);
+    settle_new_type(pointer_to(*first), request.pages, request.cache);
     return pointer_to(*first);
 }
 
-void Views::unmap(void* base, std::uint64_t pages) {
-    const CpuVirtualPage first = CpuVirtualAddress{reinterpret_cast<std::uint64_t>(base)}.page();
+void Views::unmap(void* base, std::uint64_t pages, std::uint64_t) {
+    const CpuVirtualPage first = page_of(base);
     cpu::fence();
     unmap_pages(first, pages);
     if (!region_of(mode_of(first)).give(first, pages)) panic("no view begins at %p", base);
+}
+
+// One processor: nobody touches the pages between hold and show.
+void Views::hold(void*, std::uint64_t, std::uint64_t) { cpu::fence(); }
+
+void Views::show(void* part, const callbacks::ViewRequest& request, std::uint64_t) {
+    const CpuVirtualPage first = page_of(part);
+    unmap_pages(first, request.pages);
+    // The tables that were just given back are there.
+    if (!map_at(first, request)) panic("no tables to show moved pages at %p", part);
+    settle_new_type(part, request.pages, request.cache);
 }
 
 volatile void* map_physical(PhysicalAddress first, std::uint64_t bytes, CacheType cache) {
@@ -120,7 +138,7 @@ volatile void* map_physical(PhysicalAddress first, std::uint64_t bytes, CacheTyp
 
 void unmap_physical(volatile void* first, std::uint64_t bytes) {
     const CpuVirtualAddress address{reinterpret_cast<std::uint64_t>(first)};
-    machine_views.unmap(pointer_to(address.page()), pages_of(address.page_offset() + bytes));
+    machine_views.unmap(pointer_to(address.page()), pages_of(address.page_offset() + bytes), current_process());
 }
 
 }  // namespace remap::guest

@@ -12,9 +12,13 @@ namespace remap::guest {
 class Views final : public callbacks::CpuViewPort {
 public:
     void* map(const callbacks::ViewRequest& request) override;
-    void unmap(void* base, std::uint64_t pages) override;
-    std::uint64_t current_process() const override { return 1; }  // there is one
+    void unmap(void* base, std::uint64_t pages, std::uint64_t process) override;
+    void hold(void* part, std::uint64_t pages, std::uint64_t process) override;
+    void show(void* part, const callbacks::ViewRequest& request, std::uint64_t process) override;
 };
+
+// The process that the processor is in. There is one.
+inline std::uint64_t current_process() { return 1; }
 
 // The machine's views.
 Views& views();

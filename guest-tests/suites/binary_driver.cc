@@ -29,8 +29,8 @@ std::optional<Leaf> leaf_of(const std::byte* address) { return find_leaf({reinte
 TEST(the_boot_module_is_a_driver_image) {
     EXPECT(boot_module().bytes > 4096);
     const PhysicalPage first = boot_module().first.page();
-    PhysicalPage frame;
-    EXPECT(!frames().allocate({.pages = 1, .lowest = first, .highest = first}, {&frame, 1}));
+    callbacks::FrameList frame;
+    EXPECT(!frames().allocate({.pages = 1, .lowest = first, .highest = first}, frame));
     DriverImage driver;
     REQUIRE(!driver.load(AnyModule()));
     EXPECT(driver.image().contains(driver.image().entry()));

@@ -131,7 +131,7 @@ NTSTATUS good_answer(unsigned, const DXGKARG_QUERYADAPTERINFO& query) {
     }
 }
 
-NTSTATUS FakeCore::start(const Caps& caps, DriverPort& port, std::span<DXGKRNL_INTERFACE> interfaces) {
+NTSTATUS FakeCore::start(const Caps& caps, callbacks::DriverPort& port, std::span<DXGKRNL_INTERFACE> interfaces) {
     seen = caps;
     driver = &port;
     if (!NT_SUCCESS(status)) return status;

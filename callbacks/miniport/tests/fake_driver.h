@@ -54,14 +54,14 @@ Answer& answer(const DXGKARG_QUERYADAPTERINFO& query) {
 
 class FakeCore final : public CorePort {
 public:
-    NTSTATUS start(const Caps& caps, DriverPort& driver, std::span<DXGKRNL_INTERFACE> interfaces) override;
+    NTSTATUS start(const Caps& caps, callbacks::DriverPort& driver, std::span<DXGKRNL_INTERFACE> interfaces) override;
     void stop() override { ++stops; }
 
     NTSTATUS status = STATUS_SUCCESS;
     unsigned starts = 0;
     unsigned stops = 0;
     Caps seen;
-    DriverPort* driver = nullptr;
+    callbacks::DriverPort* driver = nullptr;
 };
 
 class FakeDevices final : public DevicePort {
