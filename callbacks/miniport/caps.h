@@ -2,6 +2,7 @@
 // What a driver says of an adapter before it starts, asked for in the documented order and checked.
 #pragma once
 
+#include "callbacks/core/dxgkrnl.h"
 #include "callbacks/miniport/calls.h"
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 
 namespace remap::miniport {
 
-inline constexpr unsigned longest_chain = 8;
-inline constexpr unsigned most_reserved_ranges = 64;  // (ours)
+inline constexpr unsigned longest_chain = callbacks::most_physical_adapters;
+inline constexpr unsigned most_reserved_ranges = callbacks::most_reserved_ranges;
 
 struct Caps {
     ULONG interface_version = 0;  // DXGKDDI_INTERFACE_VERSION of the registration

@@ -4,7 +4,7 @@
 //
 // What Windows would load and this does not: images with sections smaller than a page (drivers of other machines have
 // them), and sections that are both writable and executable (HVCI, which drivers of WDDM 2.9 must support, refuses
-// them).
+// them). Tables for unwinding are not used: there is no structured exception handling, and a fault of a driver is a trap.
 #pragma once
 
 #include "base/result.h"

@@ -124,8 +124,8 @@ const Untruth untruths[] = {
     {"half a page to save", DXGKQAITYPE_FRAMEBUFFERSAVESIZE,
      [](unsigned, const Query& q) { answer<DXGK_FRAMEBUFFERSAVEAREA>(q).MaximumSize = 0x800; },
      "physical adapter 0: FRAMEBUFFERSAVESIZE is no multiple of PAGE_SIZE"},
-    {"65 ranges", DXGKQAITYPE_HARDWARERESERVEDRANGES,
-     [](unsigned, const Query& q) { answer<DXGK_HARDWARERESERVEDRANGES>(q).NumRanges = 65; },
+    {"17 ranges", DXGKQAITYPE_HARDWARERESERVEDRANGES,
+     [](unsigned, const Query& q) { answer<DXGK_HARDWARERESERVEDRANGES>(q).NumRanges = 17; },
      "physical adapter 0: HARDWARERESERVEDRANGES are too many"},
     {"more ranges than announced", DXGKQAITYPE_HARDWARERESERVEDRANGES,
      [](unsigned, const Query& q) {
