@@ -7,7 +7,7 @@
 #include <ntddk.h>
 #include <dispmprt.h>
 
-#include "protocol.h"
+#include "callbacks/driver/sample_protocol.h"
 
 #ifdef __cplusplus
 extern "C" {

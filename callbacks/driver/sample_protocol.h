@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a test asks of the sample driver, by DxgkDdiEscape. */
+/* What a test asks of the sample driver (callbacks/tests/driver), by DxgkDdiEscape. For C and C++. */
 #ifndef SAMPLE_PROTOCOL_H
 #define SAMPLE_PROTOCOL_H
 
