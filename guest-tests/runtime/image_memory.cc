@@ -7,7 +7,6 @@
 #include "guest-tests/runtime/views.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace remap::guest {
