@@ -4,8 +4,10 @@
 #include "base/extents.h"
 #include "callbacks/core/frame_pool.h"
 #include "guest-tests/runtime/boot_info.h"
+#include "guest-tests/runtime/caches.h"
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/owned_memory.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/views.h"
 
 #include <algorithm>
@@ -107,6 +109,8 @@ bool Frames::copy(const FrameList& from, const FrameList& to) {
         const PartView target(to, first, pages);
         if (source.words() == nullptr || target.words() == nullptr) return false;
         std::copy_n(source.words(), source.count(), target.words());
+        // The frames may be shown with another cache type than these views have.
+        flush_cache_lines(target.words(), pages << page_shift);
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include "guest-tests/runtime/cpu.h"
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/frames.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/views.h"
 
 #include <algorithm>
@@ -22,8 +23,8 @@ CpuVirtualPage page_at(const std::byte* base, std::uint64_t index) {
 bool is_mapped(CpuVirtualPage page) { return find_leaf(page.address()).has_value(); }
 
 bool map_again(CpuVirtualPage page, PhysicalPage frame, const Protection& protection) {
-    if (is_mapped(page)) unmap_pages(page, 1);
-    return map_pages(page, frame, 1, protection);
+    if (is_mapped(page)) unmap_pages(kernel_space(), page, 1);
+    return map_pages(kernel_space(), page, frame, 1, protection);
 }
 
 }  // namespace
@@ -62,7 +63,7 @@ bool ImageMemory::protect(std::byte* first, std::uint64_t pages, const pe::Right
     for (std::uint64_t i = begin; i < begin + pages; ++i) {
         const CpuVirtualPage page = page_at(allocation->base, i);
         if (any && !map_again(page, allocation->frames[i], protection)) return false;
-        if (!any && is_mapped(page)) unmap_pages(page, 1);
+        if (!any && is_mapped(page)) unmap_pages(kernel_space(), page, 1);
     }
     return true;
 }
@@ -73,7 +74,7 @@ void ImageMemory::free(std::byte* base, std::uint64_t pages) {
         panic("no image begins at %p", base);
     // A view ends whole. The table that such a page needs was there before.
     for (std::uint64_t i = 0; i < pages; ++i)
-        if (!is_mapped(page_at(base, i)) && !map_pages(page_at(base, i), allocation->frames[i], 1, {}))
+        if (!is_mapped(page_at(base, i)) && !map_pages(kernel_space(), page_at(base, i), allocation->frames[i], 1, {}))
             panic("no memory for the tables of an image");
     views().unmap(base, pages, current_process());
     frames().free(allocation->frames);
