@@ -16,27 +16,38 @@ Frames::Frames(Memory& memory) : memory_(memory) {
 }
 
 bool Frames::allocate(const callbacks::FrameRequest& request, std::span<PhysicalPage> frames) {
-    if (!pool_.allocate(request, frames)) return false;
+    {
+        const std::scoped_lock locked(lock_);
+        if (!pool_.allocate(request, frames)) return false;
+    }
     for (const PhysicalPage frame : frames) std::memset(memory_.bytes_of(frame), 0, page_size);
     return true;
 }
 
-void Frames::free(std::span<const PhysicalPage> frames) { pool_.free(frames); }
+void Frames::free(std::span<const PhysicalPage> frames) {
+    const std::scoped_lock locked(lock_);
+    pool_.free(frames);
+}
 
 void* Views::map(const callbacks::ViewRequest& request) {
     auto view = View::map(memory_, request.frames, request.writable);
     if (!view) return nullptr;
     std::byte* base = (*view)->base();
+    const std::scoped_lock locked(lock_);
     views_[base] = {std::move(*view), {request.frames.size(), request.cache, request.mode, request.writable}};
     return base;
 }
 
-void Views::unmap(void* base, std::uint64_t) { views_.erase(static_cast<const std::byte*>(base)); }
+void Views::unmap(void* base, std::uint64_t) {
+    const std::scoped_lock locked(lock_);
+    views_.erase(static_cast<const std::byte*>(base));
+}
 
 std::uint64_t Views::current_process() const { return static_cast<std::uint64_t>(::getpid()); }
 
 std::optional<ViewAttributes> Views::attributes(const void* address) const {
     const auto* byte = static_cast<const std::byte*>(address);
+    const std::scoped_lock locked(lock_);
     auto found = views_.upper_bound(byte);
     if (found == views_.begin()) return std::nullopt;
     --found;

@@ -18,7 +18,8 @@
 
 namespace remap::hosted {
 
-// Frames of the machine's shared memory. Page 0 is never given out.
+// Frames of the machine's shared memory. Page 0 is never given out. Several may call: the graphics kernel and the
+// kernel services have locks of their own.
 class Frames final : public callbacks::FramePort {
 public:
     explicit Frames(Memory& memory);
@@ -30,10 +31,14 @@ public:
         return pool_.overlaps_memory(first, pages);
     }
 
-    std::uint64_t free_pages() const { return pool_.free_pages(); }
+    std::uint64_t free_pages() const {
+        const std::scoped_lock locked(lock_);
+        return pool_.free_pages();
+    }
 
 private:
     Memory& memory_;
+    mutable std::mutex lock_;
     callbacks::FramePool pool_;
 };
 
@@ -45,7 +50,8 @@ struct ViewAttributes {
     bool writable = true;
 };
 
-// CPU views in this process. Linux gives user memory no choice of cache type, so the type is recorded.
+// CPU views in this process. Linux gives user memory no choice of cache type, so the type is recorded. Several may
+// call.
 class Views final : public callbacks::CpuViewPort {
 public:
     explicit Views(Memory& memory) : memory_(memory) {}
@@ -56,7 +62,10 @@ public:
 
     // Of the view that an address lies in.
     std::optional<ViewAttributes> attributes(const void* address) const;
-    std::size_t count() const { return views_.size(); }
+    std::size_t count() const {
+        const std::scoped_lock locked(lock_);
+        return views_.size();
+    }
 
 private:
     struct Entry {
@@ -65,6 +74,7 @@ private:
     };
 
     Memory& memory_;
+    mutable std::mutex lock_;
     std::map<const std::byte*, Entry> views_;  // by base
 };
 
