@@ -4,7 +4,6 @@
 #include "base/bits.h"
 
 #include <algorithm>
-#include <new>
 
 namespace remap {
 
@@ -12,10 +11,11 @@ namespace {
 
 using Range = ExtentPool::Range;
 using Request = ExtentPool::Request;
+using Window = ExtentTree::Window;
 
-std::uint64_t last_of(Range range) { return range.first + (range.count - 1); }
+constexpr std::uint64_t last_page = ~std::uint64_t{0};
 
-bool valid(Range range) { return range.count != 0 && last_of(range) >= range.first; }
+bool valid(Range range) { return range.count != 0 && range.last() >= range.first; }
 
 bool crosses(std::uint64_t first, std::uint64_t count, std::uint64_t boundary) {
     return boundary != 0 && first / boundary != (first + (count - 1)) / boundary;
@@ -50,120 +50,80 @@ std::optional<std::uint64_t> highest_fit(std::uint64_t low, std::uint64_t last, 
 
 }  // namespace
 
-ExtentPool::~ExtentPool() { delete[] ranges_; }
-
-bool ExtentPool::reserve_one() {
-    if (size_ < capacity_) return true;
-    const std::uint64_t wanted = capacity_ == 0 ? 16 : capacity_ * 2;
-    Range* grown = new (std::nothrow) Range[wanted];
-    if (grown == nullptr) return false;
-    std::copy(ranges_, ranges_ + size_, grown);
-    delete[] ranges_;
-    ranges_ = grown;
-    capacity_ = wanted;
-    return true;
-}
-
-std::uint64_t ExtentPool::first_ending_after(std::uint64_t page) const {
-    const Range* found =
-        std::partition_point(ranges_, ranges_ + size_, [page](const Range& range) { return last_of(range) < page; });
-    return static_cast<std::uint64_t>(found - ranges_);
-}
-
-void ExtentPool::insert_at(std::uint64_t index, Range range) {
-    std::copy_backward(ranges_ + index, ranges_ + size_, ranges_ + size_ + 1);
-    ranges_[index] = range;
-    ++size_;
-}
-
-void ExtentPool::erase_at(std::uint64_t index) {
-    std::copy(ranges_ + index + 1, ranges_ + size_, ranges_ + index);
-    --size_;
-}
-
 bool ExtentPool::give(Range range) {
-    if (!valid(range) || !reserve_one()) return false;
-    const std::uint64_t index = first_ending_after(range.first);
-    if (index < size_ && ranges_[index].first <= last_of(range)) return false;
+    if (!valid(range) || range.count > last_page - free_pages_) return false;
+    const Range* const after = tree_.find(From::Bottom, {range.first, last_page});
+    if (after != nullptr && after->first <= range.last()) return false;
+    const Range* const before = tree_.find(From::Top, {0, range.first});
 
-    const bool joins_left = index > 0 && last_of(ranges_[index - 1]) + 1 == range.first;
-    const bool joins_right = index < size_ && last_of(range) + 1 == ranges_[index].first;
-    if (joins_left && joins_right) {
-        ranges_[index - 1].count += range.count + ranges_[index].count;
-        erase_at(index);
-    } else if (joins_left) {
-        ranges_[index - 1].count += range.count;
-    } else if (joins_right) {
-        ranges_[index] = {range.first, range.count + ranges_[index].count};
+    const bool joins_before = before != nullptr && before->last() + 1 == range.first;
+    const bool joins_after = after != nullptr && range.last() + 1 == after->first;
+    if (joins_before) {
+        Range joined{before->first, before->count + range.count};
+        if (joins_after) {
+            joined.count += after->count;
+            tree_.erase(after->first);
+        }
+        tree_.replace(joined.first, joined);
+    } else if (joins_after) {
+        tree_.replace(after->first, {range.first, range.count + after->count});
     } else {
-        insert_at(index, range);
+        if (!tree_.reserve_one()) return false;
+        tree_.insert(range);
     }
     free_pages_ += range.count;
     return true;
 }
 
-// Removes `range` from the free range that contains it; one slot is reserved.
-void ExtentPool::carve(std::uint64_t index, Range range) {
-    const Range whole = ranges_[index];
+// Removes `range` from the free range that contains it. False, and nothing changed, if there is no memory for a second
+// rest.
+bool ExtentPool::carve(Range whole, Range range) {
     const Range left{whole.first, range.first - whole.first};
-    const Range right{range.first + range.count, last_of(whole) - last_of(range)};
-    if (left.count != 0 && right.count != 0) {
-        ranges_[index] = left;
-        insert_at(index + 1, right);
-    } else if (left.count != 0 || right.count != 0) {
-        ranges_[index] = left.count != 0 ? left : right;
+    const Range right{range.first + range.count, whole.last() - range.last()};
+    const bool splits = left.count != 0 && right.count != 0;
+    if (splits && !tree_.reserve_one()) return false;
+    if (left.count != 0) {
+        tree_.replace(whole.first, left);
+        if (splits) tree_.insert(right);
+    } else if (right.count != 0) {
+        tree_.replace(whole.first, right);
     } else {
-        erase_at(index);
+        tree_.erase(whole.first);
     }
     free_pages_ -= range.count;
+    return true;
 }
 
 std::optional<std::uint64_t> ExtentPool::take(const Request& request) {
     const bool sane = request.count != 0 && request.lowest <= request.highest && is_power_of_two(request.alignment) &&
                       (request.boundary == 0 || is_power_of_two(request.boundary));
-    if (!sane || !reserve_one()) return std::nullopt;
+    if (!sane) return std::nullopt;
 
-    const auto try_extent = [&](std::uint64_t index) -> std::optional<std::uint64_t> {
-        const std::uint64_t low = std::max(ranges_[index].first, request.lowest);
-        const std::uint64_t last = std::min(last_of(ranges_[index]), request.highest);
-        if (low > last) return std::nullopt;
-        const auto first =
-            request.from == From::Bottom ? lowest_fit(low, last, request) : highest_fit(low, last, request);
-        if (first) carve(index, {*first, request.count});
-        return first;
-    };
-
-    const std::uint64_t begin = first_ending_after(request.lowest);
-    if (request.from == From::Bottom) {
-        for (std::uint64_t i = begin; i < size_ && ranges_[i].first <= request.highest; ++i)
-            if (const auto first = try_extent(i)) return first;
-        return std::nullopt;
-    }
-    std::uint64_t end = first_ending_after(request.highest);
-    if (end < size_) ++end;
-    for (std::uint64_t i = end; i > begin; --i)
-        if (const auto first = try_extent(i - 1)) return first;
-    return std::nullopt;
+    const Window window{request.lowest, request.highest};
+    std::optional<std::uint64_t> first;
+    const Range* const found = tree_.find(request.from, window, request.count, [&](const Range& range) {
+        const Range part = window.cut(range);
+        first = request.from == From::Bottom ? lowest_fit(part.first, part.last(), request)
+                                             : highest_fit(part.first, part.last(), request);
+        return first.has_value();
+    });
+    if (found == nullptr || !carve(*found, {*first, request.count})) return std::nullopt;
+    return first;
 }
 
 bool ExtentPool::take_exactly(Range range) {
-    if (!valid(range) || !reserve_one()) return false;
-    const std::uint64_t index = first_ending_after(range.first);
-    if (index == size_ || ranges_[index].first > range.first || last_of(ranges_[index]) < last_of(range)) return false;
-    carve(index, range);
-    return true;
+    if (!valid(range)) return false;
+    const Range* const whole = tree_.find(From::Bottom, {range.first, range.first});
+    return whole != nullptr && whole->last() >= range.last() && carve(*whole, range);
 }
 
 ExtentPool::Range ExtentPool::largest(std::uint64_t lowest, std::uint64_t highest, From from) const {
-    Range best;
-    if (lowest > highest) return best;
-    for (std::uint64_t i = first_ending_after(lowest); i < size_ && ranges_[i].first <= highest; ++i) {
-        const std::uint64_t low = std::max(ranges_[i].first, lowest);
-        const std::uint64_t last = std::min(last_of(ranges_[i]), highest);
-        const Range part{low, last - low + 1};
-        if (part.count > best.count || (part.count == best.count && from == From::Top)) best = part;
-    }
-    return best;
+    const Window window{lowest, highest};
+    const std::uint64_t count = lowest <= highest ? tree_.longest(window) : 0;
+    if (count == 0) return {};
+    const Range* const found =
+        tree_.find(from, window, count, [&](const Range& range) { return window.cut(range).count == count; });
+    return window.cut(*found);
 }
 
 }  // namespace remap

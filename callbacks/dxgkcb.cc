@@ -13,32 +13,95 @@ namespace {
 // The only state outside a machine: which machine answers at which set of entry points.
 constinit std::array<Dxgkrnl*, binding_slots> machines{};
 
-// The entry points of one slot. A call after release finds no machine and is refused.
+// The entry points of one slot. A call after release finds no machine and is refused. Each knows where it returns to,
+// which is where the driver called it. A pointer that is null is the machine's to report.
 template <unsigned slot>
 struct Entry {
+    template <typename Call>
+    static NTSTATUS with_machine(Call call) {
+        return machines[slot] ? call(*machines[slot]) : STATUS_INVALID_DEVICE_STATE;
+    }
+
     static NTSTATUS APIENTRY create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args) {
-        return machines[slot] ? machines[slot]->create(args) : STATUS_INVALID_DEVICE_STATE;
+        return with_machine([=, caller = __builtin_return_address(0)](Dxgkrnl& m) { return m.create(args, caller); });
     }
     static VOID APIENTRY destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* args) {
-        if (machines[slot]) machines[slot]->destroy(args);
+        if (machines[slot]) machines[slot]->destroy(args, __builtin_return_address(0));
     }
     static NTSTATUS APIENTRY map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args) {
-        return machines[slot] ? machines[slot]->map(args) : STATUS_INVALID_DEVICE_STATE;
+        return with_machine([=, caller = __builtin_return_address(0)](Dxgkrnl& m) { return m.map(args, caller); });
     }
     static VOID APIENTRY unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args) {
-        if (machines[slot]) machines[slot]->unmap(args);
+        if (machines[slot]) machines[slot]->unmap(args, __builtin_return_address(0));
     }
     static NTSTATUS APIENTRY allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
-        return machines[slot] ? machines[slot]->allocate_adl(args) : STATUS_INVALID_DEVICE_STATE;
+        return with_machine(
+            [=, caller = __builtin_return_address(0)](Dxgkrnl& m) { return m.allocate_adl(args, caller); });
     }
     static VOID APIENTRY free_adl(const DXGKARGCB_FREE_ADL* args) {
-        if (machines[slot]) machines[slot]->free_adl(args);
+        if (machines[slot]) machines[slot]->free_adl(args, __builtin_return_address(0));
     }
     static NTSTATUS APIENTRY open(DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* args) {
-        return machines[slot] ? machines[slot]->open(args) : STATUS_INVALID_DEVICE_STATE;
+        return with_machine([=, caller = __builtin_return_address(0)](Dxgkrnl& m) { return m.open(args, caller); });
     }
     static VOID APIENTRY close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* args) {
-        if (machines[slot]) machines[slot]->close(args);
+        if (machines[slot]) machines[slot]->close(args, __builtin_return_address(0));
+    }
+
+    // ---- the older ones ----
+
+    static NTSTATUS APIENTRY allocate_contiguous(HANDLE adapter, DXGKARGCB_ALLOCATECONTIGUOUSMEMORY* args) {
+        return with_machine([=, caller = __builtin_return_address(0)](Dxgkrnl& m) {
+            return m.allocate_contiguous(adapter, args, caller);
+        });
+    }
+    static NTSTATUS APIENTRY free_contiguous(HANDLE adapter, const DXGKARGCB_FREECONTIGUOUSMEMORY* args) {
+        return free_older(Callback::FreeContiguousMemory, adapter, args, __builtin_return_address(0));
+    }
+    static NTSTATUS APIENTRY allocate_pages(HANDLE adapter, DXGKARGCB_ALLOCATEPAGESFORMDL* args) {
+        return with_machine(
+            [=, caller = __builtin_return_address(0)](Dxgkrnl& m) { return m.allocate_pages(adapter, args, caller); });
+    }
+    static NTSTATUS APIENTRY free_pages(HANDLE adapter, const DXGKARGCB_FREEPAGESFROMMDL* args) {
+        return free_older(Callback::FreePagesFromMdl, adapter, args, __builtin_return_address(0));
+    }
+    static NTSTATUS APIENTRY map_mdl(HANDLE adapter, DXGKARGCB_MAPMDLTOIOMMU* args) {
+        return with_machine(
+            [=, caller = __builtin_return_address(0)](Dxgkrnl& m) { return m.map_mdl(adapter, args, caller); });
+    }
+    static VOID APIENTRY unmap_mdl(HANDLE adapter, const DXGKARGCB_UNMAPMDLFROMIOMMU* args) {
+        (void)free_older(Callback::UnmapMdlFromIoMmu, adapter, args, __builtin_return_address(0));
+    }
+    static NTSTATUS APIENTRY pin_frame_buffer(HANDLE adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE* args) {
+        return with_machine([=, caller = __builtin_return_address(0)](Dxgkrnl& m) {
+            return m.pin_frame_buffer(adapter, args, caller);
+        });
+    }
+    static NTSTATUS APIENTRY unpin_frame_buffer(HANDLE adapter, const DXGKARGCB_UNPINFRAMEBUFFERFORSAVE* args) {
+        return end_frame_buffer(Callback::UnpinFrameBufferForSave, adapter, args, nullptr, __builtin_return_address(0));
+    }
+    static NTSTATUS APIENTRY map_frame_buffer(HANDLE adapter, DXGKARGCB_MAPFRAMEBUFFERPOINTER* args) {
+        return with_machine([=, caller = __builtin_return_address(0)](Dxgkrnl& m) {
+            return m.map_frame_buffer(adapter, args, caller);
+        });
+    }
+    static NTSTATUS APIENTRY unmap_frame_buffer(HANDLE adapter, const DXGKARGCB_UNMAPFRAMEBUFFERPOINTER* args) {
+        return end_frame_buffer(Callback::UnmapFrameBufferPointer, adapter, args,
+                                args == nullptr ? nullptr : args->pBaseAddress, __builtin_return_address(0));
+    }
+
+    template <typename Args>
+    static NTSTATUS free_older(Callback callback, HANDLE adapter, const Args* args, const void* caller) {
+        if (args == nullptr) return STATUS_INVALID_PARAMETER;
+        return with_machine([&](Dxgkrnl& m) { return m.free_older(callback, adapter, args->hMemoryHandle, caller); });
+    }
+    template <typename Args>
+    static NTSTATUS end_frame_buffer(Callback callback, HANDLE adapter, const Args* args, const void* view,
+                                     const void* caller) {
+        if (args == nullptr) return STATUS_INVALID_PARAMETER;
+        return with_machine([&](Dxgkrnl& m) {
+            return m.end_frame_buffer(callback, adapter, args->PhysicalAdapterIndex, view, caller);
+        });
     }
 
     static void fill(DXGKRNL_INTERFACE& table) {
@@ -50,6 +113,16 @@ struct Entry {
         table.DxgkCbFreeAdl = free_adl;
         table.DxgkCbOpenPhysicalMemoryObject = open;
         table.DxgkCbClosePhysicalMemoryObject = close;
+        table.DxgkCbAllocateContiguousMemory = allocate_contiguous;
+        table.DxgkCbFreeContiguousMemory = free_contiguous;
+        table.DxgkCbAllocatePagesForMdl = allocate_pages;
+        table.DxgkCbFreePagesFromMdl = free_pages;
+        table.DxgkCbMapMdlToIoMmu = map_mdl;
+        table.DxgkCbUnmapMdlFromIoMmu = unmap_mdl;
+        table.DxgkCbPinFrameBufferForSave = pin_frame_buffer;
+        table.DxgkCbUnpinFrameBufferForSave = unpin_frame_buffer;
+        table.DxgkCbMapFrameBufferPointer = map_frame_buffer;
+        table.DxgkCbUnmapFrameBufferPointer = unmap_frame_buffer;
     }
 };
 

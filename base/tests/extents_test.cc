@@ -3,10 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-#include <random>
-#include <set>
-
 namespace remap {
 namespace {
 
@@ -63,6 +59,17 @@ TEST(ExtentPool, ManagesRangesUpToTheLastPageNumber) {
     EXPECT_EQ(pool.take({.count = 7}), ~0ull - 7);
 }
 
+TEST(ExtentPool, RefusesTheLastOfAllPageNumbers) {
+    constexpr std::uint64_t half = std::uint64_t{1} << 63;
+    ExtentPool pool;
+    ASSERT_TRUE(pool.give({0, half}));
+    EXPECT_FALSE(pool.give({half, half}));
+    EXPECT_TRUE(pool.give({half, half - 1}));
+    EXPECT_FALSE(pool.give({~0ull, 1}));
+    EXPECT_EQ(pool.free_pages(), ~0ull);
+    EXPECT_EQ(pool.take({.count = ~0ull}), 0u);
+}
+
 TEST(ExtentPool, LargestLooksOnlyInsideTheWindow) {
     ExtentPool pool;
     ASSERT_TRUE(pool.give({0, 10}));
@@ -73,46 +80,6 @@ TEST(ExtentPool, LargestLooksOnlyInsideTheWindow) {
     EXPECT_EQ(pool.largest(0, 25, From::Top).count, 10u);
     EXPECT_EQ(pool.largest(10, 19, From::Top).count, 0u);
     EXPECT_EQ(pool.largest(30, 20, From::Top).count, 0u);
-}
-
-// Against the plainest model there is: a set of page numbers.
-TEST(ExtentPool, AgreesWithASetOfPagesOverARandomHistory) {
-    std::mt19937 random(1);
-    ExtentPool pool;
-    std::set<std::uint64_t> free;
-    std::map<std::uint64_t, std::uint64_t> taken;
-    ASSERT_TRUE(pool.give({1000, 512}));
-    for (std::uint64_t page = 1000; page < 1512; ++page) free.insert(page);
-
-    for (int step = 0; step < 20000; ++step) {
-        if (random() % 2 == 0 && !taken.empty()) {
-            const auto victim = std::next(taken.begin(), random() % taken.size());
-            ASSERT_TRUE(pool.give({victim->first, victim->second}));
-            for (std::uint64_t i = 0; i < victim->second; ++i) free.insert(victim->first + i);
-            taken.erase(victim);
-            continue;
-        }
-        ExtentPool::Request request{.count = 1 + random() % 20,
-                                    .lowest = 990 + random() % 300,
-                                    .highest = 1200 + random() % 400,
-                                    .alignment = 1ull << random() % 4,
-                                    .boundary = random() % 2 ? 0 : 8ull << random() % 3,
-                                    .from = random() % 2 ? From::Bottom : From::Top};
-        std::optional<std::uint64_t> expected;
-        for (std::uint64_t first = 1000; first < 1512; ++first) {
-            bool fits =
-                first % request.alignment == 0 && first >= request.lowest &&
-                first + request.count - 1 <= request.highest &&
-                (request.boundary == 0 || first / request.boundary == (first + request.count - 1) / request.boundary);
-            for (std::uint64_t i = 0; fits && i < request.count; ++i) fits = free.count(first + i) != 0;
-            if (fits && (!expected || request.from == From::Top)) expected = first;
-        }
-        ASSERT_EQ(pool.take(request), expected) << "step " << step;
-        if (!expected) continue;
-        for (std::uint64_t i = 0; i < request.count; ++i) free.erase(*expected + i);
-        taken[*expected] = request.count;
-    }
-    EXPECT_EQ(pool.free_pages(), free.size());
 }
 
 }  // namespace

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/core/adapter.h"
 
-#include "base/bits.h"
-
-#include <algorithm>
 #include <memory>
 #include <new>
 
@@ -11,38 +8,54 @@ namespace remap::callbacks {
 
 namespace {
 
-// Pages that end at or below the last byte the adapter can address.
-std::uint64_t visible_pages(const AdapterDescription& description) {
-    const std::uint64_t last = description.highest_visible.value;
-    return (last >> page_shift) + ((~last & (page_size - 1)) == 0);
-}
-
-// A chain has one to eight adapters, and each must reach a page beside page 0, which is never handed out.
-bool sensible(const AdapterDescription& description) {
-    return description.physical_adapters >= 1 && description.physical_adapters <= most_physical_adapters &&
-           visible_pages(description) >= 2;
+bool sensible(std::span<const std::uint64_t> save_bytes, std::size_t adapters) {
+    if (!save_bytes.empty() && save_bytes.size() != adapters) return false;
+    for (const std::uint64_t bytes : save_bytes)
+        if (bytes % page_size != 0) return false;
+    return true;
 }
 
 }  // namespace
 
-Result<Adapter*, NTSTATUS> Adapter::make(const AdapterDescription& description, PhysicalPage highest_installed) {
-    if (!sensible(description)) return Failure{NTSTATUS{STATUS_INVALID_PARAMETER}};
-    std::unique_ptr<Adapter> adapter(new (std::nothrow) Adapter(description.physical_adapters));
+Result<Adapter*, NTSTATUS> Adapter::make(const AdapterDescription& description, FramePort& frames, bool quarantine) {
+    if (!sensible(description.frame_buffer_save, description.highest_visible.size()))
+        return Failure{NTSTATUS{STATUS_INVALID_PARAMETER}};
+    std::unique_ptr<Adapter> adapter(new (std::nothrow) Adapter(description));
     if (!adapter) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-    DmaView& view = adapter->view;
-    view.highest_visible.number = visible_pages(description) - 1;
+    NTSTATUS status = adapter->view.start(description, frames, quarantine);
+    if (!NT_SUCCESS(status)) return Failure{status};
+    status = adapter->make_save_areas(description.frame_buffer_save, frames);
+    if (NT_SUCCESS(status)) return adapter.release();
+    (void)end(adapter.release(), frames);
+    return Failure{status};
+}
 
-    if (description.domain == nullptr || !description.dma_remapping_supported) {
-        if (highest_installed > view.highest_visible) return Failure{NTSTATUS{STATUS_DEVICE_CONFIGURATION_ERROR}};
-        return adapter.release();
+// WDK page DXGKCB_PINFRAMEBUFFERFORSAVE: the charge makes sure that there are pages when they are asked for.
+NTSTATUS Adapter::make_save_areas(std::span<const std::uint64_t> bytes, FramePort& frames) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const FrameRequest request{
+            .pages = bytes[i] >> page_shift, .lowest = {1}, .highest = frames.highest_installed()};
+        if (request.pages != 0 && !frames.allocate(request, save_areas_[i])) return STATUS_INSUFFICIENT_RESOURCES;
     }
-    const unsigned width = description.domain->address_width();
-    if (width <= page_shift) return Failure{NTSTATUS{STATUS_DEVICE_CONFIGURATION_ERROR}};
-    const std::uint64_t translated = low_bits(width) >> page_shift;
-    view.domain = description.domain;
-    if (!view.space.open({std::min(view.highest_visible.number, translated)}))
-        return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-    return adapter.release();
+    return STATUS_SUCCESS;
+}
+
+const AdapterObject* Adapter::owner_of(const DXGK_ADL* adl) const {
+    const AdapterObject* opened = objects.first();
+    while (opened != nullptr && opened->find_adl(adl) == nullptr) opened = opened->next;
+    return opened;
+}
+
+bool Adapter::end(Adapter* adapter, FramePort& frames) {
+    std::unique_ptr<Adapter> owned(adapter);
+    const bool whole = adapter->view.stop();
+    adapter->free_save_areas(frames);
+    return whole;
+}
+
+void Adapter::free_save_areas(FramePort& frames) {
+    for (const FrameList& area : save_areas_)
+        if (!area.empty()) frames.free(area);
 }
 
 }  // namespace remap::callbacks

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/core/adl.h"
 
+#include "callbacks/core/array.h"
+
 #include <new>
 
 namespace remap::callbacks {
@@ -13,30 +15,15 @@ Result<Adl*, NTSTATUS> Adl::make(DmaView& view, const FrameList& frames, const A
     return adl.release();
 }
 
-// The adapter's access comes last, so that nothing can fail after it.
 NTSTATUS Adl::connect() {
-    NTSTATUS status = view_.domain != nullptr ? number_logically() : number_physically();
+    const bool written_out = !request_.require_contiguous && !request_.prefer_contiguous;
+    if (written_out && request_.pages > most_listed_pages) return STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status = view_.open(frames_, request_.first_page, request_.pages, request_.require_contiguous, runs_);
     if (!NT_SUCCESS(status)) return status;
     status = describe();
-    if (NT_SUCCESS(status)) status = open_domain();
-    if (!NT_SUCCESS(status)) give_back_numbers();
+    // The driver has not seen the pages: nobody is to blame when the GPU is told of them later.
+    if (!NT_SUCCESS(status)) (void)view_.close(runs_, {}, {});
     return status;
-}
-
-NTSTATUS Adl::number_logically() {
-    return view_.space.take(request_.pages, request_.require_contiguous, runs_) ? STATUS_SUCCESS : STATUS_NO_MEMORY;
-}
-
-NTSTATUS Adl::number_physically() {
-    for (std::uint64_t done = 0; done < request_.pages;) {
-        const std::uint64_t index = request_.first_page + done;
-        const PageRun run{frames_[index].number, frames_.run_length(index, request_.pages - done)};
-        const std::uint64_t highest = view_.highest_visible.number;
-        if (run.first == 0 || run.first > highest || highest - run.first < run.count - 1) return STATUS_INVALID_ADDRESS;
-        if (!runs_.add(run)) return STATUS_INSUFFICIENT_RESOURCES;
-        done += run.count;
-    }
-    return STATUS_SUCCESS;
 }
 
 // Writes the list as the driver sees it: a base page where it can be and is wanted, else an array.
@@ -47,7 +34,6 @@ NTSTATUS Adl::describe() {
         handed_out_.BasePageNumber = runs_[0].first;
         return STATUS_SUCCESS;
     }
-    if (request_.require_contiguous) return STATUS_NO_MEMORY;
     pages_ = allocate_array<DXGK_PAGE_NUMBER>(request_.pages);
     if (!pages_) return STATUS_INSUFFICIENT_RESOURCES;
     std::uint64_t index = 0;
@@ -57,41 +43,9 @@ NTSTATUS Adl::describe() {
     return STATUS_SUCCESS;
 }
 
-// Maps one run to the frames from `index` on, piece by piece of frames side by side. Returns how many pages are mapped.
-std::uint64_t Adl::map_run(const PageRun& run, std::uint64_t index) {
-    std::uint64_t done = 0;
-    while (done < run.count) {
-        const std::uint64_t pages = frames_.run_length(index + done, run.count - done);
-        if (!view_.domain->map({run.first + done}, frames_[index + done], pages)) break;
-        done += pages;
-    }
-    return done;
-}
-
-NTSTATUS Adl::open_domain() {
-    if (view_.domain == nullptr) return STATUS_SUCCESS;
-    std::uint64_t index = request_.first_page;
-    for (const PageRun& run : runs_) {
-        const std::uint64_t mapped = map_run(run, index);
-        if (mapped == run.count) {
-            index += run.count;
-            continue;
-        }
-        if (mapped != 0) view_.domain->unmap({run.first}, mapped);
-        for (const PageRun* before = runs_.begin(); before != &run; ++before)
-            view_.domain->unmap({before->first}, before->count);
-        return STATUS_NO_MEMORY;
-    }
-    return STATUS_SUCCESS;
-}
-
-bool Adl::give_back_numbers() { return view_.domain == nullptr || view_.space.give(runs_); }
-
-bool Adl::end(Adl* adl) {
+bool Adl::end(Adl* adl, const Subject& subject, const Caller& caller) {
     std::unique_ptr<Adl> owned(adl);
-    if (adl->view_.domain != nullptr)
-        for (const PageRun& run : adl->runs_) adl->view_.domain->unmap({run.first}, run.count);
-    return adl->give_back_numbers();
+    return adl->view_.close(adl->runs_, subject, caller);
 }
 
 bool Adl::changed_by_driver() const {

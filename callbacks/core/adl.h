@@ -4,16 +4,17 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "callbacks/core/dma_view.h"
+#include "callbacks/core/findings.h"
 #include "callbacks/core/frame_list.h"
 #include "callbacks/core/list.h"
-#include "callbacks/core/logical_space.h"
 #include "callbacks/core/page_runs.h"
-#include "callbacks/core/ports.h"
 #include "callbacks/ddk/d3dkmddi.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace remap::callbacks {
 
@@ -24,20 +25,19 @@ struct AdlRequest {
     bool prefer_contiguous = false;
 };
 
-// How an adapter reaches memory.
-struct DmaView {
-    DmaDomainPort* domain = nullptr;  // null: physical mode
-    LogicalSpace space;               // with a domain
-    PhysicalPage highest_visible;     // the last page that the adapter can address
-};
-
 class Adl : public Link<Adl> {
 public:
-    // STATUS_NO_MEMORY, STATUS_INVALID_ADDRESS, STATUS_INSUFFICIENT_RESOURCES. `view` and `frames` outlive the list.
+    // STATUS_INVALID_ADDRESS, STATUS_INSUFFICIENT_RESOURCES. `view` and `frames` outlive the list.
     static Result<Adl*, NTSTATUS> make(DmaView& view, const FrameList& frames, const AdlRequest& request);
 
     // Takes the adapter's access away, then deletes. False when logical pages are lost for want of memory.
-    static bool end(Adl* adl);
+    static bool end(Adl* adl, const Subject& subject, const Caller& caller);
+
+    // The object's pages that it locks.
+    std::uint64_t first_page() const { return request_.first_page; }
+    std::uint64_t end_page() const { return request_.first_page + request_.pages; }
+
+    std::span<const PageRun> runs() const { return {runs_.begin(), runs_.size()}; }
 
     // What the driver gets. The driver can write to it, so nothing is ever read from it but to see whether it did.
     DXGK_ADL* handed_out() { return &handed_out_; }
@@ -51,12 +51,7 @@ private:
         : view_(view), frames_(frames), request_(request) {}
 
     NTSTATUS connect();
-    NTSTATUS number_logically();
-    NTSTATUS number_physically();
     NTSTATUS describe();
-    NTSTATUS open_domain();
-    std::uint64_t map_run(const PageRun& run, std::uint64_t index);
-    bool give_back_numbers();
 
     DmaView& view_;
     const FrameList& frames_;

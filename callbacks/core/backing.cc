@@ -7,67 +7,58 @@ namespace remap::callbacks {
 
 namespace {
 
-using Frames = std::span<PhysicalPage>;
-
 // MDL windows beyond the first that are looked at, so that no SkipBytes makes the search endless.
 constexpr unsigned most_windows = 4096;
 
-bool take(FramePort& port, const CreateRequest& request, Frames frames) {
-    return port.allocate({.pages = frames.size(), .lowest = request.lowest, .highest = request.highest}, frames);
+bool take(FramePort& port, const CreateRequest& request, FrameList& frames) {
+    return port.allocate({.pages = request.pages, .lowest = request.lowest, .highest = request.highest}, frames);
 }
 
-// Takes as many frames of a window as there are, at most `frames.size()`, and returns how many. The port gives all or
-// nothing, so the size asked for is halved whenever it refuses.
-std::uint64_t take_some(FramePort& port, PhysicalPage lowest, PhysicalPage highest, Frames frames) {
-    std::uint64_t taken = 0;
-    std::uint64_t size = frames.size();
-    while (size != 0 && taken < frames.size()) {
-        size = std::min<std::uint64_t>(size, frames.size() - taken);
-        const FrameRequest request{.pages = size, .lowest = lowest, .highest = highest};
-        if (port.allocate(request, frames.subspan(taken, size)))
-            taken += size;
+// Takes as many frames of a window as there are, `wanted` at most. The port gives all or nothing, so the size asked for
+// is halved whenever it refuses.
+void take_some(FramePort& port, PhysicalPage lowest, PhysicalPage highest, std::uint64_t wanted, FrameList& frames) {
+    std::uint64_t size = wanted;
+    while (size != 0 && wanted != 0) {
+        size = std::min(size, wanted);
+        if (port.allocate({.pages = size, .lowest = lowest, .highest = highest}, frames))
+            wanted -= size;
         else
             size /= 2;
     }
-    return taken;
 }
 
 // Goes on from window to window, each `skip` pages after the one before, up to the end of memory (WDK page
 // MmAllocatePagesForMdlEx).
-bool take_over_windows(FramePort& port, const CreateRequest& request, Frames frames) {
+bool take_over_windows(FramePort& port, const CreateRequest& request, FrameList& frames) {
     const std::uint64_t width = request.highest - request.lowest + 1;
     const std::uint64_t end = port.highest_installed().number;
-    std::uint64_t taken = take_some(port, request.lowest, request.highest, frames);
+    take_some(port, request.lowest, request.highest, request.pages, frames);
     std::uint64_t low = request.lowest.number;
-    for (unsigned window = 0; taken < frames.size() && window < most_windows; ++window) {
+    for (unsigned window = 0; frames.size() < request.pages && window < most_windows; ++window) {
         if (low > end || end - low < request.skip) break;
         low += request.skip;
         // Windows that touch or overlap are one.
         const std::uint64_t high = request.skip <= width || end - low < width ? end : low + (width - 1);
-        if (port.overlaps_memory({low}, high - low + 1)) taken += take_some(port, {low}, {high}, frames.subspan(taken));
+        if (port.overlaps_memory({low}, high - low + 1))
+            take_some(port, {low}, {high}, request.pages - frames.size(), frames);
         if (high == end) break;
     }
-    if (taken == frames.size()) return true;
-    if (taken != 0) port.free(frames.first(taken));
-    return false;
+    return frames.size() == request.pages;
 }
 
-bool take_chunks(FramePort& port, const CreateRequest& request, Frames frames) {
-    for (std::uint64_t taken = 0; taken < frames.size(); taken += request.chunk) {
-        const FrameRequest chunk{.pages = request.chunk,
-                                 .lowest = request.lowest,
-                                 .highest = request.highest,
-                                 .boundary = request.boundary,
-                                 .contiguous = true};
-        if (port.allocate(chunk, frames.subspan(taken, request.chunk))) continue;
-        if (taken != 0) port.free(frames.first(taken));
-        return false;
-    }
+bool take_chunks(FramePort& port, const CreateRequest& request, FrameList& frames) {
+    const FrameRequest chunk{.pages = request.chunk,
+                             .lowest = request.lowest,
+                             .highest = request.highest,
+                             .boundary = request.boundary,
+                             .contiguous = true};
+    while (frames.size() < request.pages)
+        if (!port.allocate(chunk, frames)) return false;
     return true;
 }
 
-bool take_contiguous(FramePort& port, const CreateRequest& request, Frames frames) {
-    return port.allocate({.pages = frames.size(),
+bool take_contiguous(FramePort& port, const CreateRequest& request, FrameList& frames) {
+    return port.allocate({.pages = request.pages,
                           .lowest = request.lowest,
                           .highest = request.highest,
                           .boundary = request.boundary,
@@ -75,30 +66,37 @@ bool take_contiguous(FramePort& port, const CreateRequest& request, Frames frame
                          frames);
 }
 
-bool take_as_asked(FramePort& port, const CreateRequest& request, Frames frames) {
+bool take_as_asked(FramePort& port, const CreateRequest& request, FrameList& frames) {
     if (request.type == DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY) return take_contiguous(port, request, frames);
     if (request.chunk > 1) return take_chunks(port, request, frames);
     if (request.skip != 0) return take_over_windows(port, request, frames);
     return take(port, request, frames);
 }
 
+// Drivers meet STATUS_NO_MEMORY where contiguous memory cannot be found; other memory is a resource like any other.
+NTSTATUS no_frames(const CreateRequest& request) {
+    return request.type == DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY ? STATUS_NO_MEMORY
+                                                                       : STATUS_INSUFFICIENT_RESOURCES;
+}
+
 }  // namespace
 
 Result<FrameList, NTSTATUS> take_frames(FramePort& port, const CreateRequest& request) {
+    FrameList frames;
     if (request.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) {
         if (port.overlaps_memory(request.io_base, request.pages)) return Failure{NTSTATUS{STATUS_INVALID_PARAMETER}};
-        return FrameList(request.io_base, request.pages);
+        if (!frames.add({request.io_base, request.pages})) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
+        return frames;
     }
-    // More than there can be: the list is not even tried.
-    if (request.pages > port.highest_installed().number) return Failure{NTSTATUS{STATUS_NO_MEMORY}};
-    auto frames = allocate_array<PhysicalPage>(request.pages, most_object_pages);
-    if (!frames) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-    if (!take_as_asked(port, request, {frames.get(), request.pages})) return Failure{NTSTATUS{STATUS_NO_MEMORY}};
-    return FrameList(std::move(frames), request.pages);
+    // More than there can be is not even tried.
+    const bool taken = request.pages <= port.highest_installed().number && take_as_asked(port, request, frames);
+    if (taken) return frames;
+    if (!frames.empty()) port.free(frames);
+    return Failure{no_frames(request)};
 }
 
-void give_frames(FramePort& port, const FrameList& frames) {
-    if (!frames.array().empty()) port.free(frames.array());
+void give_frames(FramePort& port, const CreateRequest& request, const FrameList& frames) {
+    if (request.type != DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) port.free(frames);
 }
 
 }  // namespace remap::callbacks

@@ -9,11 +9,11 @@
 
 namespace remap::callbacks {
 
-// All frames or none. STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES for the list itself, and STATUS_INVALID_PARAMETER
-// for an IO range that is managed memory.
+// All frames or none. STATUS_NO_MEMORY for contiguous memory that cannot be found, else STATUS_INSUFFICIENT_RESOURCES;
+// STATUS_INVALID_PARAMETER for an IO range that is managed memory.
 Result<FrameList, NTSTATUS> take_frames(FramePort& port, const CreateRequest& request);
 
 // Gives back what take_frames took.
-void give_frames(FramePort& port, const FrameList& frames);
+void give_frames(FramePort& port, const CreateRequest& request, const FrameList& frames);
 
 }  // namespace remap::callbacks

@@ -6,33 +6,27 @@
 
 namespace remap::callbacks {
 
-Result<CpuMapping*, NTSTATUS> make_mapping(CpuViewPort& port, const FrameList& frames,
+Result<CpuMapping*, NTSTATUS> make_mapping(CpuViewPort& port, const FrameList& frames, std::uint64_t process,
                                            const CpuMappingRequest& request) {
     std::unique_ptr<CpuMapping> mapping(new (std::nothrow) CpuMapping);
     if (!mapping) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-
-    std::unique_ptr<PhysicalPage[]> listed;  // of a range, for this call only
-    std::span<const PhysicalPage> shown;
-    if (!frames.array().empty()) {
-        shown = frames.array().subspan(request.first_page, request.pages);
-    } else {
-        listed = allocate_array<PhysicalPage>(request.pages);
-        if (!listed) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-        for (std::uint64_t i = 0; i < request.pages; ++i) listed[i] = frames[request.first_page + i];
-        shown = {listed.get(), request.pages};
-    }
-
-    mapping->base =
-        port.map({.frames = shown, .cache = request.cache, .mode = request.mode, .writable = request.writable});
-    if (mapping->base == nullptr) return Failure{NTSTATUS{STATUS_NO_MEMORY}};
+    mapping->base = port.map({.frames = frames,
+                              .first = request.first_page,
+                              .pages = request.pages,
+                              .cache = request.cache,
+                              .mode = request.mode,
+                              .writable = request.writable});
+    if (mapping->base == nullptr) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
     mapping->pages = request.pages;
     mapping->mode = request.mode;
-    mapping->process = port.current_process();
+    mapping->process = process;
+    mapping->first_page = request.first_page;
+    mapping->writable = request.writable;
     return mapping.release();
 }
 
 void end_mapping(CpuViewPort& port, CpuMapping* mapping) {
-    port.unmap(mapping->base, mapping->pages);
+    port.unmap(mapping->base, mapping->pages, mapping->process);
     delete mapping;
 }
 

@@ -16,7 +16,9 @@ struct CpuMapping : Link<CpuMapping> {
     void* base = nullptr;
     std::uint64_t pages = 0;
     AccessMode mode = AccessMode::Kernel;
-    std::uint64_t process = 0;  // the one that made it
+    std::uint64_t process = 0;     // the one that made it
+    std::uint64_t first_page = 0;  // of the object: what it shows first
+    bool writable = true;
 
     bool belongs_to(std::uint64_t caller) const { return mode == AccessMode::Kernel || process == caller; }
 };
@@ -29,8 +31,8 @@ struct CpuMappingRequest {
     bool writable = true;
 };
 
-// STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES.
-Result<CpuMapping*, NTSTATUS> make_mapping(CpuViewPort& port, const FrameList& frames,
+// STATUS_INSUFFICIENT_RESOURCES.
+Result<CpuMapping*, NTSTATUS> make_mapping(CpuViewPort& port, const FrameList& frames, std::uint64_t process,
                                            const CpuMappingRequest& request);
 
 // Unmaps and deletes; the mapping is in no list.

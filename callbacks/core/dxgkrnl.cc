@@ -12,49 +12,47 @@ namespace remap::callbacks {
 
 namespace {
 
-Text bad_handle(const char* callback, HANDLE handle) {
-    return Text{}
-        .add(callback)
-        .add(": handle ")
-        .add_hex(reinterpret_cast<std::uintptr_t>(handle))
-        .add(" is stale or was never handed out for this");
-}
-
-void warn_of_null_argument(Findings& findings, const char* callback) {
-    findings.warn(Check::NullArgument, Text{}.add(callback).add(": the argument is null"));
-}
+void report_null_argument(Findings& findings) { findings.add(Check::NullArgument, Text{}.add("the argument is null")); }
 
 }  // namespace
 
-Dxgkrnl::Dxgkrnl(const Ports& ports) : parts_(new (std::nothrow) Parts(ports)) {}
+Dxgkrnl::Dxgkrnl(const Ports& ports, const VerifierOptions& options)
+    : parts_(new (std::nothrow) Parts(ports, options, failures_)) {}
 
 Dxgkrnl::~Dxgkrnl() { delete parts_; }
+
+// ---- adapters ------------------------------------------------------------------------------------------------------
 
 NTSTATUS Dxgkrnl::start_adapter(const AdapterDescription& description, HANDLE* handles) {
     if (handles == nullptr) return STATUS_INVALID_PARAMETER;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    Guard guard(parts_->lock);
+    Guard guard(parts_->lock, &parts_->ports.execution);
     return parts_->start(description, handles);
 }
 
 void Dxgkrnl::stop_adapter(HANDLE handle) {
     if (parts_ == nullptr) return;
-    Guard guard(parts_->lock);
-    Adapter* adapter = parts_->find_adapter(handle);
-    if (adapter == nullptr) return parts_->findings.warn(Check::BadHandle, bad_handle("stop_adapter", handle));
-    parts_->stop(*adapter);
+    (void)parts_->call(Callback::StopAdapter, nullptr, [&](Findings& findings) {
+        Adapter* adapter = parts_->find_adapter(handle);
+        if (adapter == nullptr) {
+            parts_->report_handle(HandleKind::Adapter, handle, findings, true);
+            return NTSTATUS{STATUS_INVALID_HANDLE};
+        }
+        parts_->stop(*adapter, findings);
+        return NTSTATUS{STATUS_SUCCESS};
+    });
 }
 
-bool Dxgkrnl::remaps(HANDLE handle) const {
-    if (parts_ == nullptr) return false;
-    Guard guard(parts_->lock);
+std::optional<DmaMode> Dxgkrnl::mode(HANDLE handle) const {
+    if (parts_ == nullptr) return std::nullopt;
+    Guard guard(parts_->lock, &parts_->ports.execution);
     const Adapter* adapter = parts_->find_adapter(handle);
-    return adapter != nullptr && adapter->remaps();
+    return adapter == nullptr ? std::nullopt : std::optional(adapter->view.mode());
 }
 
 // ---- Create and Destroy --------------------------------------------------------------------------------------------
 
-NTSTATUS Dxgkrnl::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args) {
+NTSTATUS Dxgkrnl::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args, const void* caller) {
     if (args == nullptr) return STATUS_INVALID_PARAMETER;
     args->hPhysicalMemoryObject = nullptr;
     args->hAdapterMemoryObject = nullptr;
@@ -63,194 +61,224 @@ NTSTATUS Dxgkrnl::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args) {
     const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT asked = *args;
     const auto request = read_create_request(asked);
     if (!request) return request.error();
-    Guard guard(parts_->lock);
-    Adapter* adapter = parts_->find_adapter(asked.hAdapter);
-    if (asked.hAdapter != nullptr && adapter == nullptr) return STATUS_INVALID_HANDLE;
-
-    auto object = parts_->make_object(*request);
-    if (!object) return object.error();
-    if (adapter != nullptr) {
-        const auto opened = parts_->open(*adapter, **object);
-        if (!opened) {
-            parts_->end_object(**object);
-            return opened.error();
+    return parts_->call(Callback::CreatePhysicalMemoryObject, caller, [&](Findings& findings) -> NTSTATUS {
+        Adapter* adapter = parts_->find_adapter(asked.hAdapter);
+        if (asked.hAdapter != nullptr && adapter == nullptr) {
+            parts_->report_handle(HandleKind::Adapter, asked.hAdapter, findings, false);
+            return STATUS_INVALID_HANDLE;
         }
-        args->hAdapterMemoryObject = (*opened)->handle;
-    }
-    args->hPhysicalMemoryObject = (*object)->handle;
-    parts_->warn_of_mixed_cache_types(**object);
-    return STATUS_SUCCESS;
+        auto object = parts_->make_object(*request);
+        if (!object) return object.error();
+        if (adapter != nullptr) {
+            const auto opened = parts_->open(*adapter, **object);
+            if (!opened) {
+                parts_->end_object(**object);
+                return opened.error();
+            }
+            args->hAdapterMemoryObject = (*opened)->handle;
+        }
+        args->hPhysicalMemoryObject = (*object)->handle;
+        if (request->type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) parts_->warn_of_mixed_cache_types(**object, findings);
+        return STATUS_SUCCESS;
+    });
 }
 
-void Dxgkrnl::destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* args) {
+void Dxgkrnl::destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* args, const void* caller) {
     if (parts_ == nullptr) return;
-    Guard guard(parts_->lock);
-    Findings& findings = parts_->findings;
-    if (args == nullptr) return warn_of_null_argument(findings, "DxgkCbDestroyPhysicalMemoryObject");
-
-    MemoryObject* object = parts_->find_object(args->hPhysicalMemoryObject);
-    if (object == nullptr)
-        return findings.warn(Check::BadHandle,
-                             bad_handle("DxgkCbDestroyPhysicalMemoryObject", args->hPhysicalMemoryObject));
-    AdapterObject* opened = object->opened;
-    if (args->hAdapterMemoryObject != nullptr && (opened == nullptr || opened->handle != args->hAdapterMemoryObject))
-        return findings.warn(Check::ForeignAdapterObject,
-                             about(*object).add("hAdapterMemoryObject is not open or not of this object"));
-
-    if (opened != nullptr) {
-        if (!opened->adls.empty())
-            findings.fatal(Fatal::UnlockedUnderAdls, about(*object).add("destroyed while ADLs of it exist"));
-        if (args->hAdapterMemoryObject == nullptr)
-            findings.fatal(Fatal::AdapterObjectsLeaked, about(*object).add("destroyed while it is open"));
-        parts_->end_adls(*opened);
-        parts_->close(*opened);
-    }
-    if (!object->mappings.empty())
-        findings.warn(Check::ViewsLeft, about(*object).add("destroyed while CPU views of it exist"));
-    parts_->end_mappings(*object);
-    parts_->end_object(*object);
+    (void)parts_->call(Callback::DestroyPhysicalMemoryObject, caller, [&](Findings& findings) -> NTSTATUS {
+        if (args == nullptr) return report_null_argument(findings), STATUS_INVALID_PARAMETER;
+        MemoryObject* object = parts_->find_object(args->hPhysicalMemoryObject, findings, true);
+        if (object == nullptr) return STATUS_INVALID_HANDLE;
+        const HANDLE named = args->hAdapterMemoryObject;
+        AdapterObject* opened = object->opened;
+        if (named != nullptr && (opened == nullptr || opened->handle != named)) {
+            findings.add(
+                Check::ForeignAdapterObject,
+                Text{}.add("hAdapterMemoryObject ").add_pointer(named).add(" is not open or not of this object"),
+                object->subject());
+            return STATUS_INVALID_HANDLE;
+        }
+        parts_->end_uses(*object, named != nullptr, findings);
+        parts_->end_object(*object);
+        return STATUS_SUCCESS;
+    });
 }
 
 // ---- Map and Unmap -------------------------------------------------------------------------------------------------
 
-NTSTATUS Dxgkrnl::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args) {
+NTSTATUS Dxgkrnl::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, const void* caller) {
     if (args == nullptr) return STATUS_INVALID_PARAMETER;
     args->pMappedAddress = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const DXGKARGCB_MAP_PHYSICAL_MEMORY asked = *args;
-    Guard guard(parts_->lock);
-    MemoryObject* object = parts_->find_object(asked.hPhysicalMemoryObject);
-    if (object == nullptr) return STATUS_INVALID_HANDLE;
-    const auto request = object->read_map(asked);
-    if (!request) return request.error();
-    const auto mapping = make_mapping(parts_->ports.views, object->frames(), *request);
-    if (!mapping) return mapping.error();
-    object->mappings.add(**mapping);
-    args->pMappedAddress = (*mapping)->base;
-    args->Offset = asked.Offset & (page_size - 1);
-    args->Size = (*mapping)->pages << page_shift;
-    return STATUS_SUCCESS;
+    return parts_->call(Callback::MapPhysicalMemory, caller, [&](Findings& findings) -> NTSTATUS {
+        MemoryObject* object = parts_->find_object(asked.hPhysicalMemoryObject, findings, false);
+        if (object == nullptr) return STATUS_INVALID_HANDLE;
+        const auto request = object->read_map(asked);
+        if (!request) return request.error();
+        const auto mapping =
+            make_mapping(parts_->ports.views, object->frames(), parts_->ports.execution.process(), *request);
+        if (!mapping) return mapping.error();
+        object->mappings.add(**mapping);
+        args->pMappedAddress = (*mapping)->base;
+        args->Offset = asked.Offset & (page_size - 1);
+        args->Size = (*mapping)->pages << page_shift;
+        if (object->is_slow_to_read(**mapping))
+            findings.add(Check::LargeUncachedView, Text{}.add_number(args->Size >> 20).add(" MiB are mapped uncached"),
+                         object->subject());
+        return STATUS_SUCCESS;
+    });
 }
 
-void Dxgkrnl::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args) {
+void Dxgkrnl::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args, const void* caller) {
     if (parts_ == nullptr) return;
-    Guard guard(parts_->lock);
-    Findings& findings = parts_->findings;
-    if (args == nullptr) return warn_of_null_argument(findings, "DxgkCbUnmapPhysicalMemory");
-
-    MemoryObject* object = parts_->find_object(args->hPhysicalMemoryObject);
-    if (object == nullptr)
-        return findings.warn(Check::BadHandle, bad_handle("DxgkCbUnmapPhysicalMemory", args->hPhysicalMemoryObject));
-    const std::uint64_t process = parts_->ports.views.current_process();
-    CpuMapping* mapping = object->find_mapping(args->pBaseAddress, process);
-    if (mapping == nullptr)
-        return findings.warn(Check::UnknownView, about(*object)
-                                                     .add("no view of it begins at ")
-                                                     .add_hex(reinterpret_cast<std::uintptr_t>(args->pBaseAddress)));
-    if (args->Size != mapping->pages << page_shift)
-        return findings.warn(Check::WrongViewSize, about(*object)
-                                                       .add("unmapped with size ")
-                                                       .add_hex(args->Size)
-                                                       .add(", but Map returned ")
-                                                       .add_hex(mapping->pages << page_shift));
-    if (!mapping->belongs_to(process))
-        return findings.warn(Check::WrongProcess, about(*object).add("a user view is unmapped by another process"));
-    object->mappings.remove(*mapping);
-    end_mapping(parts_->ports.views, mapping);
+    (void)parts_->call(Callback::UnmapPhysicalMemory, caller, [&](Findings& findings) -> NTSTATUS {
+        if (args == nullptr) return report_null_argument(findings), STATUS_INVALID_PARAMETER;
+        MemoryObject* object = parts_->find_object(args->hPhysicalMemoryObject, findings, true);
+        if (object == nullptr) return STATUS_INVALID_HANDLE;
+        const std::uint64_t process = parts_->ports.execution.process();
+        CpuMapping* mapping = object->find_mapping(args->pBaseAddress, process);
+        const auto refuse = [&](Check check, const Text& text) -> NTSTATUS {
+            findings.add(check, text, object->subject());
+            return STATUS_INVALID_PARAMETER;
+        };
+        if (mapping == nullptr)
+            return refuse(Check::UnknownView, Text{}.add("no view of it begins at ").add_pointer(args->pBaseAddress));
+        const std::uint64_t size = mapping->pages << page_shift;
+        if (args->Size != size)
+            return refuse(
+                Check::WrongViewSize,
+                Text{}.add("unmapped with size ").add_hex(args->Size).add(", but Map returned ").add_hex(size));
+        if (!mapping->belongs_to(process))
+            return refuse(Check::WrongProcess, Text{}.add("the view was mapped in another process"));
+        object->mappings.remove(*mapping);
+        end_mapping(parts_->ports.views, mapping);
+        return STATUS_SUCCESS;
+    });
 }
 
 // ---- AllocateAdl and FreeAdl ---------------------------------------------------------------------------------------
 
-NTSTATUS Dxgkrnl::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
+NTSTATUS Dxgkrnl::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args, const void* caller) {
     if (args == nullptr) return STATUS_INVALID_PARAMETER;
     args->pAdl = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const DXGKARGCB_ALLOCATE_ADL asked = *args;
-    Guard guard(parts_->lock);
-    AdapterObject* opened = parts_->find_adapter_object(asked.hAdapterMemoryObject);
-    if (opened == nullptr) return STATUS_INVALID_HANDLE;
-    const auto request = opened->object.read_adl(asked);
-    if (!request) return request.error();
-    const auto adl = Adl::make(opened->adapter.view, opened->object.frames(), *request);
-    if (!adl) return adl.error();
-    opened->adls.add(**adl);
-    args->pAdl = (*adl)->handed_out();
-    return STATUS_SUCCESS;
+    return parts_->call(Callback::AllocateAdl, caller, [&](Findings& findings) -> NTSTATUS {
+        AdapterObject* opened = parts_->find_adapter_object(asked.hAdapterMemoryObject, findings, false);
+        if (opened == nullptr) return STATUS_INVALID_HANDLE;
+        if (asked.Flags.Reserved != 0)
+            findings.add(Check::ReservedBits, Text{}.add("Flags.Value is ").add_hex(asked.Flags.Value),
+                         opened->object.subject());
+        const auto request = opened->object.read_adl(asked);
+        if (!request) return request.error();
+        const auto adl = Adl::make(opened->adapter.view, opened->object.frames(), *request);
+        if (!adl) return adl.error();
+        opened->adls.add(**adl);
+        args->pAdl = (*adl)->handed_out();
+        return STATUS_SUCCESS;
+    });
 }
 
-void Dxgkrnl::free_adl(const DXGKARGCB_FREE_ADL* args) {
+void Dxgkrnl::free_adl(const DXGKARGCB_FREE_ADL* args, const void* caller) {
     if (parts_ == nullptr) return;
-    Guard guard(parts_->lock);
-    Findings& findings = parts_->findings;
-    if (args == nullptr) return warn_of_null_argument(findings, "DxgkCbFreeAdl");
-
-    AdapterObject* opened = parts_->find_adapter_object(args->hAdapterMemoryObject);
-    if (opened == nullptr)
-        return findings.warn(Check::BadHandle, bad_handle("DxgkCbFreeAdl", args->hAdapterMemoryObject));
-    // Only the address is compared: what the driver passes is not read.
-    Adl* adl = opened->adls.first();
-    while (adl != nullptr && adl->handed_out() != args->pAdl) adl = adl->next;
-    if (adl == nullptr)
-        return findings.warn(Check::UnknownAdl,
-                             about(opened->object).add("pAdl is not a list of this adapter memory object"));
-    if (adl->changed_by_driver())
-        findings.warn(Check::ChangedAdl, about(opened->object).add("the driver wrote to an ADL"));
-    parts_->end_adl(*opened, *adl);
+    (void)parts_->call(Callback::FreeAdl, caller, [&](Findings& findings) -> NTSTATUS {
+        if (args == nullptr) return report_null_argument(findings), STATUS_INVALID_PARAMETER;
+        AdapterObject* opened = parts_->find_adapter_object(args->hAdapterMemoryObject, findings, true);
+        if (opened == nullptr) return STATUS_INVALID_HANDLE;
+        parts_->check_dma(opened->adapter, findings);
+        const Subject subject = opened->object.subject();
+        Adl* adl = opened->find_adl(args->pAdl);
+        if (adl == nullptr) {
+            const AdapterObject* owner = opened->adapter.owner_of(args->pAdl);
+            findings.add(owner != nullptr ? Check::ForeignAdl : Check::UnknownAdl,
+                         Text{}
+                             .add("pAdl ")
+                             .add_pointer(args->pAdl)
+                             .add(owner != nullptr ? " is of another object" : " is no live ADL of it"),
+                         subject);
+            return STATUS_INVALID_PARAMETER;
+        }
+        if (adl->changed_by_driver())
+            findings.add(Check::ChangedAdl, Text{}.add("the driver wrote to the ADL"), subject);
+        parts_->end_adl(*opened, *adl, findings.caller());
+        return STATUS_SUCCESS;
+    });
 }
 
 // ---- Open and Close ------------------------------------------------------------------------------------------------
 
-NTSTATUS Dxgkrnl::open(DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* args) {
+NTSTATUS Dxgkrnl::open(DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* args, const void* caller) {
     if (args == nullptr) return STATUS_INVALID_PARAMETER;
     args->hAdapterMemoryObject = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    Guard guard(parts_->lock);
-    MemoryObject* object = parts_->find_object(args->hPhysicalMemoryObject);
-    Adapter* adapter = parts_->find_adapter(args->hAdapter);
-    if (object == nullptr || adapter == nullptr) return STATUS_INVALID_HANDLE;
-    if (object->opened != nullptr)
-        return &object->opened->adapter == adapter ? STATUS_INVALID_DEVICE_STATE : STATUS_NOT_SUPPORTED;
-    const auto opened = parts_->open(*adapter, *object);
-    if (!opened) return opened.error();
-    args->hAdapterMemoryObject = (*opened)->handle;
-    return STATUS_SUCCESS;
+    return parts_->call(Callback::OpenPhysicalMemoryObject, caller, [&](Findings& findings) -> NTSTATUS {
+        MemoryObject* object = parts_->find_object(args->hPhysicalMemoryObject, findings, false);
+        Adapter* adapter = parts_->find_adapter(args->hAdapter);
+        if (adapter == nullptr) parts_->report_handle(HandleKind::Adapter, args->hAdapter, findings, false);
+        if (object == nullptr || adapter == nullptr) return STATUS_INVALID_HANDLE;
+        if (object->opened != nullptr)
+            return &object->opened->adapter == adapter ? STATUS_INVALID_DEVICE_STATE : STATUS_NOT_SUPPORTED;
+        const auto opened = parts_->open(*adapter, *object);
+        if (!opened) return opened.error();
+        args->hAdapterMemoryObject = (*opened)->handle;
+        return STATUS_SUCCESS;
+    });
 }
 
-void Dxgkrnl::close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* args) {
+void Dxgkrnl::close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* args, const void* caller) {
     if (parts_ == nullptr) return;
-    Guard guard(parts_->lock);
-    Findings& findings = parts_->findings;
-    if (args == nullptr) return warn_of_null_argument(findings, "DxgkCbClosePhysicalMemoryObject");
-
-    AdapterObject* opened = parts_->find_adapter_object(args->hAdapterMemoryObject);
-    if (opened == nullptr)
-        return findings.warn(Check::BadHandle,
-                             bad_handle("DxgkCbClosePhysicalMemoryObject", args->hAdapterMemoryObject));
-    if (!opened->adls.empty())
-        findings.fatal(Fatal::AdlsLeaked, about(opened->object).add("closed while ADLs of it exist"));
-    parts_->end_adls(*opened);
-    parts_->close(*opened);
+    (void)parts_->call(Callback::ClosePhysicalMemoryObject, caller, [&](Findings& findings) -> NTSTATUS {
+        if (args == nullptr) return report_null_argument(findings), STATUS_INVALID_PARAMETER;
+        AdapterObject* opened = parts_->find_adapter_object(args->hAdapterMemoryObject, findings, true);
+        if (opened == nullptr) return STATUS_INVALID_HANDLE;
+        parts_->check_dma(opened->adapter, findings);
+        if (const std::uint64_t left = parts_->end_adls(*opened, findings.caller()); left != 0)
+            findings.add(Check::AdlsLeaked, Text{}.add("closed while ").add_number(left).add(" ADLs of it exist"),
+                         opened->object.subject());
+        parts_->close(*opened);
+        return STATUS_SUCCESS;
+    });
 }
 
 // ---- for tests and monitors ----------------------------------------------------------------------------------------
 
+void Dxgkrnl::check_dma(HANDLE handle) {
+    if (parts_ == nullptr) return;
+    (void)parts_->call(Callback::DmaFault, nullptr, [&](Findings& findings) -> NTSTATUS {
+        Adapter* adapter = parts_->find_adapter(handle);
+        if (adapter == nullptr) return STATUS_INVALID_HANDLE;
+        parts_->check_dma(*adapter, findings);
+        return STATUS_SUCCESS;
+    });
+}
+
+NTSTATUS Dxgkrnl::move_pages(HANDLE handle) {
+    if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    Guard guard(parts_->lock, &parts_->ports.execution);
+    MemoryObject* object = parts_->find_object(handle);
+    if (object == nullptr) return STATUS_INVALID_HANDLE;
+    if (object->type() != DXGK_PHYSICAL_MEMORY_TYPE_SECTION) return STATUS_NOT_SUPPORTED;
+    return parts_->move_pages(*object);
+}
+
 std::uint64_t Dxgkrnl::page_count(HANDLE handle) const {
     if (parts_ == nullptr) return 0;
-    Guard guard(parts_->lock);
+    Guard guard(parts_->lock, &parts_->ports.execution);
     const MemoryObject* object = parts_->find_object(handle);
     return object == nullptr ? 0 : object->frames().size();
 }
 
 PhysicalPage Dxgkrnl::frame(HANDLE handle, std::uint64_t index) const {
     if (parts_ == nullptr) return {};
-    Guard guard(parts_->lock);
+    Guard guard(parts_->lock, &parts_->ports.execution);
     const MemoryObject* object = parts_->find_object(handle);
     return object == nullptr || index >= object->frames().size() ? PhysicalPage{} : object->frames()[index];
 }
 
 Result<PhysicalPage, NTSTATUS> Dxgkrnl::frame_behind(HANDLE handle, std::uint64_t adl_page) const {
     if (parts_ == nullptr) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-    Guard guard(parts_->lock);
+    Guard guard(parts_->lock, &parts_->ports.execution);
     const Adapter* adapter = parts_->find_adapter(handle);
     if (adapter == nullptr) return Failure{NTSTATUS{STATUS_INVALID_HANDLE}};
     for (const AdapterObject* opened = adapter->objects.first(); opened != nullptr; opened = opened->next)

@@ -35,18 +35,37 @@ Text& Text::add_hex(std::uint64_t number) {
     return *this;
 }
 
-void Findings::fatal(Fatal parameter, const Text& text) {
-    port_.report({.severity = Severity::Bugcheck,
-                  .code = VIDEO_DXGKRNL_SYSMM_FATAL_ERROR,
-                  .parameter = static_cast<std::uint64_t>(parameter),
-                  .message = text.c_str()});
+namespace {
+
+constexpr std::uint32_t driver_verifier_detected_violation = 0xc4;
+
+bool is_documented(Check check) { return check < Check::NullArgument; }
+
+}  // namespace
+
+void Findings::add(Check check, const Text& text, const Subject& subject) {
+    if (count_ < most) kept_[count_++] = {check, subject, text};
 }
 
-void Findings::warn(Check check, const Text& text) {
-    port_.report({.severity = Severity::Warning,
-                  .code = 0,
-                  .parameter = static_cast<std::uint64_t>(check),
-                  .message = text.c_str()});
+void Findings::deliver(ReportPort& port, bool verify) {
+    for (std::size_t i = 0; i < count_; ++i) {
+        const Kept& kept = kept_[i];
+        const CheckText& text = text_of(kept.check);
+        const bool stops = is_documented(kept.check) || (verify && text.stops);
+        const std::uint32_t code =
+            is_documented(kept.check) ? VIDEO_DXGKRNL_SYSMM_FATAL_ERROR : driver_verifier_detected_violation;
+        port.report({.severity = stops ? Severity::Bugcheck : Severity::Warning,
+                     .check = kept.check,
+                     .code = stops ? code : 0,
+                     .parameters = {static_cast<std::uint64_t>(kept.check), kept.subject.handle, kept.subject.context,
+                                    reinterpret_cast<std::uintptr_t>(caller_.address)},
+                     .callback = caller_.callback,
+                     .caller = caller_.address,
+                     .object = kept.subject.handle,
+                     .context = kept.subject.context,
+                     .message = kept.text.c_str(),
+                     .advice = text.advice});
+    }
 }
 
 }  // namespace remap::callbacks

@@ -1,36 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What the callbacks report about a driver: the documented bugchecks of this area, and checks of this project.
+// What one call of a driver brought to light. Findings are kept while the machine is locked and delivered after,
+// because a bugcheck need not return.
 #pragma once
 
 #include "callbacks/core/ports.h"
+#include "callbacks/core/report.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace remap::callbacks {
-
-// Parameter 1 of bugcheck 0x1E4 VIDEO_DXGKRNL_SYSMM_FATAL_ERROR, as documented.
-enum class Fatal : std::uint64_t {
-    UnlockedUnderAdls = 5,
-    AdapterObjectsLeaked = 6,
-    AdlsLeaked = 7,
-    LogicalPoolLeaked = 8,
-};
-
-// Reports of Severity::Warning carry one of these as their parameter; their code is 0.
-enum class Check : std::uint64_t {
-    NullArgument = 1,          // a callback without a status got no argument structure
-    BadHandle = 2,             // a handle that is stale, of another kind, of another machine, or never was one
-    ForeignAdapterObject = 3,  // Destroy: the adapter memory object belongs to another object
-    ViewsLeft = 4,             // Destroy or stop with CPU views of the object left
-    UnknownView = 5,           // Unmap: the object has no view at this base
-    WrongViewSize = 6,         // Unmap: not the size that Map returned
-    WrongProcess = 7,          // Unmap: a user view of another process
-    UnknownAdl = 8,            // FreeAdl: not a list of this adapter memory object
-    ChangedAdl = 9,            // FreeAdl: the driver wrote to the list
-    MixedCacheTypes = 10,      // Create: an IO range with two cache types
-    ObjectsLeaked = 11,        // the machine ends with physical memory objects left
-};
 
 // A line of text of bounded length; what does not fit is cut off.
 class Text {
@@ -38,6 +18,7 @@ public:
     Text& add(const char* words);
     Text& add_number(std::uint64_t number);
     Text& add_hex(std::uint64_t number);
+    Text& add_pointer(const void* pointer) { return add_hex(reinterpret_cast<std::uintptr_t>(pointer)); }
     const char* c_str() const { return text_; }
 
 private:
@@ -48,15 +29,46 @@ private:
     std::size_t length_ = 0;
 };
 
+// The object that a finding is about.
+struct Subject {
+    std::uint64_t handle = 0;
+    std::uint64_t context = 0;
+};
+
+// Who calls.
+struct Caller {
+    Callback callback{};
+    const void* address = nullptr;  // where the callback returns to
+};
+
 class Findings {
 public:
-    explicit Findings(ReportPort& port) : port_(port) {}
+    explicit Findings(const Caller& caller) : caller_(caller) {}
+    Findings(const Findings&) = delete;
+    Findings& operator=(const Findings&) = delete;
 
-    void fatal(Fatal parameter, const Text& text);
-    void warn(Check check, const Text& text);
+    const Caller& caller() const { return caller_; }
+    bool empty() const { return count_ == 0; }
+
+    // Keeps a finding. No call makes more than `most`; what is more is not kept.
+    void add(Check check, const Text& text, const Subject& subject = {});
+
+    // Reports what was kept, in order. With `verify`, checks of this project stop the machine as documented ones do;
+    // without, they are warnings.
+    void deliver(ReportPort& port, bool verify);
 
 private:
-    ReportPort& port_;
+    static constexpr std::size_t most = 8;
+
+    struct Kept {
+        Check check{};
+        Subject subject;
+        Text text;
+    };
+
+    const Caller caller_;
+    std::array<Kept, most> kept_;
+    std::size_t count_ = 0;
 };
 
 }  // namespace remap::callbacks

@@ -15,9 +15,10 @@ constexpr std::uint64_t shortest_longest_run = 8;
 constexpr std::uint64_t most_fragments = 512;
 constexpr std::uint64_t widest_gap = 4;
 
-void fill_run(std::span<PhysicalPage> frames, std::uint64_t first) {
-    for (std::size_t i = 0; i < frames.size(); ++i) frames[i] = PhysicalPage{first + i};
-}
+// From here on runs are made of large pages, as a system does that has much memory to give: a terabyte in pages of
+// 4 KiB would take gigabytes of tables.
+constexpr std::uint64_t large_request = std::uint64_t{1} << (30 - page_shift);
+constexpr std::uint64_t large_page = std::uint64_t{1} << (21 - page_shift);
 
 }  // namespace
 
@@ -45,47 +46,65 @@ std::uint64_t FramePool::random_up_to(std::uint64_t most) {
     return 1 + random_ % most;
 }
 
-bool FramePool::allocate(const FrameRequest& request, std::span<PhysicalPage> frames) {
-    if (request.pages == 0 || frames.size() != request.pages) return false;
+bool FramePool::allocate(const FrameRequest& request, FrameList& frames) {
+    if (request.pages == 0) return false;
     if (!request.contiguous) return allocate_scattered(request, frames);
     const auto first = free_.take({.count = request.pages,
                                    .lowest = request.lowest.number,
                                    .highest = request.highest.number,
                                    .boundary = request.boundary,
                                    .from = ExtentPool::From::Top});
-    if (first) fill_run(frames, *first);
-    return first.has_value();
+    if (!first) return false;
+    if (frames.add({{*first}, request.pages})) return true;
+    (void)free_.give({*first, request.pages});
+    return false;
 }
 
-bool FramePool::allocate_scattered(const FrameRequest& request, std::span<PhysicalPage> frames) {
-    std::uint64_t longest = std::max(shortest_longest_run, 2 * request.pages / most_fragments);
+bool FramePool::allocate_scattered(const FrameRequest& request, FrameList& frames) {
+    const std::uint64_t before = frames.size();
+    const bool large = request.pages >= large_request && request.pages % large_page == 0;
+    std::uint64_t unit = large ? large_page : 1;
+    std::uint64_t longest = std::max(shortest_longest_run, 2 * request.pages / unit / most_fragments);
     std::uint64_t highest = request.highest.number;
     for (std::uint64_t done = 0; done < request.pages;) {
-        const std::uint64_t length = std::min(request.pages - done, random_up_to(longest));
-        const auto first = free_.take(
-            {.count = length, .lowest = request.lowest.number, .highest = highest, .from = ExtentPool::From::Top});
+        const std::uint64_t length = std::min(request.pages - done, random_up_to(longest) * unit);
+        const auto first = free_.take({.count = length,
+                                       .lowest = request.lowest.number,
+                                       .highest = highest,
+                                       .alignment = unit,
+                                       .from = ExtentPool::From::Top});
         if (first) {
-            fill_run(frames.subspan(done, length), *first);
+            if (!frames.add({{*first}, length})) {
+                (void)free_.give({*first, length});
+                break;
+            }
             done += length;
-            const std::uint64_t gap = random_up_to(widest_gap);
+            const std::uint64_t gap = random_up_to(widest_gap) * unit;
             highest = *first > request.lowest.number + gap ? *first - 1 - gap : request.highest.number;
         } else if (highest != request.highest.number) {
             highest = request.highest.number;  // round again, into the gaps
         } else if (longest > 1) {
             longest /= 2;
+        } else if (unit > 1) {
+            longest = unit;
+            unit = 1;
         } else {
-            free(frames.first(done));
-            return false;
+            break;
         }
     }
-    return true;
+    if (frames.size() - before == request.pages) return true;
+    (void)free_part(frames, before, frames.size() - before);
+    frames.shorten(before);
+    return false;
 }
 
-bool FramePool::free(std::span<const PhysicalPage> frames) {
-    return for_each_run(frames, [this](PhysicalPage first, std::uint64_t pages) {
-        return overlaps_memory(first, pages) && free_.give({first.number, pages});
+bool FramePool::free_part(const FrameList& frames, std::uint64_t first, std::uint64_t pages) {
+    return frames.for_each_run(first, pages, [this](FrameRun run) {
+        return overlaps_memory(run.first, run.pages) && free_.give({run.first.number, run.pages});
     });
 }
+
+bool FramePool::free(const FrameList& frames) { return free_part(frames, 0, frames.size()); }
 
 PhysicalPage FramePool::highest_installed() const {
     PhysicalPage highest;

@@ -8,21 +8,8 @@
 #include "callbacks/core/ports.h"
 
 #include <cstdint>
-#include <span>
 
 namespace remap::callbacks {
-
-// Calls `run(first, pages)` for each run of consecutive frames, in order, as long as it returns true.
-template <typename Run>
-bool for_each_run(std::span<const PhysicalPage> frames, Run run) {
-    for (std::size_t i = 0; i < frames.size();) {
-        std::size_t length = 1;
-        while (i + length < frames.size() && frames[i + length] == frames[i] + length) ++length;
-        if (!run(frames[i], std::uint64_t{length})) return false;
-        i += length;
-    }
-    return true;
-}
 
 // Not contiguous requests are answered with short runs at scattered places, the highest memory first, so that code
 // which takes physical neighbours for granted fails here and not on a system that has run for a week. The places are
@@ -39,17 +26,18 @@ public:
     bool withhold(PhysicalPage first, std::uint64_t pages);
 
     // As FramePort::allocate, except that the frames keep what was in them.
-    bool allocate(const FrameRequest& request, std::span<PhysicalPage> frames);
+    bool allocate(const FrameRequest& request, FrameList& frames);
 
     // False, and what is before the mistake freed, if a frame is free already.
-    bool free(std::span<const PhysicalPage> frames);
+    bool free(const FrameList& frames);
+    bool free_part(const FrameList& frames, std::uint64_t first, std::uint64_t pages);
 
     PhysicalPage highest_installed() const;  // 0 when nothing is installed
     bool overlaps_memory(PhysicalPage first, std::uint64_t pages) const;
     std::uint64_t free_pages() const { return free_.free_pages(); }
 
 private:
-    bool allocate_scattered(const FrameRequest& request, std::span<PhysicalPage> frames);
+    bool allocate_scattered(const FrameRequest& request, FrameList& frames);
     std::uint64_t random_up_to(std::uint64_t most);
 
     ExtentPool free_;

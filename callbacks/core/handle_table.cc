@@ -11,9 +11,9 @@ namespace remap::callbacks {
 namespace {
 
 // A handle's number, as Windows' handles a multiple of 4.
-using Index = Field<21, 2, std::uint32_t>;
-using Generation = Field<39, 22, std::uint32_t>;
-using Tag = Field<63, 40>;
+using Index = Field<25, 2, std::uint32_t>;
+using Generation = Field<43, 26, std::uint32_t>;
+using Tag = Field<63, 44>;
 
 std::uint64_t number_of(HANDLE handle) { return reinterpret_cast<std::uintptr_t>(handle); }
 
@@ -64,6 +64,21 @@ HANDLE HandleTable::insert(HandleKind kind, void* target) {
 void* HandleTable::find(HandleKind kind, HANDLE handle) const {
     const Slot* slot = slot_of(handle);
     return slot != nullptr && slot->kind == kind ? slot->target : nullptr;
+}
+
+HandleState HandleTable::state(HandleKind kind, HANDLE handle) const {
+    const std::uint64_t number = number_of(handle);
+    const std::uint32_t index = Index::get(number);
+    if ((number & 3) != 0 || Tag::get(number) != tag_ || index == 0 || index >= size_) return HandleState::Unknown;
+    const Slot& slot = slots_[index];
+    const std::uint32_t generation = Generation::get(number);
+    if (slot.kind == HandleKind::Free) {
+        // The generation of a free slot is its next tenant's, but for one that is given up.
+        const bool had_it = generation < slot.generation || slot.generation == Generation::max;
+        return generation != 0 && had_it ? HandleState::Ended : HandleState::Unknown;
+    }
+    if (generation == slot.generation) return slot.kind == kind ? HandleState::Live : HandleState::OtherKind;
+    return generation != 0 && generation < slot.generation ? HandleState::Ended : HandleState::Unknown;
 }
 
 void HandleTable::remove(HANDLE handle) {

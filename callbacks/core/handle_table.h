@@ -9,11 +9,19 @@
 
 namespace remap::callbacks {
 
-enum class HandleKind : std::uint8_t { Free, Adapter, PhysicalMemory, AdapterMemory };
+enum class HandleKind : std::uint8_t { Free, Adapter, PhysicalMemory, AdapterMemory, TrackedMemory };
+
+// What a handle that was passed for a kind is.
+enum class HandleState : std::uint8_t {
+    Live,
+    OtherKind,  // live, but of something else
+    Ended,      // of something that is gone
+    Unknown,    // never handed out by this table
+};
 
 class HandleTable {
 public:
-    // Handles of tables with different tags do not match each other's. 24 bits of the tag are used.
+    // Handles of tables with different tags do not match each other's. 20 bits of the tag are used.
     explicit HandleTable(std::uint64_t tag) : tag_(tag & tag_mask) {}
     ~HandleTable();
     HandleTable(const HandleTable&) = delete;
@@ -24,6 +32,8 @@ public:
 
     // What the handle names; null unless it is a live handle of this kind from this table.
     void* find(HandleKind kind, HANDLE handle) const;
+
+    HandleState state(HandleKind kind, HANDLE handle) const;
 
     // The handle is live.
     void remove(HANDLE handle);
@@ -36,7 +46,7 @@ private:
         HandleKind kind = HandleKind::Free;
     };
 
-    static constexpr std::uint64_t tag_mask = (1u << 24) - 1;
+    static constexpr std::uint64_t tag_mask = (1u << 20) - 1;
 
     HANDLE handle_of(std::uint32_t index) const;
     const Slot* slot_of(HANDLE handle) const;

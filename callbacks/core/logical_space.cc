@@ -59,13 +59,23 @@ bool LogicalSpace::take(std::uint64_t count, bool single, PageRuns& runs) {
     if (single || pool_.free_pages() < count) return false;
     if (take_several(count, runs)) return true;
     give(runs);
+    runs = {};
     return false;
 }
 
 bool LogicalSpace::give(const PageRuns& runs) {
     bool all = true;
-    for (const PageRun& run : runs) all &= pool_.give({run.first, run.count});
+    for (const PageRun& run : runs) all &= give(run);
     return all;
+}
+
+bool LogicalSpace::withhold(const PageRun& run) {
+    for (;;) {
+        const auto part = pool_.largest(run.first, run.first + (run.count - 1), ExtentPool::From::Bottom);
+        if (part.count == 0) return true;
+        if (!pool_.take_exactly(part)) return false;
+        pages_ -= part.count;
+    }
 }
 
 }  // namespace remap::callbacks

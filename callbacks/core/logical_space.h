@@ -23,6 +23,10 @@ public:
 
     // False when pages are lost, as there is no memory for the book-keeping.
     bool give(const PageRuns& runs);
+    bool give(const PageRun& run) { return pool_.give({run.first, run.count}); }
+
+    // Takes pages out for good, as far as they are part of the space. False when there is no memory.
+    bool withhold(const PageRun& run);
 
     // Whether everything that was taken is back.
     bool whole() const { return pool_.free_pages() == pages_; }

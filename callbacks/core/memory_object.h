@@ -12,6 +12,7 @@
 #include "callbacks/ddk/d3dkmddi.h"
 
 #include <cstdint>
+#include <utility>
 
 namespace remap::callbacks {
 
@@ -26,16 +27,25 @@ struct AdapterObject : Link<AdapterObject> {
     MemoryObject& object;
     HANDLE handle = nullptr;
     List<Adl> adls;
+
+    // The live list that was handed out with this address. Only addresses are compared: what a driver passes is not
+    // read.
+    Adl* find_adl(const DXGK_ADL* handed_out) const;
 };
 
 class MemoryObject : public Link<MemoryObject> {
 public:
     MemoryObject(const CreateRequest& request, FrameList frames) : request_(request), frames_(std::move(frames)) {}
 
+    const CreateRequest& request() const { return request_; }
     DXGK_PHYSICAL_MEMORY_TYPE type() const { return request_.type; }
     CacheType cache() const { return request_.cache; }
     std::uint64_t context() const { return request_.context; }
     const FrameList& frames() const { return frames_; }
+    Subject subject() const { return {reinterpret_cast<std::uintptr_t>(handle), request_.context}; }
+
+    // Other frames for all pages, as many; the ones before.
+    FrameList exchange_frames(FrameList frames) { return std::exchange(frames_, std::move(frames)); }
 
     // Whether both wrap ranges of a device that share a page.
     bool overlaps_io(const MemoryObject& other) const;
@@ -47,6 +57,9 @@ public:
     // The view at this base that `process` may unmap; else one of another process at the same base; else null.
     CpuMapping* find_mapping(const void* base, std::uint64_t process) const;
 
+    // Whether reading all of a view takes seconds on hardware, as drivers in the field have found.
+    bool is_slow_to_read(const CpuMapping& mapping) const;
+
     HANDLE handle = nullptr;
     AdapterObject* opened = nullptr;
     List<CpuMapping> mappings;
@@ -55,10 +68,7 @@ private:
     bool inside(std::uint64_t offset, std::uint64_t bytes) const;
 
     const CreateRequest request_;
-    const FrameList frames_;
+    FrameList frames_;
 };
-
-// "Object with context 0x1234: ", the beginning of a report about it.
-Text about(const MemoryObject& object);
 
 }  // namespace remap::callbacks

@@ -4,6 +4,7 @@
 
 #include "callbacks/core/adapter.h"
 #include "callbacks/core/dxgkrnl.h"
+#include "callbacks/core/failures.h"
 #include "callbacks/core/findings.h"
 #include "callbacks/core/handle_table.h"
 #include "callbacks/core/list.h"
@@ -15,39 +16,91 @@
 namespace remap::callbacks {
 
 struct Dxgkrnl::Parts {
-    explicit Parts(const Ports& given);
+    Parts(const Ports& given, const VerifierOptions& chosen, Failures& asked);
     ~Parts();
     Parts(const Parts&) = delete;
     Parts& operator=(const Parts&) = delete;
 
+    // Does a driver's call: `work(findings)` under the lock, after what is checked for each; then reports what it
+    // found.
+    template <typename Work>
+    NTSTATUS call(Callback callback, const void* caller, Work work);
+
+    // Null for a handle that is not live, or of something else. With findings, a use after its end or of the wrong kind
+    // is one; `strict`: any other number too.
     Adapter* find_adapter(HANDLE handle) const;
     MemoryObject* find_object(HANDLE handle) const;
-    AdapterObject* find_adapter_object(HANDLE handle) const;
+    MemoryObject* find_object(HANDLE handle, Findings& findings, bool strict) const;
+    AdapterObject* find_adapter_object(HANDLE handle, Findings& findings, bool strict) const;
+    TrackedMemory* find_tracked(HANDLE handle, Findings& findings) const;
+    void report_handle(HandleKind kind, HANDLE handle, Findings& findings, bool strict) const;
 
     NTSTATUS start(const AdapterDescription& description, HANDLE* given_handles);
-    void stop(Adapter& adapter);
+    void stop(Adapter& adapter, Findings& findings);
 
     Result<MemoryObject*, NTSTATUS> make_object(const CreateRequest& request);
     void end_object(MemoryObject& object);
-    void warn_of_mixed_cache_types(const MemoryObject& object);
+    void end_uses(MemoryObject& object, bool closes, Findings& findings);
+    void warn_of_mixed_cache_types(const MemoryObject& object, Findings& findings);
 
     Result<AdapterObject*, NTSTATUS> open(Adapter& adapter, MemoryObject& object);
     void close(AdapterObject& opened);
 
-    void end_adl(AdapterObject& opened, Adl& adl);
-    std::uint64_t end_adls(AdapterObject& opened);
+    void end_adl(AdapterObject& opened, Adl& adl, const Caller& caller);
+    std::uint64_t end_adls(AdapterObject& opened, const Caller& caller);
     std::uint64_t end_mappings(MemoryObject& object);
+
+    // What the IOMMU refused (dma_check.cc).
+    void check_dma(Adapter& adapter, Findings& findings);
+
+    // Between Begin and EndExclusiveAccess (domain_switch.cc).
+    NTSTATUS switch_silent_adapter(Adapter& adapter, Findings& findings);
+    void listen(Adapter& adapter, Findings& findings);
+
+    // Sections (section_moves.cc).
+    NTSTATUS move_pages(MemoryObject& object);
+    void move_sections();
+
+    // The older callbacks (tracked_memory.cc, older_callbacks.cc).
+    Result<TrackedMemory*, NTSTATUS> track(Adapter& adapter, TrackedMemory::Kind kind);
+    template <typename Fill>
+    Result<TrackedMemory*, NTSTATUS> track_filled(Adapter& adapter, TrackedMemory::Kind kind, const Caller& caller,
+                                                  Fill fill);
+    NTSTATUS take_tracked_frames(const CreateRequest& request, TrackedMemory& tracked);
+    void end_tracked(TrackedMemory& tracked, const Caller& caller);
+    Adapter* find_for_older(HANDLE handle, bool lead, Findings& findings, NTSTATUS& status) const;
+    NTSTATUS free_tracked(HANDLE adapter, HANDLE handle, TrackedMemory::Kind kind, Findings& findings);
 
     mutable Lock lock;
     const Ports ports;
-    Findings findings;
+    const VerifierOptions options;
+    Failures& failures;
     HandleTable handles;
     List<Adapter> adapters;
-    List<MemoryObject> objects;
+    List<MemoryObject> objects;     // of memory
+    List<MemoryObject> io_objects;  // of device ranges: few, and looked through at each Create of one
 
 private:
+    List<MemoryObject>& list_of(const MemoryObject& object);
     bool give_handles(Adapter& adapter);
-    void end_adapter(Adapter& adapter);
+    bool end_adapter(Adapter& adapter);
 };
+
+template <typename Work>
+NTSTATUS Dxgkrnl::Parts::call(Callback callback, const void* caller, Work work) {
+    Findings findings({callback, caller});
+    NTSTATUS status = failures.next(callback);
+    if (ports.execution.irql() > APC_LEVEL) {
+        findings.add(Check::WrongIrql, Text{}.add("called at IRQL ").add_number(ports.execution.irql()));
+        status = STATUS_INVALID_DEVICE_STATE;
+    }
+    if (NT_SUCCESS(status)) {
+        Guard guard(lock, &ports.execution);
+        if (options.move_sections) move_sections();
+        status = work(findings);
+    }
+    findings.deliver(ports.reports, options.enabled);
+    return status;
+}
 
 }  // namespace remap::callbacks

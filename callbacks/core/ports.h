@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The machine as the callbacks see it: frames of physical memory, CPU views of them, and DMA domains. Each machine (the
-// bare-metal guest, the hosted one) implements the three. No port is called concurrently by one Dxgkrnl object.
+// The machine as the callbacks see it: frames of physical memory, CPU views of them, DMA domains, where a call comes
+// from, the driver's own DDIs, and a place for reports. Each machine (the bare-metal guest, the hosted one) implements
+// them. Frames, views and domains of a Dxgkrnl object are called by one thread at a time.
 #pragma once
 
 #include "base/address.h"
+#include "callbacks/core/frame_list.h"
+#include "callbacks/core/report.h"
+#include "callbacks/ddk/ntddk.h"
 
 #include <cstdint>
-#include <span>
+#include <optional>
 
 namespace remap::callbacks {
 
@@ -23,10 +27,13 @@ struct FrameRequest {
 
 class FramePort {
 public:
-    // Fills `frames` (request.pages long) with zeroed frames that nobody else owns, or changes nothing and returns
-    // false. A request that is not contiguous may be answered with frames in any order and place.
-    virtual bool allocate(const FrameRequest& request, std::span<PhysicalPage> frames) = 0;
-    virtual void free(std::span<const PhysicalPage> frames) = 0;
+    // Appends request.pages zeroed frames that nobody else owns, or changes nothing and returns false. A request that
+    // is not contiguous may be answered with frames in any order and place.
+    virtual bool allocate(const FrameRequest& request, FrameList& frames) = 0;
+    virtual void free(const FrameList& frames) = 0;
+
+    // Copies the content of frames to others, as many, which no view shows. False when it cannot: nothing is lost.
+    virtual bool copy(const FrameList& from, const FrameList& to) = 0;
 
     // The highest page of installed memory.
     virtual PhysicalPage highest_installed() const = 0;
@@ -39,7 +46,9 @@ protected:
 };
 
 struct ViewRequest {
-    std::span<const PhysicalPage> frames;  // mapped side by side, in this order
+    const FrameList& frames;
+    std::uint64_t first = 0;  // index of the first frame shown
+    std::uint64_t pages = 0;  // how many are mapped side by side, in the list's order
     CacheType cache = CacheType::WriteBack;
     AccessMode mode = AccessMode::Kernel;  // User: in the process that calls
     bool writable = true;
@@ -50,18 +59,35 @@ public:
     // The page-aligned base of a new view, or null when there is no address space or no memory for tables.
     virtual void* map(const ViewRequest& request) = 0;
 
-    // Ends a view made by map, in whatever process it is. On return no CPU reaches the frames through it any more.
-    virtual void unmap(void* base, std::uint64_t pages) = 0;
+    // Ends a view made by map, in whatever process it is (`process` is the one that made it). On return no CPU reaches
+    // the frames through it any more.
+    virtual void unmap(void* base, std::uint64_t pages, std::uint64_t process) = 0;
 
-    // A number that tells processes apart, for user views. One process: any constant.
-    virtual std::uint64_t current_process() const = 0;
+    // A part of a view is about to change its frames: until show, whoever touches it waits or is stopped; no store that
+    // was done before is lost. show puts frames behind it (as many as hold named) and lets go on. Neither can fail, as
+    // the view has its tables.
+    virtual void hold(void* part, std::uint64_t pages, std::uint64_t process) = 0;
+    virtual void show(void* part, const ViewRequest& request, std::uint64_t process) = 0;
 
 protected:
     ~CpuViewPort() = default;
 };
 
-// The address space in which the DMA of one logical adapter happens.
-class DmaDomainPort {
+// What the devices of an adapter reach.
+enum class Attachment : std::uint8_t {
+    Nothing,       // every access is refused
+    Untranslated,  // physical memory, with physical addresses
+    Domain,        // what is mapped in the adapter's domain
+};
+
+// An access that an IOMMU refused.
+struct DmaFault {
+    LogicalAddress address;
+    bool write = false;
+};
+
+// The IOMMU in front of one logical adapter: its domain, and all its devices.
+class DmaPort {
 public:
     // Maps pages that are not mapped to consecutive physical pages, for reading and writing. All or nothing: false when
     // there is no memory for tables.
@@ -73,24 +99,47 @@ public:
     // Bits of logical address that the IOMMU translates, for example 39 or 48.
     virtual unsigned address_width() const = 0;
 
+    // Switches all devices of the adapter. Before the first call they reach nothing. False when there is no memory for
+    // tables; then they reach what they did. Nothing cannot fail.
+    virtual bool attach(Attachment to) = 0;
+
+    // The oldest refused access of one of the adapter's devices that was not taken yet.
+    virtual std::optional<DmaFault> take_fault() = 0;
+
 protected:
-    ~DmaDomainPort() = default;
+    ~DmaPort() = default;
 };
 
-enum class Severity : std::uint8_t { Warning, Bugcheck };
+// The driver of one logical adapter: the DDIs that the callbacks' side calls. Called without any lock.
+class DriverPort {
+public:
+    // DxgkDdiBeginExclusiveAccess and DxgkDdiEndExclusiveAccess: between them the devices are silent on the bus.
+    virtual NTSTATUS begin_exclusive_access() = 0;
+    virtual NTSTATUS end_exclusive_access() = 0;
 
-// A finding about the driver: what a real system would answer with a bugcheck, or a mistake that hardware would punish.
-struct Report {
-    Severity severity = Severity::Warning;
-    std::uint32_t code = 0;       // Bugcheck: for example 0x1E4; Warning: 0
-    std::uint64_t parameter = 0;  // Bugcheck: parameter 1; Warning: a Check of callbacks/core/findings.h
-    const char* message = "";     // a sentence for people, without newline; valid during the call only
+protected:
+    ~DriverPort() = default;
+};
+
+// Where a call comes from. Called by any thread.
+class ExecutionPort {
+public:
+    virtual KIRQL irql() const = 0;
+
+    // A number that tells processes apart, for user views. One process: any constant.
+    virtual std::uint64_t process() const = 0;
+
+    // What a thread does that waits for another: lets it run.
+    virtual void relax() = 0;
+
+protected:
+    ~ExecutionPort() = default;
 };
 
 class ReportPort {
 public:
-    // A bugcheck may return (tests); the callback then goes on as its description in callbacks/ddk/d3dkmddi.h says.
-    // Called while the machine is locked: it must not call the machine.
+    // A bugcheck may return (tests); the callback has then gone on as its description in callbacks/ddk/d3dkmddi.h says.
+    // It may as well not return. Called at the end of a callback, without any lock, by any thread.
     virtual void report(const Report& report) = 0;
 
 protected:

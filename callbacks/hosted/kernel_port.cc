@@ -6,7 +6,6 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
 
 namespace remap::hosted {
 
@@ -14,7 +13,6 @@ namespace {
 
 std::atomic<std::uint64_t> threads_seen{0};
 thread_local std::uint64_t this_thread = 0;
-thread_local KIRQL this_irql = PASSIVE_LEVEL;
 
 // Where a bugcheck on this thread goes; null outside of run. A jump and not an exception: the frames between may be
 // those of a driver's image, which this process cannot unwind.
@@ -27,7 +25,7 @@ std::optional<KernelPort::Stop> KernelPort::run(const std::function<void()>& dri
     std::jmp_buf here;
     std::jmp_buf* const outer_way_out = way_out;
     Stop* const outer_stop = last_stop;
-    const KIRQL irql = this_irql;
+    const KIRQL irql = execution_.irql();
     Stop stop;
     way_out = &here;
     last_stop = &stop;
@@ -35,7 +33,7 @@ std::optional<KernelPort::Stop> KernelPort::run(const std::function<void()>& dri
     if (!stopped) driver();
     way_out = outer_way_out;
     last_stop = outer_stop;
-    this_irql = irql;
+    execution_.set_irql(irql);
     return stopped ? std::optional(std::move(stop)) : std::nullopt;
 }
 
@@ -55,16 +53,11 @@ void KernelPort::clear() {
     console_.clear();
 }
 
-KIRQL KernelPort::irql() { return this_irql; }
-void KernelPort::set_irql(KIRQL level) { this_irql = level; }
-
 std::uint64_t KernelPort::thread() {
     // Multiples of 16, as addresses of thread objects are.
     if (this_thread == 0) this_thread = (threads_seen.fetch_add(1) + 1) * 16;
     return this_thread;
 }
-
-void KernelPort::relax() { std::this_thread::yield(); }
 
 bool KernelPort::wait(std::uint64_t until) {
     std::unique_lock locked(lock_, std::adopt_lock);

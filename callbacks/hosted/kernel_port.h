@@ -8,6 +8,7 @@
 //     EXPECT_EQ(stop->code, 0xC2u);
 #pragma once
 
+#include "callbacks/hosted/ports.h"
 #include "callbacks/kernel/kernel.h"
 
 #include <chrono>
@@ -46,10 +47,10 @@ public:
     callbacks::FramePort& frames() override { return frames_; }
     callbacks::CpuViewPort& views() override { return views_; }
     std::optional<PhysicalAddress> behind(const void*) override { return std::nullopt; }  // this process's own memory
-    KIRQL irql() override;
-    void set_irql(KIRQL level) override;
+    KIRQL irql() override { return execution_.irql(); }
+    void set_irql(KIRQL level) override { execution_.set_irql(level); }
     std::uint64_t thread() override;
-    void relax() override;
+    void relax() override { execution_.relax(); }
     void lock() override { lock_.lock(); }
     void unlock() override { lock_.unlock(); }
     bool wait(std::uint64_t until) override;
@@ -64,6 +65,7 @@ public:
 private:
     callbacks::FramePort& frames_;
     callbacks::CpuViewPort& views_;
+    Execution execution_;
     std::mutex lock_;  // the kernel's
     std::condition_variable changed_;
     const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

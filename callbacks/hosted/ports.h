@@ -13,28 +13,23 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
-#include <vector>
 
 namespace remap::hosted {
 
-// Frames of the machine's shared memory. Page 0 is never given out. Several may call: the graphics kernel and the
-// kernel services have locks of their own.
+// Frames of the machine's shared memory. Page 0 is never given out. Any thread may call.
 class Frames final : public callbacks::FramePort {
 public:
     explicit Frames(Memory& memory);
 
-    bool allocate(const callbacks::FrameRequest& request, std::span<PhysicalPage> frames) override;
-    void free(std::span<const PhysicalPage> frames) override;
+    bool allocate(const callbacks::FrameRequest& request, callbacks::FrameList& frames) override;
+    void free(const callbacks::FrameList& frames) override;
+    bool copy(const callbacks::FrameList& from, const callbacks::FrameList& to) override;
     PhysicalPage highest_installed() const override { return pool_.highest_installed(); }
     bool overlaps_memory(PhysicalPage first, std::uint64_t pages) const override {
         return pool_.overlaps_memory(first, pages);
     }
 
-    std::uint64_t free_pages() const {
-        const std::scoped_lock locked(lock_);
-        return pool_.free_pages();
-    }
+    std::uint64_t free_pages() const;
 
 private:
     Memory& memory_;
@@ -50,22 +45,20 @@ struct ViewAttributes {
     bool writable = true;
 };
 
-// CPU views in this process. Linux gives user memory no choice of cache type, so the type is recorded. Several may
+// CPU views in this process. Linux gives user memory no choice of cache type, so the type is recorded. Any thread may
 // call.
 class Views final : public callbacks::CpuViewPort {
 public:
     explicit Views(Memory& memory) : memory_(memory) {}
 
     void* map(const callbacks::ViewRequest& request) override;
-    void unmap(void* base, std::uint64_t pages) override;
-    std::uint64_t current_process() const override;
+    void unmap(void* base, std::uint64_t pages, std::uint64_t process) override;
+    void hold(void* part, std::uint64_t pages, std::uint64_t process) override;
+    void show(void* part, const callbacks::ViewRequest& request, std::uint64_t process) override;
 
     // Of the view that an address lies in.
     std::optional<ViewAttributes> attributes(const void* address) const;
-    std::size_t count() const {
-        const std::scoped_lock locked(lock_);
-        return views_.size();
-    }
+    std::size_t count() const;
 
 private:
     struct Entry {
@@ -73,9 +66,45 @@ private:
         ViewAttributes attributes;
     };
 
+    const Entry* find(const std::byte* address, const std::byte*& base) const;
+
     Memory& memory_;
     mutable std::mutex lock_;
     std::map<const std::byte*, Entry> views_;  // by base
+};
+
+// Where calls come from: each thread of the host has an IRQL and a process of its own.
+class Execution final : public callbacks::ExecutionPort {
+public:
+    KIRQL irql() const override;
+    void set_irql(KIRQL irql);  // of the calling thread; see also AtIrql
+    std::uint64_t process() const override;
+    void relax() override;
+};
+
+// The calling thread is at this IRQL until the end of the scope.
+class AtIrql {
+public:
+    explicit AtIrql(KIRQL irql);
+    ~AtIrql();
+    AtIrql(const AtIrql&) = delete;
+    AtIrql& operator=(const AtIrql&) = delete;
+
+private:
+    const KIRQL before_;
+};
+
+// The calling thread acts for a process of this number, until the end of the scope. Without one it acts for this
+// process, whose number is that of the host.
+class InProcess {
+public:
+    explicit InProcess(std::uint64_t number);
+    ~InProcess();
+    InProcess(const InProcess&) = delete;
+    InProcess& operator=(const InProcess&) = delete;
+
+private:
+    const std::uint64_t before_;
 };
 
 // The IOMMU's registers and table memory as its driver sees them.
@@ -97,38 +126,6 @@ private:
     iommu::Iommu& iommu_;
     Memory& memory_;
     Frames& frames_;
-};
-
-class Domain final : public callbacks::DmaDomainPort {
-public:
-    // `domain` is made by the unit and destroyed by its maker.
-    Domain(vtd_driver::Unit& unit, vtd_driver::Domain& domain) : unit_(unit), domain_(domain) {}
-
-    bool map(LogicalPage first, PhysicalPage to, std::uint64_t pages) override;
-    void unmap(LogicalPage first, std::uint64_t pages) override;
-    unsigned address_width() const override { return unit_.address_width(); }
-
-private:
-    vtd_driver::Unit& unit_;
-    vtd_driver::Domain& domain_;
-};
-
-// Keeps what was reported, for tests to expect.
-class Reports final : public callbacks::ReportPort {
-public:
-    struct Kept {
-        callbacks::Severity severity;
-        std::uint32_t code;
-        std::uint64_t parameter;
-        std::string message;
-    };
-
-    void report(const callbacks::Report& report) override;
-    const std::vector<Kept>& all() const { return kept_; }
-    void clear() { kept_.clear(); }
-
-private:
-    std::vector<Kept> kept_;
 };
 
 }  // namespace remap::hosted

@@ -5,18 +5,49 @@
 #include "callbacks/dxgkcb.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 
 namespace remap::hosted {
 
-System::System(std::unique_ptr<Machine> machine)
-    : machine_(std::move(machine)), frames_(machine_->memory()), views_(machine_->memory()) {
-    dxgkrnl_ = std::make_unique<callbacks::Dxgkrnl>(callbacks::Ports{frames_, views_, reports_});
+namespace {
+
+// A device that may still reach what it must not: no test may go on from here.
+void alarm(const char* what, vtd_driver::Error error) {
+    std::fprintf(stderr, "the IOMMU failed at %s: %s\n", what, vtd_driver::name_of(error));
+    std::abort();
 }
 
-Result<std::unique_ptr<System>, std::string> System::create(const MachineOptions& options) {
-    auto machine = Machine::create(options);
+DXGK_IOMMU_CAPS caps_of(const AdapterOptions& options) {
+    DXGK_IOMMU_CAPS caps{};
+    caps.DmaRemappingSupported = options.remapping;
+    caps.IommuIsolationSupported = options.isolation || options.isolation_required;
+    caps.IommuIsolationRequired = options.isolation_required;
+    return caps;
+}
+
+std::vector<GpuOptions> gpus_of(const AdapterOptions& options) {
+    std::vector<GpuOptions> gpus{options.gpu};
+    gpus.insert(gpus.end(), options.linked.begin(), options.linked.end());
+    return gpus;
+}
+
+}  // namespace
+
+System::System(std::unique_ptr<Machine> machine, const SystemOptions& options)
+    : machine_(std::move(machine)),
+      frames_(machine_->memory()),
+      views_(machine_->memory()),
+      reports_(options.on_bugcheck) {
+    dxgkrnl_ =
+        std::make_unique<callbacks::Dxgkrnl>(callbacks::Ports{frames_, views_, execution_, reports_}, options.verifier);
+}
+
+Result<std::unique_ptr<System>, std::string> System::create(const MachineOptions& machine_options,
+                                                            const SystemOptions& options) {
+    auto machine = Machine::create(machine_options);
     if (!machine) return Failure{machine.error()};
-    std::unique_ptr<System> system(new System(std::move(*machine)));
+    std::unique_ptr<System> system(new System(std::move(*machine), options));
     iommu::Iommu* iommu = system->machine_->iommu();
     if (iommu == nullptr) return system;
 
@@ -25,6 +56,7 @@ Result<std::unique_ptr<System>, std::string> System::create(const MachineOptions
     if (const auto error = system->unit_->start({}); error != vtd_driver::Error::None) {
         return Failure{std::string("the IOMMU did not start: ") + vtd_driver::name_of(error)};
     }
+    system->inbox_.emplace(*system->unit_);
     return system;
 }
 
@@ -32,63 +64,70 @@ System::~System() {
     callbacks::release(*dxgkrnl_);
     while (!started_.empty()) {
         dxgkrnl_->stop_adapter(started_.back().device);
-        disconnect(started_.back());
         started_.pop_back();
     }
     dxgkrnl_.reset();
 }
 
-// Puts a device where its adapter will have it: in a domain, or untranslated.
+// The IOMMU's side of the GPUs: a domain for them, and nobody else with their source ids.
 Result<System::Started, NTSTATUS> System::connect(const AdapterOptions& options) {
-    Started started{.device = nullptr, .source = options.gpu.source_id, .domain = nullptr, .port = nullptr};
-    if (!unit_) return started;
-    vtd_driver::Error error = vtd_driver::Error::None;
-    if (options.remapping) {
-        started.domain = unit_->create_domain(error);
-        if (started.domain == nullptr) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-        started.port = std::make_unique<Domain>(*unit_, *started.domain);
-        error = unit_->attach(started.source, *started.domain);
-    } else {
-        error = unit_->attach_pass_through(started.source);
+    Started started;
+    for (const GpuOptions& gpu : gpus_of(options)) {
+        const auto has_source = [&](const Started& other) {
+            return std::ranges::find(other.sources, gpu.source_id) != other.sources.end();
+        };
+        if (has_source(started) || std::ranges::any_of(started_, has_source))
+            return Failure{NTSTATUS{STATUS_INVALID_PARAMETER}};
+        started.sources.push_back(gpu.source_id);
     }
-    if (error == vtd_driver::Error::None) return started;
-    disconnect(started);
-    return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
+    if (started.sources.size() > callbacks::most_physical_adapters) return Failure{NTSTATUS{STATUS_INVALID_PARAMETER}};
+    if (!unit_) return started;
+    started.dma = std::make_unique<callbacks::UnitDma>(*unit_, *inbox_, alarm);
+    if (started.dma->create(started.sources) != vtd_driver::Error::None)
+        return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
+    return started;
 }
 
-void System::disconnect(Started& started) {
-    if (!unit_) return;
-    unit_->detach(started.source);
-    started.port.reset();
-    if (started.domain != nullptr) unit_->destroy_domain(started.domain);
+NTSTATUS System::start(const AdapterOptions& options, const Started& started, std::span<HANDLE> handles) {
+    std::vector<PhysicalAddress> visible;
+    for (const GpuOptions& gpu : gpus_of(options)) visible.push_back({low_bits(gpu.address_bits)});
+    const callbacks::AdapterDescription description{
+        .highest_visible = visible,
+        .iommu = caps_of(options),
+        .map_aperture2 = options.map_aperture2,
+        .version = options.version,
+        .reserved = options.reserved,
+        .frame_buffer_save = options.frame_buffer_save,
+        .preferred = options.preferred,
+        .dma = started.dma.get(),
+        .driver = options.driver,
+    };
+    return dxgkrnl_->start_adapter(description, handles.data());
+}
+
+NTSTATUS System::fill(LinkedAdapter& adapter, HANDLE device, const GpuOptions& gpu, ULONG version) {
+    adapter.device = device;
+    const NTSTATUS status = callbacks::bind(*dxgkrnl_, device, version, &adapter.interface);
+    if (!NT_SUCCESS(status)) return status;
+    adapter.gpu = machine_->add_gpu(gpu);
+    return adapter.gpu == nullptr ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
 
 Result<Adapter, NTSTATUS> System::start_adapter(const AdapterOptions& options) {
-    const auto same_source = [&](const Started& other) { return other.source == options.gpu.source_id; };
-    if (std::ranges::any_of(started_, same_source)) return Failure{NTSTATUS{STATUS_INVALID_PARAMETER}};
     auto started = connect(options);
     if (!started) return Failure{started.error()};
+    std::vector<HANDLE> handles(started->sources.size());
+    NTSTATUS status = start(options, *started, handles);
+    if (!NT_SUCCESS(status)) return Failure{status};
+    started->device = handles[0];
 
-    const unsigned bits = options.gpu.address_bits;
-    const callbacks::AdapterDescription description{
-        .highest_visible = {low_bits(bits)},
-        .dma_remapping_supported = options.remapping,
-        .domain = started->port.get(),
-        .physical_adapters = 1,
-    };
     Adapter adapter;
-    NTSTATUS status = dxgkrnl_->start_adapter(description, &adapter.device);
-    if (NT_SUCCESS(status)) {
-        started->device = adapter.device;
-        status = callbacks::bind(*dxgkrnl_, adapter.device, options.version, &adapter.interface);
-        if (NT_SUCCESS(status)) {
-            adapter.gpu = machine_->add_gpu(options.gpu);
-            if (adapter.gpu == nullptr) status = STATUS_INVALID_PARAMETER;
-        }
-        if (!NT_SUCCESS(status)) dxgkrnl_->stop_adapter(adapter.device);
-    }
+    adapter.linked.resize(options.linked.size());
+    status = fill(adapter, handles[0], options.gpu, options.version);
+    for (std::size_t i = 0; i < adapter.linked.size() && NT_SUCCESS(status); ++i)
+        status = fill(adapter.linked[i], handles[i + 1], options.linked[i], options.version);
     if (!NT_SUCCESS(status)) {
-        disconnect(*started);
+        dxgkrnl_->stop_adapter(handles[0]);
         return Failure{status};
     }
     started_.push_back(std::move(*started));
@@ -98,9 +137,11 @@ Result<Adapter, NTSTATUS> System::start_adapter(const AdapterOptions& options) {
 void System::stop_adapter(const Adapter& adapter) {
     const auto found = std::ranges::find(started_, adapter.device, &Started::device);
     if (found == started_.end()) return;
-    dxgkrnl_->stop_adapter(found->device);
-    disconnect(*found);
+    stopping_.clear();
+    stopping_.push_back(std::move(*found));
     started_.erase(found);
+    dxgkrnl_->stop_adapter(stopping_.back().device);
+    stopping_.clear();
 }
 
 bool System::publish(HANDLE object, std::uint64_t name, callbacks::CacheType cache) {

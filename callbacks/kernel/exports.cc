@@ -9,10 +9,10 @@ namespace remap::kernel {
 
 namespace {
 
-#define EXPORT(name) \
-    { #name, reinterpret_cast < const void*>(&name) }
-#define EXPORT_AS(name, function) \
-    { #name, reinterpret_cast < const void*>(&function) }
+// clang-format off
+#define EXPORT_AS(name, function) {#name, reinterpret_cast<const void*>(&function)}
+#define EXPORT(name) EXPORT_AS(name, name)
+// clang-format on
 
 const Export ntoskrnl[] = {
     EXPORT(DbgPrint),

@@ -4,10 +4,9 @@
 #include "callbacks/kernel/mdl.h"
 
 #include <algorithm>
-#include <memory>
-#include <new>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace remap::kernel {
 
@@ -91,20 +90,22 @@ void unmap(Kernel& state, MDL& mdl) {
     mdl.MappedSystemVa = nullptr;
 }
 
+bool add_pages(MDL& mdl, std::uint64_t pages, callbacks::FrameList& frames) {
+    for (std::uint64_t page = 0; page < pages; ++page)
+        if (!frames.add({{numbers(mdl)[page]}, 1})) return false;
+    return true;
+}
+
 // Maps the pages; the cache type of pages that the kernel has mapped already is theirs, as on Windows.
 PVOID map(Kernel& state, MDL& mdl, callbacks::CacheType cache, bool writable, const void* caller) {
     const std::uint64_t pages = page_count(mdl);
-    const std::unique_ptr<PhysicalPage[]> frames(new (std::nothrow) PhysicalPage[pages]);
-    if (frames == nullptr) return nullptr;
-    for (std::uint64_t page = 0; page < pages; ++page) frames[page] = {numbers(mdl)[page]};
+    callbacks::FrameList frames;
+    if (!add_pages(mdl, pages, frames)) return nullptr;
     if (const Region* const source =
             mdl.StartVa == nullptr ? nullptr : state.regions.find(MmGetMdlVirtualAddress(&mdl)))
         cache = source->cache;
-    Region* const region = state.regions.create({.kind = Region::Kind::MdlView,
-                                                 .cache = cache,
-                                                 .frames = {},
-                                                 .given = {frames.get(), pages},
-                                                 .writable = writable});
+    Region* const region = state.regions.create(
+        {.kind = Region::Kind::MdlView, .cache = cache, .given = std::move(frames), .writable = writable});
     if (region == nullptr) return nullptr;
     region->mdl = &mdl;
     region->address = region->base + mdl.ByteOffset;
@@ -121,33 +122,28 @@ struct PagesRequest {
     ULONG flags = 0;
 };
 
-// Frames from one window, as many of `wanted` as there are; how many were found.
-std::uint64_t take_from_window(Kernel& state, std::uint64_t first, std::uint64_t last, std::span<PhysicalPage> wanted) {
-    std::uint64_t found = 0;
-    for (std::uint64_t chunk = wanted.size(); chunk != 0 && found < wanted.size();) {
-        chunk = std::min<std::uint64_t>(chunk, wanted.size() - found);
-        if (state.port.frames().allocate({.pages = chunk, .lowest = {first}, .highest = {last}},
-                                         wanted.subspan(found, chunk)))
-            found += chunk;
+// Frames from one window, as many of `wanted` as there are.
+void take_from_window(Kernel& state, std::uint64_t first, std::uint64_t last, std::uint64_t wanted,
+                      callbacks::FrameList& frames) {
+    for (std::uint64_t chunk = wanted; chunk != 0 && wanted != 0; chunk = std::min(chunk, wanted)) {
+        if (state.port.frames().allocate({.pages = chunk, .lowest = {first}, .highest = {last}}, frames))
+            wanted -= chunk;
         else
             chunk /= 2;
     }
-    return found;
 }
 
-std::uint64_t take_frames(Kernel& state, const PagesRequest& request, std::span<PhysicalPage> frames) {
+void take_frames(Kernel& state, const PagesRequest& request, callbacks::FrameList& frames) {
     const std::uint64_t top = state.port.frames().highest_installed().number;
     std::uint64_t first = pages_of(request.low);
     std::uint64_t end =
         request.high == no_page ? top + 1 : std::min((request.high + 1) >> page_shift, std::uint64_t{1} << 52);
-    std::uint64_t found = 0;
-    while (found < frames.size() && first <= top && first < end) {
-        found += take_from_window(state, first, std::min(end - 1, top), frames.subspan(found));
+    while (frames.size() < request.pages && first <= top && first < end) {
+        take_from_window(state, first, std::min(end - 1, top), request.pages - frames.size(), frames);
         if (request.skip < page_size) break;
         first += request.skip >> page_shift;
         end += request.skip >> page_shift;
     }
-    return found;
 }
 
 PMDL allocate_pages(const PagesRequest& request, const char* routine, const void* caller) {
@@ -161,13 +157,13 @@ PMDL allocate_pages(const PagesRequest& request, const char* routine, const void
     if (request.pages == 0 || request.pages > most_bytes >> page_shift || (request.flags & ~known) != 0) return nullptr;
     Kernel& state = kernel();
     const Locked locked(state);
-    const std::unique_ptr<PhysicalPage[]> frames(new (std::nothrow) PhysicalPage[request.pages]);
-    if (frames == nullptr) return nullptr;
-    const std::uint64_t found = take_frames(state, request, {frames.get(), request.pages});
+    callbacks::FrameList frames;
+    take_frames(state, request, frames);
+    const std::uint64_t found = frames.size();
     const bool enough = found == request.pages || (found != 0 && (request.flags & MM_ALLOCATE_FULLY_REQUIRED) == 0);
     PMDL const mdl = enough ? new_mdl(state, nullptr, found << page_shift, pages_tag, caller) : nullptr;
     if (mdl == nullptr) {
-        if (found != 0) state.port.frames().free({frames.get(), found});
+        state.port.frames().free(frames);
         return nullptr;
     }
     for (std::uint64_t page = 0; page < found; ++page) numbers(*mdl)[page] = frames[page].number;
@@ -181,15 +177,14 @@ PMDL allocate_pages(const PagesRequest& request, const char* routine, const void
 bool free_pages_of(Kernel& state, MDL& mdl) {
     if ((flags_of(mdl) & MDL_PAGES_LOCKED) == 0) return false;
     unmap(state, mdl);
-    const std::unique_ptr<PhysicalPage[]> frames(new (std::nothrow) PhysicalPage[page_count(mdl)]);
-    for (std::uint64_t page = 0; page < page_count(mdl); ++page) {
-        const PhysicalPage frame{numbers(mdl)[page]};
-        if (frames != nullptr)
-            frames[page] = frame;
-        else
-            state.port.frames().free({&frame, 1});
+    callbacks::FrameList frames;
+    for (const PFN_NUMBER number : numbers(mdl)) {
+        if (frames.add({{number}, 1})) continue;
+        state.port.frames().free(frames);  // no memory for a longer list
+        frames.shorten(0);
+        (void)frames.add({{number}, 1});
     }
-    if (frames != nullptr) state.port.frames().free({frames.get(), page_count(mdl)});
+    state.port.frames().free(frames);
     drop_flags(mdl, MDL_PAGES_LOCKED);
     return true;
 }

@@ -3,9 +3,8 @@
 #include "callbacks/kernel/state.h"
 
 #include <algorithm>
-#include <memory>
-#include <new>
 #include <optional>
+#include <utility>
 
 namespace remap::kernel {
 
@@ -100,14 +99,10 @@ PVOID map_io(std::uint64_t address, std::uint64_t bytes, CacheType cache, bool w
         const Locked locked(state);
         managed = managed_page(state, first, pages);
         if (!managed) {
-            const std::unique_ptr<PhysicalPage[]> frames(new (std::nothrow) PhysicalPage[pages]);
-            if (frames == nullptr) return nullptr;
-            for (std::uint64_t page = 0; page < pages; ++page) frames[page] = {first + page};
-            Region* const region = state.regions.create({.kind = Region::Kind::IoView,
-                                                         .cache = cache,
-                                                         .frames = {},
-                                                         .given = {frames.get(), pages},
-                                                         .writable = writable});
+            callbacks::FrameList frames;
+            if (!frames.add({{first}, pages})) return nullptr;
+            Region* const region = state.regions.create(
+                {.kind = Region::Kind::IoView, .cache = cache, .given = std::move(frames), .writable = writable});
             if (region == nullptr) return nullptr;
             region->address = region->base + offset;
             region->bytes = bytes;

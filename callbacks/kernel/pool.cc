@@ -110,7 +110,7 @@ PoolBlock Pool::block_of(const Region& region) {
                     .tag = region.tag,
                     .paged = region.paged,
                     .caller = region.caller};
-    check_guard(block, region.pages * page_size);
+    check_guard(block, region.pages() * page_size);
     return block;
 }
 

@@ -82,7 +82,7 @@ void Pool::for_each_live(Visit visit) {
         Region* const next = region->next;
         if (region->kind == Region::Kind::Pool) visit(block_of(*region));
         if (region->kind == Region::Kind::Slab)
-            for (std::uint32_t slot = 0; slot < region->pages * 4096 / 32; ++slot) {
+            for (std::uint32_t slot = 0; slot < region->pages() * 4096 / 32; ++slot) {
                 const PoolBlock block = block_in(*region, slot);
                 if (block.state == PoolBlock::State::Live) visit(block);
             }

@@ -4,8 +4,8 @@
 #include "callbacks/kernel/ports.h"
 #include "callbacks/kernel/slab.h"
 
-#include <algorithm>
 #include <new>
+#include <utility>
 
 namespace remap::kernel {
 
@@ -22,39 +22,35 @@ Regions::~Regions() {
     while (all_.first() != nullptr) destroy(*all_.first());
 }
 
-Region* Regions::create(const RegionRequest& request) {
-    const std::uint64_t pages = request.given.empty() ? request.frames.pages : request.given.size();
-    if (pages == 0 || pages > most_pages) return nullptr;
+Region* Regions::create(RegionRequest request) {
     std::unique_ptr<Region> region(new (std::nothrow) Region);
     if (region == nullptr) return nullptr;
-    region->frames.reset(new (std::nothrow) PhysicalPage[pages]);
-    if (region->frames == nullptr) return nullptr;
-    const std::span<PhysicalPage> frames(region->frames.get(), pages);
-    if (request.given.empty()) {
-        if (!port_.frames().allocate(request.frames, frames)) return nullptr;
-        region->owns_frames = true;
-    } else {
-        std::copy(request.given.begin(), request.given.end(), frames.begin());
+    region->owns_frames = request.given.empty();
+    region->frames = std::move(request.given);
+    if (region->owns_frames) {
+        const bool sane = request.frames.pages != 0 && request.frames.pages <= most_pages;
+        if (!sane || !port_.frames().allocate(request.frames, region->frames)) return nullptr;
     }
-    void* const base = port_.views().map({.frames = frames, .cache = request.cache, .writable = request.writable});
+    const std::uint64_t pages = region->pages();
+    void* const base = port_.views().map(
+        {.frames = region->frames, .pages = pages, .cache = request.cache, .writable = request.writable});
     if (base == nullptr || !pages_.add(base, pages, region.get())) {
-        if (base != nullptr) port_.views().unmap(base, pages);
-        if (region->owns_frames) port_.frames().free(frames);
+        if (base != nullptr) port_.views().unmap(base, pages, 0);
+        if (region->owns_frames) port_.frames().free(region->frames);
         return nullptr;
     }
     region->kind = request.kind;
     region->cache = request.cache;
     region->base = region->address = static_cast<std::byte*>(base);
-    region->pages = pages;
     all_.add(*region);
     return region.release();
 }
 
 void Regions::destroy(Region& region) {
     all_.remove(region);
-    pages_.remove(region.base, region.pages);
-    port_.views().unmap(region.base, region.pages);
-    if (region.owns_frames) port_.frames().free({region.frames.get(), region.pages});
+    pages_.remove(region.base, region.pages());
+    port_.views().unmap(region.base, region.pages(), 0);
+    if (region.owns_frames) port_.frames().free(region.frames);
     delete &region;
 }
 

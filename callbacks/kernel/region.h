@@ -24,8 +24,7 @@ struct Region : callbacks::Link<Region> {
     bool paged = false;
     callbacks::CacheType cache = callbacks::CacheType::WriteBack;
     std::byte* base = nullptr;  // page-aligned
-    std::uint64_t pages = 0;
-    std::unique_ptr<PhysicalPage[]> frames;
+    callbacks::FrameList frames;
 
     // What it was asked for, for messages and checks.
     std::byte* address = nullptr;  // what the driver got
@@ -34,6 +33,8 @@ struct Region : callbacks::Link<Region> {
     const void* caller = nullptr;
     const void* mdl = nullptr;   // MdlView
     std::unique_ptr<Slab> slab;  // Slab
+
+    std::uint64_t pages() const { return frames.size(); }
 
     Region();
     ~Region();
@@ -44,8 +45,8 @@ constexpr PhysicalPage any_page = {~std::uint64_t{0} >> page_shift};
 struct RegionRequest {
     Region::Kind kind = Region::Kind::Pool;
     callbacks::CacheType cache = callbacks::CacheType::WriteBack;
-    callbacks::FrameRequest frames;  // of frames to allocate, when `given` is empty
-    std::span<const PhysicalPage> given = {};
+    callbacks::FrameRequest frames = {};  // of frames to allocate, when `given` is empty
+    callbacks::FrameList given = {};
     bool writable = true;
 };
 
@@ -55,7 +56,7 @@ public:
     ~Regions();
 
     // Maps frames, new ones or those given. Null when there is no memory, no address space or none for book-keeping.
-    Region* create(const RegionRequest& request);
+    Region* create(RegionRequest request);
     void destroy(Region& region);
 
     Region* find(const void* address) const { return pages_.find(address); }

@@ -22,7 +22,7 @@ protected:
         for (std::uint64_t i = 0; i < pages.size(); ++i) {
             const PhysicalPage frame = world.dxgkrnl->frame(object, first_page + i);
             EXPECT_NE(pages[i], 0u);
-            EXPECT_EQ(world.domain.table.at(pages[i]), frame.number);
+            EXPECT_EQ(world.dma.table.at(pages[i]), frame.number);
             EXPECT_EQ(*world.dxgkrnl->frame_behind(adapter, pages[i]), frame);
         }
     }
@@ -46,7 +46,7 @@ TEST_F(RemappedAdl, ScatteredPagesGetOneLogicalRange) {
     EXPECT_EQ(adl->Flags.Value, 1u);
     expect_leads_to_frames(world, adapter, *adl, 0);
     world.free_adl(opened, adl);
-    EXPECT_TRUE(world.domain.table.empty());
+    EXPECT_TRUE(world.dma.table.empty());
     world.destroy(object, opened);
 }
 
@@ -69,7 +69,7 @@ TEST_F(RemappedAdl, ShowsAPartOfTheObject) {
     make(world, mdl_of(64 * KiB, adapter));
     ASSERT_EQ(world.allocate_adl(opened, 0x3000, 0x5000, prefer_contiguous, &adl), STATUS_SUCCESS);
     EXPECT_EQ(adl->PageCount, 5u);
-    EXPECT_EQ(world.domain.table.size(), 5u);
+    EXPECT_EQ(world.dma.table.size(), 5u);
     expect_leads_to_frames(world, adapter, *adl, 3);
     world.free_adl(opened, adl);
     world.destroy(object, opened);
@@ -119,15 +119,16 @@ TEST_F(RemappedAdl, FragmentedLogicalSpaceGivesSeveralRunsWithoutPageZero) {
     make(world, contiguous_of(15 * 4096, adapter));
     std::vector<DXGK_ADL*> single(15);
     for (auto& list : single) ASSERT_EQ(world.allocate_adl(opened, 0, 4096, prefer_contiguous, &list), STATUS_SUCCESS);
-    EXPECT_EQ(world.allocate_adl(opened, 0, 4096, prefer_contiguous, &adl), STATUS_NO_MEMORY) << "all are in use";
+    EXPECT_EQ(world.allocate_adl(opened, 0, 4096, prefer_contiguous, &adl), STATUS_INSUFFICIENT_RESOURCES)
+        << "all are in use";
     std::sort(single.begin(), single.end(),
               [](const DXGK_ADL* a, const DXGK_ADL* b) { return a->BasePageNumber < b->BasePageNumber; });
     EXPECT_EQ(single[0]->BasePageNumber, 1u);
     EXPECT_EQ(single[14]->BasePageNumber, 15u);
     for (unsigned i : {1u, 4u, 5u, 9u}) world.free_adl(opened, single[i]);  // pages 2, 5, 6, 10
 
-    EXPECT_EQ(world.allocate_adl(opened, 0, 4 * 4096, require_contiguous, &adl), STATUS_NO_MEMORY);
-    EXPECT_EQ(world.allocate_adl(opened, 0, 5 * 4096, 0, &adl), STATUS_NO_MEMORY);
+    EXPECT_EQ(world.allocate_adl(opened, 0, 4 * 4096, require_contiguous, &adl), STATUS_INSUFFICIENT_RESOURCES);
+    EXPECT_EQ(world.allocate_adl(opened, 0, 5 * 4096, 0, &adl), STATUS_INSUFFICIENT_RESOURCES);
     ASSERT_EQ(world.allocate_adl(opened, 0, 4 * 4096, prefer_contiguous, &adl), STATUS_SUCCESS);
     EXPECT_EQ(adl->Flags.Contiguous, 0u) << "PreferContiguous is a hint";
     EXPECT_EQ(adl->PageCount, 4u);
@@ -156,7 +157,7 @@ TEST_F(PhysicalAdl, ShowsFrames) {
         EXPECT_EQ(world.dxgkrnl->frame_behind(adapter, adl->Pages[i])->number, adl->Pages[i]);
     }
     EXPECT_FALSE(world.dxgkrnl->frame_behind(adapter, world.dxgkrnl->frame(object, 0).number).ok());
-    EXPECT_TRUE(world.domain.table.empty());
+    EXPECT_TRUE(world.dma.table.empty());
     world.free_adl(opened, adl);
     world.destroy(object, opened);
 }
@@ -202,9 +203,12 @@ TEST_F(AnyAdl, RefusesUnalignedEmptyAndOverlongRanges) {
     for (const auto& range : ranges)
         EXPECT_EQ(world.allocate_adl(opened, range.offset, range.size, 0, &adl), STATUS_INVALID_PARAMETER)
             << range.offset << " " << range.size;
-    for (const UINT32 flags : {4u, 0x80000000u, 0xffffffffu})
+    for (const UINT32 flags : {4u, 0x80000000u, 0xffffffffu}) {
         EXPECT_EQ(world.allocate_adl(opened, 0, 4096, flags, &adl), STATUS_INVALID_PARAMETER);
+        EXPECT_TRUE(world.reported(Check::ReservedBits));
+    }
     EXPECT_EQ(world.allocate_adl(object, 0, 4096, 0, &adl), STATUS_INVALID_HANDLE) << "the other kind of handle";
+    EXPECT_TRUE(world.reported(Check::InvalidObjectType));
     EXPECT_EQ(world.allocate_adl(nullptr, 0, 4096, 0, &adl), STATUS_INVALID_HANDLE);
     EXPECT_EQ(world.dxgkrnl->allocate_adl(nullptr), STATUS_INVALID_PARAMETER);
     world.destroy(object, opened);
@@ -232,7 +236,7 @@ TEST_F(AnyAdl, AListTooLongToWriteOutIsRefused) {
     World world;
     make(world, io_space_of(1 * TiB, 8 * TiB, world.start(~0ull, true)));
     EXPECT_EQ(world.allocate_adl(opened, 0, 8 * TiB, 0, &adl), STATUS_INSUFFICIENT_RESOURCES);
-    EXPECT_TRUE(world.domain.table.empty());
+    EXPECT_TRUE(world.dma.table.empty());
     world.destroy(object, opened);
 }
 
@@ -246,7 +250,7 @@ TEST_F(AnyAdl, FreeFindsOnlyListsOfItsAdapterMemoryObject) {
     ASSERT_EQ(world.allocate_adl(first, 0, 4096, prefer_contiguous, &adl), STATUS_SUCCESS);
 
     world.free_adl(opened, adl);
-    EXPECT_TRUE(world.reported(Check::UnknownAdl)) << "of another object";
+    EXPECT_TRUE(world.reported(Check::ForeignAdl)) << "of another object";
     DXGK_ADL copy = *adl;
     world.free_adl(first, &copy);
     EXPECT_TRUE(world.reported(Check::UnknownAdl)) << "a copy is not what was handed out";
@@ -255,13 +259,13 @@ TEST_F(AnyAdl, FreeFindsOnlyListsOfItsAdapterMemoryObject) {
     world.free_adl(first, reinterpret_cast<DXGK_ADL*>(0x10));
     EXPECT_TRUE(world.reported(Check::UnknownAdl)) << "it is not read through";
     world.free_adl(first_object, adl);
-    EXPECT_TRUE(world.reported(Check::BadHandle));
+    EXPECT_TRUE(world.reported(Check::InvalidObjectType));
     world.dxgkrnl->free_adl(nullptr);
     EXPECT_TRUE(world.reported(Check::NullArgument));
-    EXPECT_EQ(world.domain.table.size(), 1u) << "and the list lives";
+    EXPECT_EQ(world.dma.table.size(), 1u) << "and the list lives";
 
     world.free_adl(first, adl);
-    EXPECT_TRUE(world.domain.table.empty());
+    EXPECT_TRUE(world.dma.table.empty());
     world.free_adl(first, adl);
     EXPECT_TRUE(world.reported(Check::UnknownAdl)) << "freed twice";
     world.destroy(first_object, first);
@@ -276,7 +280,7 @@ TEST_F(AnyAdl, AListTheDriverChangedIsFreedAsItWasHandedOut) {
         change(*adl);
         world.free_adl(opened, adl);
         EXPECT_TRUE(world.reported(Check::ChangedAdl));
-        EXPECT_TRUE(world.domain.table.empty());
+        EXPECT_TRUE(world.dma.table.empty());
     };
     change_and_free(prefer_contiguous, [](DXGK_ADL& list) { list.BasePageNumber += 1; });
     change_and_free(prefer_contiguous, [](DXGK_ADL& list) { list.PageCount = 0xffffffff; });

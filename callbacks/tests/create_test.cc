@@ -155,11 +155,12 @@ TEST(Create, TakesWhatDriversPassForNoLimit) {
     EXPECT_EQ(create_once(section), STATUS_SUCCESS);
 }
 
-TEST(Create, AnswersNoMemoryWhenThereIsNone) {
+TEST(Create, AnswersNoMemoryWhenContiguousMemoryIsNotFoundAndInsufficientResourcesForTheOthers) {
     const NTSTATUS no_memory = static_cast<NTSTATUS>(0xC0000017);
-    EXPECT_EQ(create_once(mdl_of(65 * MiB)), no_memory);
+    const NTSTATUS insufficient = static_cast<NTSTATUS>(0xC000009A);
+    EXPECT_EQ(create_once(mdl_of(65 * MiB)), insufficient);
     EXPECT_EQ(create_once(contiguous_of(65 * MiB)), no_memory);
-    EXPECT_EQ(create_once(section_of(1 * TiB)), no_memory);
+    EXPECT_EQ(create_once(section_of(1 * TiB)), insufficient);
     World world({{0, 8}, {16, 8}});
     Args args = contiguous_of(9 * 4096);
     EXPECT_EQ(create(world, args), no_memory);
@@ -175,7 +176,7 @@ TEST(Create, NeverUsesFrameZero) {
     EXPECT_EQ(world.frames.owned, (std::set<std::uint64_t>{1, 2, 3}));
     world.destroy(args.hPhysicalMemoryObject, nullptr);
     args = mdl_of(4 * 4096);
-    EXPECT_EQ(create(world, args), STATUS_NO_MEMORY);
+    EXPECT_EQ(create(world, args), STATUS_INSUFFICIENT_RESOURCES);
 }
 
 TEST(CreateMdl, StaysInItsWindowOfWholePages) {
@@ -187,7 +188,7 @@ TEST(CreateMdl, StaysInItsWindowOfWholePages) {
     EXPECT_EQ(world.frames.owned, (std::set<std::uint64_t>{0x11, 0x12}));
     world.destroy(args.hPhysicalMemoryObject, nullptr);
     args.Size = 3 * 4096;
-    EXPECT_EQ(create(world, args), STATUS_NO_MEMORY) << "without SkipBytes there is no second window";
+    EXPECT_EQ(create(world, args), STATUS_INSUFFICIENT_RESOURCES) << "without SkipBytes there is no second window";
 }
 
 TEST(CreateMdl, GoesOnInWindowsSkipBytesApart) {
@@ -209,7 +210,7 @@ TEST(CreateMdl, GivesEverythingBackWhenAllWindowsAreNotEnough) {
     args.Mdl.LowAddress = at(0x10000);
     args.Mdl.HighAddress = at(0x11fff);
     args.Mdl.SkipBytes = at(0x100000);
-    EXPECT_EQ(create(world, args), STATUS_NO_MEMORY);
+    EXPECT_EQ(create(world, args), STATUS_INSUFFICIENT_RESOURCES);
     EXPECT_EQ(world.frames.pool.free_pages(), 0x1000u);
 }
 
@@ -218,7 +219,7 @@ TEST(CreateMdl, SearchesABoundedNumberOfWindows) {
     Args args = mdl_of(0x1001 * 4096ull);
     args.Mdl.HighAddress = at(0xffff);
     args.Mdl.SkipBytes = at(0x20000);
-    EXPECT_EQ(create(world, args), STATUS_NO_MEMORY);
+    EXPECT_EQ(create(world, args), STATUS_INSUFFICIENT_RESOURCES);
     EXPECT_LT(world.frames.requests.size(), 20000u);
 }
 

@@ -8,8 +8,11 @@
 #include "callbacks/core/ports.h"
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,19 +30,32 @@ struct Fuse {
 class FakeFrames : public FramePort {
 public:
     FakeFrames(Fuse& fuse, std::vector<ExtentPool::Range> memory);
-    bool allocate(const FrameRequest& request, std::span<PhysicalPage> frames) override;
-    void free(std::span<const PhysicalPage> frames) override;
+    bool allocate(const FrameRequest& request, FrameList& frames) override;
+    void free(const FrameList& frames) override;
+    bool copy(const FrameList& from, const FrameList& to) override;
     PhysicalPage highest_installed() const override;
     bool overlaps_memory(PhysicalPage first, std::uint64_t pages) const override;
 
     bool scatters = true;  // false: frames come one after the other, which is fast for millions
     std::set<std::uint64_t> owned;
+    std::map<std::uint64_t, std::uint64_t> content;  // of a frame: a number that stands for it; 0 when it is new
     std::vector<FrameRequest> requests;
     ExtentPool pool;
 
 private:
     Fuse& fuse_;
     std::vector<ExtentPool::Range> memory_;
+};
+
+class FakeExecution : public ExecutionPort {
+public:
+    KIRQL irql() const override { return level; }
+    std::uint64_t process() const override { return number; }
+    void relax() override { ++relaxed; }
+
+    KIRQL level = PASSIVE_LEVEL;
+    std::uint64_t number = 1;
+    std::uint64_t relaxed = 0;
 };
 
 class FakeViews : public CpuViewPort {
@@ -49,42 +65,72 @@ public:
         CacheType cache;
         AccessMode mode;
         bool writable;
+        std::uint64_t process;
+        std::set<std::size_t> held;  // indices of its pages
     };
 
-    explicit FakeViews(Fuse& fuse) : fuse_(fuse) {}
+    FakeViews(Fuse& fuse, const FakeExecution& execution) : fuse_(fuse), execution_(execution) {}
     void* map(const ViewRequest& request) override;
-    void unmap(void* base, std::uint64_t pages) override;
-    std::uint64_t current_process() const override { return process; }
+    void unmap(void* base, std::uint64_t pages, std::uint64_t process) override;
+    void hold(void* part, std::uint64_t pages, std::uint64_t process) override;
+    void show(void* part, const ViewRequest& request, std::uint64_t process) override;
 
     std::map<void*, View> live;
-    std::uint64_t process = 1;
 
 private:
+    View& view_with(void* part, std::size_t& index, std::uint64_t process);
+
     Fuse& fuse_;
+    const FakeExecution& execution_;
     std::uint64_t next_ = 0x7000'0000'0000;
 };
 
-class FakeDomain : public DmaDomainPort {
+class FakeDma : public DmaPort {
 public:
-    FakeDomain(Fuse& fuse, unsigned width) : fuse_(fuse), width_(width) {}
+    FakeDma(Fuse& fuse, unsigned width) : fuse_(fuse), width_(width) {}
     bool map(LogicalPage first, PhysicalPage to, std::uint64_t pages) override;
     void unmap(LogicalPage first, std::uint64_t pages) override;
     unsigned address_width() const override { return width_; }
+    bool attach(Attachment to) override;
+    std::optional<DmaFault> take_fault() override;
+
+    // Whether the adapter's devices reach a page, and where.
+    std::optional<std::uint64_t> reach(std::uint64_t page) const;
 
     std::map<std::uint64_t, std::uint64_t> table;  // logical page number to frame number
+    Attachment attached = Attachment::Nothing;
+    std::vector<Attachment> history;
+    std::deque<DmaFault> faults;                              // that take_fault hands out
+    std::function<void(Attachment)> on_attach = [](auto) {};  // a device may speak up here
 
 private:
     Fuse& fuse_;
     unsigned width_;
 };
 
+class FakeDriver : public DriverPort {
+public:
+    NTSTATUS begin_exclusive_access() override { return calls.push_back("begin"), begins; }
+    NTSTATUS end_exclusive_access() override { return calls.push_back("end"), ends; }
+
+    std::vector<std::string> calls;
+    NTSTATUS begins = STATUS_SUCCESS;
+    NTSTATUS ends = STATUS_SUCCESS;
+};
+
 class FakeReports : public ReportPort {
 public:
     struct Kept {
         Severity severity;
+        Check check;
         std::uint32_t code;
-        std::uint64_t parameter;
+        std::uint64_t parameter;  // the first
+        Callback callback;
+        const void* caller;
+        std::uint64_t object;
+        std::uint64_t context;
         std::string message;
+        std::string advice;
     };
 
     void report(const Report& report) override;
@@ -99,12 +145,17 @@ inline constexpr std::uint64_t TiB = 1024 * GiB;
 
 // A machine with ports and a Dxgkrnl, and the callbacks in a form that is short to write.
 struct World {
-    explicit World(std::vector<ExtentPool::Range> memory = {{0, 64 * MiB / 4096}}, unsigned width = 48);
+    explicit World(std::vector<ExtentPool::Range> memory = {{0, 64 * MiB / 4096}}, unsigned width = 48,
+                   const VerifierOptions& verifier = {});
     ~World();  // complains about anything that is left
 
+    // A description of one adapter that sees all of memory, behind `dma`, and whose driver supports every mode.
+    AdapterDescription describe(DmaMode preferred = DmaMode::Remapping) const;
+    HANDLE start(const AdapterDescription& description);  // of an adapter that starts
     HANDLE start(std::uint64_t highest_visible, bool remapping, unsigned physical_adapters = 1);
     HANDLE start_remapping() { return start((std::uint64_t{1} << 40) - 1, true); }
     HANDLE start_physical() { return start(~std::uint64_t{0}, false); }
+    HANDLE start_isolated() { return start(describe(DmaMode::Isolation)); }
 
     NTSTATUS allocate_adl(HANDLE adapter_object, std::uint64_t offset, std::uint64_t size, UINT32 flags,
                           DXGK_ADL** adl);
@@ -117,19 +168,22 @@ struct World {
     void close(HANDLE adapter_object);
 
     // Whether exactly one report was made since the last look, and it was this one.
-    bool reported(Fatal fatal) { return reported(Severity::Bugcheck, 0x1E4, static_cast<std::uint64_t>(fatal)); }
-    bool reported(Check check) { return reported(Severity::Warning, 0, static_cast<std::uint64_t>(check)); }
-    bool reported(Severity severity, std::uint32_t code, std::uint64_t parameter);
+    bool reported(Check check);
 
-    bool nothing_taken() const { return frames.owned.empty() && views.live.empty() && domain.table.empty(); }
+    bool nothing_taken() const { return frames.owned.empty() && views.live.empty() && dma.table.empty(); }
 
     Fuse fuse;
     FakeFrames frames;
-    FakeViews views{fuse};
-    FakeDomain domain;
+    FakeExecution execution;
+    FakeViews views{fuse, execution};
+    FakeDma dma;
+    FakeDriver driver;
     FakeReports reports;
     std::unique_ptr<Dxgkrnl> dxgkrnl;
     HANDLE handles[8] = {};
+
+private:
+    static constexpr PhysicalAddress sees_all_{~std::uint64_t{0}};
 };
 
 // Arguments of Create that succeed.

@@ -21,16 +21,22 @@ struct TwoRanges : FramePool {
     }
 
     std::vector<PhysicalPage> take(const FrameRequest& request) {
-        std::vector<PhysicalPage> frames(request.pages);
-        return allocate(request, frames) ? frames : std::vector<PhysicalPage>{};
+        FrameList frames;
+        const bool taken = allocate(request, frames);
+        EXPECT_EQ(frames.size(), taken ? request.pages : 0);
+        std::vector<PhysicalPage> pages;
+        for (std::uint64_t i = 0; i < frames.size(); ++i) pages.push_back(frames[i]);
+        return pages;
     }
 };
 
-unsigned runs_of(const std::vector<PhysicalPage>& frames) {
-    unsigned runs = 0;
-    for_each_run(frames, [&](PhysicalPage, std::uint64_t) { return ++runs, true; });
-    return runs;
+FrameList list_of(const std::vector<PhysicalPage>& pages) {
+    FrameList frames;
+    for (const PhysicalPage page : pages) EXPECT_TRUE(frames.add({page, 1}));
+    return frames;
 }
+
+std::uint64_t runs_of(const std::vector<PhysicalPage>& pages) { return list_of(pages).fragments(); }
 
 TEST(FramePool, ScattersWhatNeedNotBeContiguousOverTheHighestMemory) {
     TwoRanges pool;
@@ -83,11 +89,11 @@ TEST(FramePool, WithheldPagesAreInstalledButNeverGiven) {
 TEST(FramePool, FreeingTwiceIsFound) {
     TwoRanges pool;
     const auto frames = pool.take({.pages = 100, .lowest = {0}, .highest = anywhere});
-    EXPECT_TRUE(pool.free(frames));
+    EXPECT_TRUE(pool.free(list_of(frames)));
     EXPECT_EQ(pool.free_pages(), 8192u);
-    EXPECT_FALSE(pool.free(frames));
+    EXPECT_FALSE(pool.free(list_of(frames)));
     const PhysicalPage foreign{5};
-    EXPECT_FALSE(pool.free({&foreign, 1}));
+    EXPECT_FALSE(pool.free(list_of({foreign})));
 }
 
 TEST(FramePool, OverlapLooksAtWholeRangesUpToTheEndOfTheNumbers) {
@@ -98,6 +104,27 @@ TEST(FramePool, OverlapLooksAtWholeRangesUpToTheEndOfTheNumbers) {
     EXPECT_TRUE(pool.overlaps_memory({300}, ~std::uint64_t{0}));
     EXPECT_FALSE(pool.overlaps_memory(low, 0));
     EXPECT_FALSE(pool.add(low + 4095, 2));
+}
+
+// A terabyte in pages of 4 KiB would take gigabytes of tables.
+TEST(FramePool, GivesVeryMuchMemoryInLargePages) {
+    FramePool pool;
+    constexpr std::uint64_t tib = std::uint64_t{1} << 28;
+    ASSERT_TRUE(pool.add({tib}, 2 * tib));
+    FrameList frames;
+    ASSERT_TRUE(pool.allocate({.pages = tib, .lowest = {0}, .highest = anywhere}, frames));
+    EXPECT_EQ(frames.size(), tib);
+    EXPECT_GT(frames.fragments(), 100u);
+    EXPECT_LT(frames.fragments(), 2000u);
+    std::uint64_t index = 0;
+    frames.for_each_run([&](FrameRun run) {
+        EXPECT_EQ(run.first.number % 512, 0u);
+        EXPECT_EQ(index % 512, 0u);
+        index += run.pages;
+        return true;
+    });
+    EXPECT_TRUE(pool.free(frames));
+    EXPECT_EQ(pool.free_pages(), 2 * tib);
 }
 
 TEST(FramePool, GivesTheSamePlacesInEveryRun) {

@@ -26,11 +26,20 @@ constexpr LogicalPage large_begin{std::uint64_t{32} << 30 >> page_shift};
 constexpr LogicalPage shared_begin{std::uint64_t{48} << 30 >> page_shift};
 
 // A run that crosses no multiple of its own size begins at one.
-void allocate_large(std::span<PhysicalPage> frames) {
+PhysicalPage allocate_large(std::uint64_t pages) {
     const PhysicalPage highest = guest::frames().highest_installed();
-    if (!guest::frames().allocate(
-            {.pages = frames.size(), .highest = highest, .boundary = frames.size(), .contiguous = true}, frames))
+    callbacks::FrameList list;
+    if (!guest::frames().allocate({.pages = pages, .highest = highest, .boundary = pages, .contiguous = true}, list))
         panic("no memory for a working set: give the machine more");
+    return list[0];
+}
+
+// Maps frames side by side, in the order given.
+void* view_of(std::span<const PhysicalPage> frames) {
+    callbacks::FrameList list;
+    for (const PhysicalPage frame : frames)
+        if (!list.add({frame, 1})) panic("no memory for a list of frames");
+    return views().map({.frames = list, .pages = list.size()});
 }
 
 void must_work(Error error, const char* what) {
@@ -55,10 +64,13 @@ WorkingSet::WorkingSet(const pci::Function& device, std::uint64_t pages)
 
 void WorkingSet::allocate() {
     const std::span all(frames_.get(), pages_);
-    for (std::uint64_t first = 0; first < pages_; first += large_page) allocate_large(all.subspan(first, large_page));
+    for (std::uint64_t first = 0; first < pages_; first += large_page) {
+        const PhysicalPage frame = allocate_large(large_page);
+        for (std::uint64_t i = 0; i < large_page; ++i) frames_[first + i] = frame + i;
+    }
     std::ranges::sort(all);
     shuffle({placement_.get(), pages_}, placement_seed);
-    view_ = static_cast<volatile std::uint64_t*>(views().map({.frames = all}));
+    view_ = static_cast<volatile std::uint64_t*>(view_of(all));
     if (view_ == nullptr) panic("no view of the working set");
 }
 
@@ -86,9 +98,9 @@ volatile std::uint64_t* WorkingSet::words(Leaves leaves, std::uint64_t page) con
 
 SharedMemory WorkingSet::share(std::uint64_t bytes) {
     const std::uint64_t pages = round_up(pages_of(bytes), large_page);
-    const auto frames = std::make_unique<PhysicalPage[]>(pages);
-    allocate_large({frames.get(), pages});
-    SharedMemory memory{views().map({.frames = {frames.get(), pages}}), {frames[0].address().value}};
+    callbacks::FrameList frames;
+    if (!frames.add({allocate_large(pages), pages})) panic("no memory for a list of frames");
+    SharedMemory memory{views().map({.frames = frames, .pages = pages}), {frames[0].address().value}};
     if (memory.cpu == nullptr) panic("no view of the ring");
     if (domain_ != nullptr) {
         must_work(iommu()->map(*domain_, next_shared_, frames[0], pages, {}), "mapping the ring");

@@ -4,47 +4,34 @@
 
 #include "callbacks/core/dxgkrnl.h"
 #include "callbacks/dxgkcb.h"
+#include "callbacks/vtd/unit_dma.h"
 #include "guest-tests/runtime/pci.h"
 #include "iommu/driver/unit.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace remap::guest {
 
 struct AdapterOptions {
-    PhysicalAddress highest_visible{~std::uint64_t{0}};  // the last byte that the device can address
-    bool remapping = true;  // the driver supports DMA remapping; without it, or without an IOMMU: physical addresses
+    PhysicalAddress highest_visible{~std::uint64_t{0}};       // the last byte that a function of the chain can address
+    std::span<const PhysicalAddress> each_highest_visible{};  // where they differ: of each
+    bool remapping = true;                                    // DXGK_IOMMU_CAPS.DmaRemappingSupported
+    bool map_aperture2 = true;                                // DXGK_VIDMMCAPS.MapAperture2Supported
+    bool isolation = false;                                   // DXGK_IOMMU_CAPS.IommuIsolationSupported
+    std::span<const callbacks::ReservedRange> reserved{};
+    std::span<const std::uint64_t> frame_buffer_save{};  // bytes, for each function of the chain; empty: none
+    callbacks::DmaMode preferred = callbacks::DmaMode::Remapping;
+    callbacks::DriverPort* driver = nullptr;  // Begin and EndExclusiveAccess
     ULONG version = DXGKDDI_INTERFACE_VERSION_WDDM3_0;
 };
 
-// A DMA domain of the machine's IOMMU, with its devices.
-class AdapterDomain final : public callbacks::DmaDomainPort {
-public:
-    AdapterDomain() = default;
-    ~AdapterDomain();
-    AdapterDomain(const AdapterDomain&) = delete;
-    AdapterDomain& operator=(const AdapterDomain&) = delete;
-
-    vtd_driver::Error create(vtd_driver::Unit& unit);
-    bool created() const { return domain_ != nullptr; }
-    vtd_driver::Domain& domain() { return *domain_; }  // only when created
-
-    bool map(LogicalPage first, PhysicalPage to, std::uint64_t pages) override;
-    void unmap(LogicalPage first, std::uint64_t pages) override;
-    unsigned address_width() const override;
-
-private:
-    vtd_driver::Unit* unit_ = nullptr;
-    vtd_driver::Domain* domain_ = nullptr;
-};
-
 // A started adapter, for as long as the object lives: a chain of one or more linked functions that share a domain.
-// With an IOMMU and remapping they are in a domain of their own, where nothing is mapped yet; with an IOMMU and no
-// remapping their DMA passes untranslated.
+// The graphics kernel chooses its mode (callbacks::choose_mode).
 class Adapter {
 public:
-    static constexpr unsigned longest_chain = 8;
+    static constexpr unsigned longest_chain = callbacks::most_physical_adapters;
 
     Adapter(const pci::Function& function, const AdapterOptions& options) : Adapter({&function, 1}, options) {}
     Adapter(std::span<const pci::Function> chain, const AdapterOptions& options);
@@ -59,15 +46,19 @@ public:
     const DXGKRNL_INTERFACE& callbacks(unsigned n = 0) const { return interfaces_[n]; }
     HANDLE handle(unsigned n = 0) const { return handles_[n]; }
 
-    bool remaps() const;
-    AdapterDomain& domain() { return domain_; }
+    callbacks::DmaMode mode() const;  // only of a started one
+    bool remaps() const { return NT_SUCCESS(status_) && mode() == callbacks::DmaMode::Remapping; }
+
+    // Its domain in the IOMMU. Only with an IOMMU.
+    vtd_driver::Domain& domain() { return dma_->domain(); }
 
 private:
-    vtd_driver::Error connect(const AdapterOptions& options);
-    void disconnect();
+    vtd_driver::Error connect();
+    NTSTATUS start(const AdapterOptions& options);
+    void set_bus_master(bool on) const;
 
     std::span<const pci::Function> chain_;
-    AdapterDomain domain_;
+    std::optional<callbacks::UnitDma> dma_;
     HANDLE handles_[longest_chain] = {};
     DXGKRNL_INTERFACE interfaces_[longest_chain] = {};
     NTSTATUS status_ = STATUS_UNSUCCESSFUL;

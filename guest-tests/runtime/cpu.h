@@ -42,6 +42,14 @@ inline std::uint64_t read_cr3() {
 // Also drops every TLB entry that is not global.
 inline void write_cr3(std::uint64_t value) { asm volatile("movq %0, %%cr3" ::"r"(value) : "memory"); }
 
+// The task priority, which is the IRQL of x64 Windows: interrupts of this class and below wait.
+inline std::uint64_t read_cr8() {
+    std::uint64_t value;
+    asm volatile("movq %%cr8, %0" : "=r"(value));
+    return value;
+}
+inline void write_cr8(std::uint64_t value) { asm volatile("movq %0, %%cr8" ::"r"(value) : "memory"); }
+
 inline void invalidate_page(std::uint64_t address) { asm volatile("invlpg (%0)" ::"r"(address) : "memory"); }
 inline void flush_line(const volatile void* address) { asm volatile("clflush (%0)" ::"r"(address) : "memory"); }
 inline void write_back_and_invalidate_caches() { asm volatile("wbinvd" ::: "memory"); }

@@ -4,18 +4,22 @@
 #include "base/extents.h"
 #include "callbacks/core/frame_pool.h"
 #include "guest-tests/runtime/boot_info.h"
+#include "guest-tests/runtime/caches.h"
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/owned_memory.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/views.h"
 
 #include <algorithm>
 
 namespace remap::guest {
 
+using callbacks::FrameList;
+
 namespace {
 
 constexpr PhysicalAddress first_usable{std::uint64_t{1} << 20};  // below it: firmware's data and option ROMs
-constexpr std::uint64_t pages_zeroed_at_once = 2048;
+constexpr std::uint64_t pages_at_once = 2048;                    // mapped to be zeroed or copied
 
 callbacks::FramePool pool;
 Frames machine_frames;
@@ -27,7 +31,7 @@ ExtentPool::Range whole_pages(const MemoryRange& range) {
     return {first, end > first ? end - first : 0};
 }
 
-void give_back(std::span<const PhysicalPage> frames) {
+void give_back(const FrameList& frames) {
     if (!pool.free(frames)) panic("a frame of %lu from %lx on was freed twice", frames.size(), frames[0].number);
 }
 
@@ -35,15 +39,32 @@ void withhold(PhysicalAddress first, PhysicalAddress last) {
     if (!pool.withhold(first.page(), last.page() - first.page() + 1)) panic("no memory for the frame pool");
 }
 
-bool zero(std::span<const PhysicalPage> frames) {
-    while (!frames.empty()) {
-        const auto part = frames.first(std::min<std::uint64_t>(frames.size(), pages_zeroed_at_once));
-        void* view = views().map({.frames = part});
-        if (view == nullptr) return false;
-        auto* words = static_cast<std::uint64_t*>(view);
-        std::fill(words, words + part.size() * (page_size / sizeof *words), 0);
-        views().unmap(view, part.size());
-        frames = frames.subspan(part.size());
+// A view of part of a list, for as long as the object lives; null when it could not be made.
+class PartView {
+public:
+    PartView(const FrameList& frames, std::uint64_t first, std::uint64_t pages)
+        : words_(static_cast<std::uint64_t*>(views().map({.frames = frames, .first = first, .pages = pages}))),
+          pages_(pages) {}
+    ~PartView() {
+        if (words_ != nullptr) views().unmap(words_, pages_, current_process());
+    }
+    PartView(const PartView&) = delete;
+    PartView& operator=(const PartView&) = delete;
+
+    std::uint64_t* words() const { return words_; }
+    std::uint64_t count() const { return pages_ * (page_size / sizeof *words_); }
+
+private:
+    std::uint64_t* words_;
+    std::uint64_t pages_;
+};
+
+bool zero(const FrameList& frames, std::uint64_t first) {
+    for (std::uint64_t pages; first < frames.size(); first += pages) {
+        pages = std::min(frames.size() - first, pages_at_once);
+        const PartView part(frames, first, pages);
+        if (part.words() == nullptr) return false;
+        std::fill_n(part.words(), part.count(), 0);
     }
     return true;
 }
@@ -68,14 +89,29 @@ void start_frames() {
 
 Frames& frames() { return machine_frames; }
 
-bool Frames::allocate(const callbacks::FrameRequest& request, std::span<PhysicalPage> frames) {
+bool Frames::allocate(const callbacks::FrameRequest& request, FrameList& frames) {
+    const std::uint64_t before = frames.size();
     if (!pool.allocate(request, frames)) return false;
-    if (zero(frames)) return true;
-    give_back(frames);
+    if (zero(frames, before)) return true;
+    if (!pool.free_part(frames, before, frames.size() - before)) panic("a frame was freed twice");
+    frames.shorten(before);
     return false;
 }
 
-void Frames::free(std::span<const PhysicalPage> frames) { give_back(frames); }
+void Frames::free(const FrameList& frames) { give_back(frames); }
+
+bool Frames::copy(const FrameList& from, const FrameList& to) {
+    for (std::uint64_t first = 0, pages; first < from.size(); first += pages) {
+        pages = std::min(from.size() - first, pages_at_once);
+        const PartView source(from, first, pages);
+        const PartView target(to, first, pages);
+        if (source.words() == nullptr || target.words() == nullptr) return false;
+        std::copy_n(source.words(), source.count(), target.words());
+        // The frames may be shown with another cache type than these views have.
+        flush_cache_lines(target.words(), pages << page_shift);
+    }
+    return true;
+}
 
 PhysicalPage Frames::highest_installed() const { return pool.highest_installed(); }
 

@@ -5,8 +5,6 @@
 #include "callbacks/core/ports.h"
 
 #include <cstdint>
-#include <optional>
-#include <span>
 
 namespace remap::guest {
 
@@ -14,8 +12,9 @@ class Frames final : public callbacks::FramePort {
 public:
     // A contiguous request gets the highest place that fits. Any other is scattered on purpose: runs of pseudo-random
     // length with gaps between them, the highest addresses first, the same ones in each run of a program.
-    bool allocate(const callbacks::FrameRequest& request, std::span<PhysicalPage> frames) override;
-    void free(std::span<const PhysicalPage> frames) override;
+    bool allocate(const callbacks::FrameRequest& request, callbacks::FrameList& frames) override;
+    void free(const callbacks::FrameList& frames) override;
+    bool copy(const callbacks::FrameList& from, const callbacks::FrameList& to) override;
     PhysicalPage highest_installed() const override;
     bool overlaps_memory(PhysicalPage first, std::uint64_t pages) const override;
 

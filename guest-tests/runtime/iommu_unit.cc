@@ -67,6 +67,7 @@ vtd_driver::UnitOptions options() {
 bool looked_for;
 Unit* machine_unit;
 MappedRegisters* machine_registers;
+callbacks::FaultInbox* machine_inbox;
 
 Unit* create(const vtd::dmar::Unit& description) {
     volatile void* window = map_device({description.register_base}, description.window_bytes);
@@ -75,6 +76,8 @@ Unit* create(const vtd::dmar::Unit& description) {
     if (window == nullptr || machine_registers == nullptr || tables == nullptr) panic("no memory for the IOMMU");
     auto* unit = new (std::nothrow) Unit(*machine_registers, *tables);
     if (unit == nullptr) panic("no memory for the IOMMU");
+    machine_inbox = new (std::nothrow) callbacks::FaultInbox(*unit);
+    if (machine_inbox == nullptr) panic("no memory for the IOMMU");
     return unit;
 }
 
@@ -82,6 +85,7 @@ void start(const vtd_driver::UnitOptions& wanted) {
     if (iommu() == nullptr) panic("the machine has no IOMMU");
     if (const vtd_driver::Error error = machine_unit->start(wanted); error != vtd_driver::Error::None)
         panic("starting the IOMMU: %s", vtd_driver::name_of(error));
+    machine_inbox->clear();
 }
 
 }  // namespace
@@ -115,15 +119,20 @@ void restart_iommu(vtd_driver::Interrupts interrupts) {
     start(wanted);
 }
 
+callbacks::FaultInbox& fault_inbox() {
+    if (iommu() == nullptr) panic("the machine has no IOMMU");
+    return *machine_inbox;
+}
+
 std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds) {
     std::optional<vtd_driver::Fault> fault;
-    if (iommu() != nullptr) wait_until(milliseconds, [&fault] { return (fault = iommu()->take_fault()).has_value(); });
+    if (iommu() != nullptr) wait_until(milliseconds, [&fault] { return (fault = fault_inbox().take()).has_value(); });
     return fault;
 }
 
 unsigned drop_faults() {
     unsigned dropped = 0;
-    while (iommu() != nullptr && dropped < most_fault_records && iommu()->take_fault()) ++dropped;
+    while (iommu() != nullptr && dropped < most_fault_records && fault_inbox().take()) ++dropped;
     return dropped;
 }
 

@@ -2,6 +2,7 @@
 // The machine's VT-d unit, found through its DMAR table.
 #pragma once
 
+#include "callbacks/vtd/fault_inbox.h"
 #include "iommu/driver/unit.h"
 
 namespace remap::guest {
@@ -23,6 +24,9 @@ void restart_iommu();
 
 // The same, with its interrupts remapped; by the queue, which that needs, whatever the command line says.
 void restart_iommu(vtd_driver::Interrupts interrupts);
+
+// Its fault records, sorted by device. Only with a unit.
+callbacks::FaultInbox& fault_inbox();
 
 // Takes a fault record, waiting for one up to a bound: a device may still be at work when its register write returns.
 std::optional<vtd_driver::Fault> wait_for_fault(std::uint64_t milliseconds);

@@ -9,6 +9,7 @@
 //   Adapter                     a function started as a graphics adapter: its domain, its DXGKRNL_INTERFACE
 //   dxgkrnl(), reports()        the graphics kernel of the machine, and what it has found out about the driver
 //   frames(), views()           physical memory and how to map it; PhysicalView for a view with a scope
+//   Process                     tables of its own with user views in them; run(body) acts for it
 //   find_leaf(address)          what the CPU's tables say of an address
 //   option, number_option       name=value of the command line
 //   wait_until, Deadline        time
@@ -24,6 +25,7 @@
 #include "guest-tests/runtime/iommu_unit.h"
 #include "guest-tests/runtime/msi.h"
 #include "guest-tests/runtime/pci.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/reports.h"
 #include "guest-tests/runtime/time.h"
 #include "guest-tests/runtime/views.h"

@@ -11,27 +11,40 @@ namespace remap::guest {
 
 class Reports final : public callbacks::ReportPort {
 public:
+    // A bugcheck ends what runs: the code in catch_bugcheck, else the case, which has failed.
     void report(const callbacks::Report& report) override;
 
     unsigned warnings() const { return warnings_; }
     unsigned bugchecks() const { return bugchecks_; }
-
-    // The newest bugcheck since the last clear.
-    struct Bugcheck {
-        std::uint32_t code = 0;
-        std::uint64_t parameter = 0;
-    };
-    std::optional<Bugcheck> last_bugcheck() const { return last_bugcheck_; }
+    std::optional<callbacks::Check> last_warning() const { return last_warning_; }  // since the last clear
 
     void clear() { *this = {}; }
 
 private:
     unsigned warnings_ = 0;
     unsigned bugchecks_ = 0;
-    std::optional<Bugcheck> last_bugcheck_;
+    std::optional<callbacks::Check> last_warning_;
 };
 
 // The machine's reports.
 Reports& reports();
+
+struct Bugcheck {
+    callbacks::Check check{};
+    std::uint32_t code = 0;
+    std::uint64_t parameter = 0;  // 1
+    callbacks::Callback callback{};
+    const void* caller = nullptr;
+    std::uint64_t object = 0;
+    std::uint64_t context = 0;
+};
+
+// Runs body() until it ends or meets a bugcheck, which is returned: then nothing of it is run any more, no destructor
+// either, as on a machine that stopped.
+std::optional<Bugcheck> catch_bugcheck_in(void (*call)(void*), void* context);
+template <typename Body>
+std::optional<Bugcheck> catch_bugcheck(Body body) {
+    return catch_bugcheck_in([](void* context) { (*static_cast<Body*>(context))(); }, &body);
+}
 
 }  // namespace remap::guest

@@ -2,9 +2,9 @@
 // How a suite is written. It is one file with cases, and nothing else; the runtime reports them in TAP version 13:
 //
 //     TEST(frames_are_zeroed) {
-//         PhysicalPage frame;
-//         REQUIRE(frames().allocate({.pages = 1, .highest = {max}}, {&frame, 1}));   // ends the case when false
-//         EXPECT_EQ(first_word_of(frame), 0);                                        // goes on when unequal
+//         FrameList list;
+//         REQUIRE(frames().allocate({.pages = 1, .highest = {max}}, list));   // ends the case when false
+//         EXPECT_EQ(first_word_of(list[0]), 0);                               // goes on when unequal
 //     }
 //
 // A case that traps is reported as failed, with the registers, and the next one runs. Where a case ends early, by a

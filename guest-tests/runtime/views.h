@@ -12,14 +12,15 @@ namespace remap::guest {
 class Views final : public callbacks::CpuViewPort {
 public:
     void* map(const callbacks::ViewRequest& request) override;
-    void unmap(void* base, std::uint64_t pages) override;
-    std::uint64_t current_process() const override { return 1; }  // there is one
+    void unmap(void* base, std::uint64_t pages, std::uint64_t process) override;
+    void hold(void* part, std::uint64_t pages, std::uint64_t process) override;
+    void show(void* part, const callbacks::ViewRequest& request, std::uint64_t process) override;
 };
 
 // The machine's views.
 Views& views();
 
-// Prepares the two regions.
+// Prepares the regions and the processes.
 void start_views();
 
 // Maps any physical bytes with a cache type, in the kernel's region; the address of the first byte, or null.

@@ -102,8 +102,7 @@ TEST(the_interrupt_at_the_end_of_a_transfer_comes_after_its_data) {
 }
 
 TEST(what_a_driver_leaves_behind_is_reported_when_its_adapter_stops) {
-    reports().clear();
-    {
+    const auto bugcheck = catch_bugcheck([] {
         const Adapter adapter(edu_function(EduPlace::RootBus), {.highest_visible = Edu::highest_visible});
         REQUIRE_EQ(adapter.status(), STATUS_SUCCESS);
         DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create{};
@@ -111,8 +110,8 @@ TEST(what_a_driver_leaves_behind_is_reported_when_its_adapter_stops) {
         create.Size = page_size;
         create.Mdl.HighAddress.QuadPart = -1;
         REQUIRE_EQ(adapter.callbacks().DxgkCbCreatePhysicalMemoryObject(&create), STATUS_SUCCESS);
-    }
-    REQUIRE(reports().last_bugcheck());
-    EXPECT_EQ(reports().last_bugcheck()->code, 0x1e4);
-    EXPECT_EQ(reports().last_bugcheck()->parameter, 6);
+    });
+    REQUIRE(bugcheck);
+    EXPECT_EQ(bugcheck->code, 0x1e4);
+    EXPECT_EQ(bugcheck->parameter, 6);
 }

@@ -63,7 +63,7 @@ public:
 private:
     static constexpr std::uint64_t pages = 2 * mib_2 / page_size;  // one of its halves is aligned
 
-    PhysicalPage frames_[pages];
+    callbacks::FrameList frames_;
     PhysicalPage first_;
 };
 

@@ -6,6 +6,7 @@
 #include "guest-tests/runtime/cpu.h"
 #include "guest-tests/runtime/frames.h"
 #include "guest-tests/runtime/owned_memory.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/test.h"
 #include "guest-tests/runtime/time.h"
 #include "guest-tests/runtime/views.h"
@@ -36,20 +37,17 @@ std::uint64_t address_of(const volatile void* pointer) { return reinterpret_cast
 // Frames for as long as the object lives.
 class Allocation {
 public:
-    explicit Allocation(const callbacks::FrameRequest& request) {
-        list_.reset(new (std::nothrow) PhysicalPage[request.pages]);
-        REQUIRE(list_ != nullptr);
-        if (frames().allocate(request, {list_.get(), request.pages})) count_ = request.pages;
-    }
-    ~Allocation() { frames().free(span()); }
-    std::span<const PhysicalPage> span() const { return {list_.get(), count_}; }
+    explicit Allocation(const callbacks::FrameRequest& request) { (void)frames().allocate(request, list_); }
+    ~Allocation() { frames().free(list_); }
+    const callbacks::FrameList& list() const { return list_; }
     PhysicalPage operator[](std::uint64_t index) const { return list_[index]; }
-    explicit operator bool() const { return count_ != 0; }
+    explicit operator bool() const { return !list_.empty(); }
 
 private:
-    std::unique_ptr<PhysicalPage[]> list_;
-    std::uint64_t count_ = 0;
+    callbacks::FrameList list_;
 };
+
+void unmap_view(void* view, std::uint64_t pages) { views().unmap(view, pages, current_process()); }
 
 [[gnu::noinline]] std::uint64_t recurse(std::uint64_t depth) {
     volatile std::uint64_t room[64] = {depth};
@@ -113,7 +111,7 @@ TEST(views_carry_the_page_table_bits_of_their_cache_type) {
         std::uint64_t bits;
     } expected[] = {{CacheType::WriteBack, 0x00}, {CacheType::WriteCombined, 0x08}, {CacheType::Uncached, 0x18}};
     for (const auto& [cache, bits] : expected) {
-        void* view = views().map({.frames = pages.span(), .cache = cache});
+        void* view = views().map({.frames = pages.list(), .pages = 4, .cache = cache});
         REQUIRE(view != nullptr);
         for (std::uint64_t i = 0; i < 4; ++i) {
             const auto leaf = find_leaf({address_of(view) + i * page_size});
@@ -122,14 +120,14 @@ TEST(views_carry_the_page_table_bits_of_their_cache_type) {
             EXPECT_EQ(leaf->attributes & 0x98, bits);
             EXPECT_EQ(leaf->attributes & 0x06, 0x02);  // writable, supervisor
         }
-        views().unmap(view, 4);
+        unmap_view(view, 4);
     }
 }
 
 TEST(user_views_lie_in_the_lower_half_with_user_rights_and_read_only_views_refuse_writes) {
     const Allocation pages({.pages = 2, .highest = any_page});
     REQUIRE(pages);
-    void* view = views().map({.frames = pages.span(), .mode = AccessMode::User, .writable = false});
+    void* view = views().map({.frames = pages.list(), .pages = 2, .mode = AccessMode::User, .writable = false});
     REQUIRE(view != nullptr);
     EXPECT(address_of(view) < 0x0000'8000'0000'0000);
     const auto leaf = find_leaf({address_of(view)});
@@ -138,25 +136,67 @@ TEST(user_views_lie_in_the_lower_half_with_user_rights_and_read_only_views_refus
     const auto trap = catch_trap([view] { *static_cast<volatile int*>(view) = 1; });
     REQUIRE(trap);
     EXPECT_EQ(trap->frame.error_code, 3);  // present, write
-    views().unmap(view, 2);
+    unmap_view(view, 2);
+}
+
+TEST(each_process_has_user_views_of_its_own_and_shares_the_kernels) {
+    const Allocation pages({.pages = 2, .highest = any_page});
+    REQUIRE(pages);
+    Process first;
+    Process second;
+    EXPECT(first.id() != second.id() && first.id() != current_process());
+    volatile std::uint64_t* in_first = nullptr;
+    volatile std::uint64_t* in_second = nullptr;
+    first.run([&] {
+        in_first = static_cast<volatile std::uint64_t*>(
+            views().map({.frames = pages.list(), .pages = 1, .mode = AccessMode::User}));
+        REQUIRE(in_first != nullptr);
+        *in_first = 1;
+    });
+    second.run([&] {
+        EXPECT(trap_of_read(address_of(in_first)));
+        in_second = static_cast<volatile std::uint64_t*>(
+            views().map({.frames = pages.list(), .first = 1, .pages = 1, .mode = AccessMode::User}));
+        REQUIRE(in_second != nullptr);
+        EXPECT_EQ(address_of(in_second), address_of(in_first));  // each begins at the bottom of its own region
+        *in_second = 2;
+    });
+    EXPECT(trap_of_read(address_of(in_first)));  // the kernel by itself has neither
+    // A view of the kernel that is made while a process runs is there in all, and one that goes is gone in all.
+    void* kernel = nullptr;
+    second.run([&] { kernel = views().map({.frames = pages.list(), .pages = 2}); });
+    REQUIRE(kernel != nullptr);
+    first.run([&] {
+        EXPECT_EQ(static_cast<volatile std::uint64_t*>(kernel)[0], 1);
+        EXPECT_EQ(static_cast<volatile std::uint64_t*>(kernel)[page_size / 8], 2);
+        EXPECT_EQ(*in_first, 1);
+        unmap_view(kernel, 2);
+    });
+    second.run([&] {
+        EXPECT(trap_of_read(address_of(kernel)));
+        EXPECT_EQ(*in_second, 2);
+    });
+    views().unmap(const_cast<std::uint64_t*>(in_first), 1, first.id());
+    views().unmap(const_cast<std::uint64_t*>(in_second), 1, second.id());
+    first.run([&] { EXPECT(trap_of_read(address_of(in_first))); });
 }
 
 TEST(a_view_that_was_unmapped_faults_and_its_address_is_not_used_again_at_once) {
     const Allocation pages({.pages = 1, .highest = any_page});
     REQUIRE(pages);
-    void* view = views().map({.frames = pages.span()});
+    void* view = views().map({.frames = pages.list(), .pages = 1});
     REQUIRE(view != nullptr);
     *static_cast<volatile std::uint64_t*>(view) = 42;  // the TLB holds it now
-    views().unmap(view, 1);
+    unmap_view(view, 1);
     const auto trap = trap_of_read(address_of(view));
     REQUIRE(trap);
     EXPECT_EQ(trap->frame.vector, vector::page_fault);
     EXPECT_EQ(trap->cr2, address_of(view));
-    void* next = views().map({.frames = pages.span()});
+    void* next = views().map({.frames = pages.list(), .pages = 1});
     REQUIRE(next != nullptr);
     EXPECT(next != view);
     EXPECT_EQ(*static_cast<volatile std::uint64_t*>(next), 42);
-    views().unmap(next, 1);
+    unmap_view(next, 1);
 }
 
 TEST(the_pages_around_a_view_are_not_mapped) {
@@ -164,7 +204,7 @@ TEST(the_pages_around_a_view_are_not_mapped) {
     REQUIRE(pages);
     void* views_made[2];
     for (unsigned i = 0; i < 2; ++i) {
-        views_made[i] = views().map({.frames = pages.span().subspan(3 * i, 3)});
+        views_made[i] = views().map({.frames = pages.list(), .first = 3 * i, .pages = 3});
         REQUIRE(views_made[i] != nullptr);
     }
     for (void* view : views_made) {
@@ -173,13 +213,13 @@ TEST(the_pages_around_a_view_are_not_mapped) {
         EXPECT(trap_of_read(address_of(view) - 8));
         EXPECT(trap_of_read(address_of(view) + 3 * page_size));
     }
-    for (void* view : views_made) views().unmap(view, 3);
+    for (void* view : views_made) unmap_view(view, 3);
 }
 
 TEST(large_contiguous_views_use_large_leaves) {
     const Allocation pages({.pages = 1024, .highest = any_page, .contiguous = true});
     REQUIRE(pages);
-    void* view = views().map({.frames = pages.span(), .cache = CacheType::WriteCombined});
+    void* view = views().map({.frames = pages.list(), .pages = 1024, .cache = CacheType::WriteCombined});
     REQUIRE(view != nullptr);
     const std::uint64_t middle = round_up(address_of(view), 2 << 20);
     const auto leaf = find_leaf({middle});
@@ -187,7 +227,7 @@ TEST(large_contiguous_views_use_large_leaves) {
     EXPECT_EQ(leaf->shift, 21);
     EXPECT_EQ(leaf->attributes & 0x98, 0x08);
     EXPECT_EQ(leaf->address.page(), pages[(middle - address_of(view)) >> page_shift]);
-    views().unmap(view, 1024);
+    unmap_view(view, 1024);
 }
 
 TEST(the_memory_map_adds_up_to_the_memory_the_machine_was_given) {
@@ -203,7 +243,8 @@ TEST(the_memory_map_adds_up_to_the_memory_the_machine_was_given) {
 TEST(frames_come_from_memory_nobody_else_has) {
     const Allocation pages({.pages = 3000, .highest = any_page});
     REQUIRE(pages);
-    for (const PhysicalPage page : pages.span()) {
+    for (std::uint64_t i = 0; i < pages.list().size(); ++i) {
+        const PhysicalPage page = pages[i];
         const PhysicalAddress at = page.address();
         const bool ours = at >= owned_begin() && at < owned_end();
         const bool usable = std::ranges::any_of(memory_map(), [at](const MemoryRange& range) {
@@ -248,14 +289,14 @@ TEST(frames_are_zeroed_when_they_are_handed_out_again) {
     for (unsigned round = 0; round < 2; ++round) {
         const Allocation pages(request);
         REQUIRE(pages);
-        void* view = views().map({.frames = pages.span(), .cache = CacheType::Uncached});
+        void* view = views().map({.frames = pages.list(), .pages = 64, .cache = CacheType::Uncached});
         REQUIRE(view != nullptr);
         auto* words = static_cast<volatile std::uint64_t*>(view);
         for (std::uint64_t i = 0; i < 64 * 512; ++i) {
             REQUIRE_EQ(words[i], 0);
             words[i] = ~i;
         }
-        views().unmap(view, 64);
+        unmap_view(view, 64);
     }
 }
 

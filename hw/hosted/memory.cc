@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace remap::hosted {
@@ -123,6 +124,31 @@ std::optional<std::uint64_t> Memory::offset_of(PhysicalPage page) const {
         offset += range.pages * page_size;
     }
     return std::nullopt;
+}
+
+std::optional<Memory::Piece> Memory::piece_of(const MemoryRange& run) const {
+    std::uint64_t offset = first_range_offset;
+    for (const MemoryRange& range : ranges_) {
+        if (run.first >= range.first && run.first - range.first < range.pages) {
+            const std::uint64_t skipped = run.first - range.first;
+            return Piece{offset + skipped * page_size, std::min(run.pages, range.pages - skipped)};
+        }
+        offset += range.pages * page_size;
+    }
+    return std::nullopt;
+}
+
+void Memory::clear(const MemoryRange& run) {
+    for (MemoryRange rest = run; rest.pages != 0;) {
+        const auto piece = piece_of(rest);
+        if (!piece) return;
+        // A hole reads as zeros, and a terabyte of it costs nothing.
+        const int object = object_.get_mapping_handle().handle;
+        if (::fallocate(object, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(piece->offset),
+                        static_cast<off_t>(piece->pages * page_size)) != 0)
+            std::memset(static_cast<std::byte*>(all_.get_address()) + piece->offset, 0, piece->pages * page_size);
+        rest = {rest.first + piece->pages, rest.pages - piece->pages};
+    }
 }
 
 std::byte* Memory::bytes_of(PhysicalPage page) const {

@@ -50,12 +50,23 @@ public:
     bool read(PhysicalAddress from, void* to, std::size_t bytes) const;
     bool write(PhysicalAddress to, const void* from, std::size_t bytes);
 
-    // Takes an aligned 8-byte word from `expected` to `desired` in one step. False: it was another and stays. Nothing: it
-    // is not installed memory.
+    // Takes an aligned 8-byte word from `expected` to `desired` in one step. False: it was another and stays. Nothing:
+    // it is not installed memory.
     std::optional<bool> exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired);
 
     // Where a page lies in the shared memory object, in bytes; nothing if it is not installed.
     std::optional<std::uint64_t> offset_of(PhysicalPage page) const;
+
+    // How much of a run lies side by side in the object from its first page on, and where; nothing if that page is not
+    // installed.
+    struct Piece {
+        std::uint64_t offset = 0;  // bytes
+        std::uint64_t pages = 0;
+    };
+    std::optional<Piece> piece_of(const MemoryRange& run) const;
+
+    // Makes pages zero, and gives the host's memory for them back. Pages that are not installed are left out.
+    void clear(const MemoryRange& run);
 
     // The whole page in this process's linear view of all memory; null if it is not installed.
     std::byte* bytes_of(PhysicalPage page) const;

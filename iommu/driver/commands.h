@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The global command register: written as a whole, acknowledged in the status register (VT-d section 11.4.4).
+// The global command register: written as a whole, acknowledged in the status register (VT-d section 11.4.4); and what
+// of a start goes through it, whichever mode the unit is started in.
 #pragma once
 
 #include "iommu/driver/ports.h"
@@ -31,6 +32,13 @@ public:
     // Switches the bits on or off, or fires a one-shot, and waits for the status to say so. All other states are kept.
     Error set(std::uint64_t bits);
     Error clear(std::uint64_t bits);
+
+    // Switches off what ran before, which may have left the unit on, and clears its errors.
+    Error take_over();
+
+    // RTADDR_REG, which is a table's address and the mode (vtd::root_table): from now on this root counts. What the
+    // unit cached under another is forgotten by an invalidation (section 6.6).
+    Error set_root_table(std::uint64_t value);
 
     // CAP.RWBF: what the CPU wrote may stay in a buffer that walks do not see (section 6.8).
     Error flush_write_buffer();

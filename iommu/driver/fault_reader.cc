@@ -66,6 +66,12 @@ std::optional<Fault> FaultReader::take() {
 
 void FaultReader::mask_event() { registers_.write32(vtd::fault_event.control, vtd::event_control::Mask::mask); }
 
+void FaultReader::start_empty() {
+    mask_event();
+    for (unsigned i = 0; i <= capabilities_.fault_records() && take(); ++i) {
+    }
+}
+
 void FaultReader::enable_event(std::uint64_t message_address, std::uint32_t message_data) {
     mask_event();  // never a message of half old, half new parts
     registers_.write32(vtd::fault_event.data, message_data);

@@ -18,6 +18,7 @@ public:
 
     std::optional<Fault> take();
     void mask_event();
+    void start_empty();  // the event masked, and the records of what ran before dropped
     void enable_event(std::uint64_t message_address, std::uint32_t message_data);
 
 private:

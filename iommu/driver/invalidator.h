@@ -3,13 +3,13 @@
 #pragma once
 
 #include "iommu/driver/capabilities.h"
+#include "iommu/driver/descriptor_ring.h"
 #include "iommu/driver/ports.h"
 #include "iommu/driver/unit.h"
 #include "iommu/paging/table_port.h"
 #include "iommu/spec/invalidation.h"
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 namespace remap::vtd_driver {
@@ -71,36 +71,22 @@ private:
     const Capabilities& capabilities_;
 };
 
-// The invalidation queue: one page of descriptors, and a word in memory that the unit writes when it is done.
+// The invalidation queue with descriptors of 128 bits.
 class QueueInvalidator final : public Invalidator {
 public:
     QueueInvalidator(RegisterPort& registers, paging::TablePort& tables, const Capabilities& capabilities)
-        : registers_(registers), tables_(tables), capabilities_(capabilities) {}
-    ~QueueInvalidator() override;
+        : capabilities_(capabilities), ring_(registers, tables, vtd::descriptor_bytes) {}
 
-    Error start();  // switches the queue on
-    Error stop();   // switches it off; the pages are freed with the object
+    Error start() { return ring_.start(); }  // switches the queue on
+    Error stop() { return ring_.stop(); }    // switches it off; the pages are freed with the object
 
     Error run(std::span<const Forget> list) override;
 
 private:
-    static constexpr unsigned entries = page_size / vtd::descriptor_bytes;
-
-    void put(const vtd::Descriptor& descriptor);
-    void write_at(unsigned index, const vtd::Descriptor& descriptor);
-    vtd::Descriptor next_wait();
-    Error submit_and_wait();
     void recover();
-    bool done() const;
 
-    RegisterPort& registers_;
-    paging::TablePort& tables_;
     const Capabilities& capabilities_;
-    std::optional<PhysicalPage> queue_;
-    std::optional<PhysicalPage> status_;  // its first word: the number of the last wait the unit has completed
-    unsigned tail_ = 0;                   // index of the next descriptor
-    std::uint32_t sequence_ = 0;          // number of the last wait that was written
-    bool running_ = false;                // the unit may read the pages
+    DescriptorRing ring_;
 };
 
 }  // namespace remap::vtd_driver

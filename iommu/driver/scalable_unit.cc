@@ -4,6 +4,7 @@
 #include "iommu/driver/capabilities.h"
 #include "iommu/driver/commands.h"
 #include "iommu/driver/domain.h"
+#include "iommu/driver/errors.h"
 #include "iommu/driver/fault_reader.h"
 #include "iommu/driver/pasid_tables.h"
 #include "iommu/spec/registers.h"
@@ -16,7 +17,6 @@
 namespace remap::vtd_driver {
 
 namespace gcmd = vtd::global_command;
-namespace fsts = vtd::fault_status;
 namespace ecap = vtd::extended_capability;
 namespace ctx = vtd::scalable_context_entry;
 namespace entry = vtd::pasid_entry;
@@ -49,18 +49,6 @@ unsigned order_of(LogicalPage first, std::uint64_t pages) {
     return order;
 }
 
-Error error_of(EditError error) {
-    switch (error) {
-        case EditError::None: return Error::None;
-        case EditError::AlreadyMapped: return Error::AlreadyMapped;
-        case EditError::NotMapped: return Error::NotMapped;
-        case EditError::OutOfRange: return Error::OutOfRange;
-        case EditError::BadAttributes: return Error::NotOffered;
-        case EditError::NoMemory: break;
-    }
-    return Error::NoMemory;
-}
-
 vtd::WideDescriptor forget_contexts(vtd::ContextGranularity granularity, std::uint16_t source = 0) {
     return descriptor::wide(descriptor::make_context(granularity, 0, source, 0));
 }
@@ -84,7 +72,7 @@ struct ScalableUnit::Parts {
           ids(offered.domains()) {}
 
     bool has(std::uint64_t bit) const { return (capabilities.ecap & bit) != 0; }
-    Error start(RegisterPort& registers);
+    Error start();
     Error stop();
     Error run(std::initializer_list<vtd::WideDescriptor> list) { return queue.run({list.begin(), list.size()}); }
 
@@ -121,30 +109,22 @@ PageRequestQueue& ScalableUnit::page_requests() { return parts_->requests; }
 WideQueue& ScalableUnit::queue() { return parts_->queue; }
 std::optional<Fault> ScalableUnit::take_fault() { return parts_ != nullptr ? parts_->faults.take() : std::nullopt; }
 
-Error ScalableUnit::Parts::start(RegisterPort& registers) {
-    for (const std::uint64_t bit : {gcmd::Translation::mask, gcmd::QueuedInvalidation::mask}) {
-        if ((commands.status() & bit) == 0) continue;
-        if (const Error error = commands.clear(bit); error != Error::None) return error;
-    }
-    registers.write32(fsts::offset, fsts::QueueError::mask | fsts::CompletionError::mask | fsts::TimeoutError::mask);
+Error ScalableUnit::Parts::start() {
+    if (const Error error = commands.take_over(); error != Error::None) return error;
     const auto id = ids.take();
     if (!id || !tables.create()) return Error::NoMemory;
     pass_through_id = *id;
     if (const Error error = queue.start(); error != Error::None) return error;
 
-    using Mode = vtd::root_table::Mode;
-    registers.write64(vtd::root_table::offset,
-                      tables.root().address().value | vtd::root_table::TranslationMode::of(Mode::Scalable));
-    if (const Error error = commands.set(gcmd::SetRootTable::mask); error != Error::None) return error;
+    namespace rtaddr = vtd::root_table;
+    const std::uint64_t root = tables.root().address().value | rtaddr::TranslationMode::of(rtaddr::Mode::Scalable);
+    if (const Error error = commands.set_root_table(root); error != Error::None) return error;
     // Section 6.6, in this order.
     const Error error = run({forget_contexts(vtd::ContextGranularity::Global), forget_pasids(), forget_translations()});
     if (error != Error::None) return error;
-    if (has(ecap::PageRequest::mask)) {
-        if (const Error no_queue = requests.start(); no_queue != Error::None) return no_queue;
-    }
-    faults.mask_event();
-    for (unsigned i = 0; i <= capabilities.fault_records() && faults.take(); ++i) {
-    }
+    const Error no_requests = has(ecap::PageRequest::mask) ? requests.start() : Error::None;
+    if (no_requests != Error::None) return no_requests;
+    faults.start_empty();
     return commands.set(gcmd::Translation::mask);
 }
 
@@ -165,7 +145,7 @@ Error ScalableUnit::start() {
     if ((offered.ecap & needed) != needed || offered.caching_mode()) return Error::NotOffered;
     parts_ = new (std::nothrow) Parts(registers_, tables_, offered);
     if (parts_ == nullptr) return Error::NoMemory;
-    const Error error = parts_->start(registers_);
+    const Error error = parts_->start();
     if (error != Error::None) stop();
     return error;
 }

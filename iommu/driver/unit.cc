@@ -5,6 +5,7 @@
 #include "iommu/driver/commands.h"
 #include "iommu/driver/context_tables.h"
 #include "iommu/driver/domain.h"
+#include "iommu/driver/errors.h"
 #include "iommu/driver/fault_reader.h"
 #include "iommu/driver/interrupts.h"
 #include "iommu/driver/invalidator.h"
@@ -16,7 +17,6 @@
 namespace remap::vtd_driver {
 
 namespace gcmd = vtd::global_command;
-namespace fsts = vtd::fault_status;
 namespace ctx = vtd::context_entry;
 using paging::EditError;
 
@@ -45,42 +45,10 @@ struct Unit::Parts {
     DomainIds ids;
     std::uint16_t pass_through_id = 0;
 
-    Error start(RegisterPort& registers, const UnitOptions& options);
-    Error set_root_table(RegisterPort& registers);
+    Error start(const UnitOptions& options);
+    Error set_root_table();
     Error stop();
 };
-
-namespace {
-
-Error error_of(EditError error) {
-    switch (error) {
-        case EditError::None: return Error::None;
-        case EditError::AlreadyMapped: return Error::AlreadyMapped;
-        case EditError::NotMapped: return Error::NotMapped;
-        case EditError::OutOfRange: return Error::OutOfRange;
-        case EditError::BadAttributes: return Error::NotOffered;
-        case EditError::NoMemory: return Error::NoMemory;
-    }
-    return Error::NoMemory;
-}
-
-}  // namespace
-
-const char* name_of(Error error) {
-    switch (error) {
-        case Error::None: return "no error";
-        case Error::NoUnit: return "no remapping unit there";
-        case Error::NotOffered: return "the unit does not offer this";
-        case Error::NoMemory: return "no memory for a table";
-        case Error::Timeout: return "the unit did not acknowledge in time";
-        case Error::QueueError: return "the unit reported an invalidation queue error";
-        case Error::DeviceTimeout: return "a device did not answer an invalidation in time";
-        case Error::AlreadyMapped: return "a page of the range is mapped already";
-        case Error::NotMapped: return "a page of the range is not mapped";
-        case Error::OutOfRange: return "an address is out of range";
-    }
-    return "unknown error";
-}
 
 Unit::Unit(RegisterPort& registers, paging::TablePort& tables) : registers_(registers), tables_(tables) {}
 
@@ -89,23 +57,16 @@ Unit::~Unit() {
     while (domains_ != nullptr) destroy_domain(domains_);
 }
 
-Error Unit::Parts::set_root_table(RegisterPort& registers) {
-    registers.write64(vtd::root_table::offset, contexts.root().address().value);
-    if (const Error error = commands.set(gcmd::SetRootTable::mask); error != Error::None) return error;
+Error Unit::Parts::set_root_table() {
+    const Error error = commands.set_root_table(contexts.root().address().value);
+    if (error != Error::None) return error;
     // Section 6.6, in this order. Units with CAP.ESRTPS have done it already; once more does no harm.
     const Forget everything[] = {Forget::all_contexts(), Forget::all_translations()};
     return invalidator->run(everything);
 }
 
-Error Unit::Parts::start(RegisterPort& registers, const UnitOptions& options) {
-    // Whatever ran before may have left the unit on. Section 11.4.4.1: one change a write.
-    for (const std::uint64_t bit :
-         {gcmd::InterruptRemapping::mask, gcmd::Translation::mask, gcmd::QueuedInvalidation::mask}) {
-        if ((commands.status() & bit) == 0) continue;
-        if (const Error error = commands.clear(bit); error != Error::None) return error;
-    }
-    // A queue error left pending would hold up the queue that is started next (section 6.5.2.11).
-    registers.write32(fsts::offset, fsts::QueueError::mask | fsts::CompletionError::mask | fsts::TimeoutError::mask);
+Error Unit::Parts::start(const UnitOptions& options) {
+    if (const Error error = commands.take_over(); error != Error::None) return error;
     const auto id = ids.take();
     if (!id || !contexts.create()) return Error::NoMemory;
     pass_through_id = *id;
@@ -118,10 +79,8 @@ Error Unit::Parts::start(RegisterPort& registers, const UnitOptions& options) {
         if (error != Error::None) return error;
         remaps_interrupts = true;
     }
-    if (const Error error = set_root_table(registers); error != Error::None) return error;
-    faults.mask_event();
-    for (unsigned i = 0; i <= capabilities.fault_records() && faults.take(); ++i) {
-    }
+    if (const Error error = set_root_table(); error != Error::None) return error;
+    faults.start_empty();
     return commands.set(gcmd::Translation::mask);
 }
 
@@ -150,7 +109,7 @@ Error Unit::start(const UnitOptions& options) {
     parts_ = new (std::nothrow) Parts(registers_, tables_, offered, levels);
     if (parts_ == nullptr) return Error::NoMemory;
     for (const Domain* domain = domains_; domain != nullptr; domain = domain->next) parts_->ids.reserve(domain->id);
-    const Error error = parts_->start(registers_, options);
+    const Error error = parts_->start(options);
     if (error != Error::None) stop();
     return error;
 }

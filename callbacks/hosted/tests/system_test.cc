@@ -107,7 +107,7 @@ TEST(HostedSystem, AfterFreeAdlTheGpuIsRefusedAndTheIommuSaysWhy) {
     ASSERT_TRUE(fault);
     EXPECT_EQ(fault->cause, FaultCause::BusWriteRefused);
     EXPECT_EQ(fault->address, logical);
-    const auto record = bench.system->unit()->take_fault();
+    const auto record = bench.system->take_fault();
     ASSERT_TRUE(record);
     EXPECT_EQ(record->source, 0x10);
     EXPECT_EQ(record->page.value, logical);
@@ -200,7 +200,7 @@ TEST(HostedSystem, AGpuOutsideEveryDomainReachesNothing) {
     Bench bench;
     std::uint32_t word = 0;
     EXPECT_FALSE(bench.system->machine().dma_read(0x0018, {0x1000}, &word, sizeof word));
-    const auto record = bench.system->unit()->take_fault();
+    const auto record = bench.system->take_fault();
     ASSERT_TRUE(record);
     EXPECT_EQ(record->source, 0x18);
     EXPECT_EQ(record->reason, 2);  // the present field of the context entry is clear

@@ -105,23 +105,26 @@ TEST_F(IoSpaceTest, a_view_is_of_the_bytes_asked_for) {
     class Managed final : public callbacks::FramePort {
     public:
         explicit Managed(callbacks::FramePort& frames) : frames_(frames) {}
-        bool allocate(const callbacks::FrameRequest& request, std::span<PhysicalPage> frames) override {
+        bool allocate(const callbacks::FrameRequest& request, callbacks::FrameList& frames) override {
             return frames_.allocate(request, frames);
         }
-        void free(std::span<const PhysicalPage> frames) override { frames_.free(frames); }
+        void free(const callbacks::FrameList& frames) override { frames_.free(frames); }
+        bool copy(const callbacks::FrameList& from, const callbacks::FrameList& to) override {
+            return frames_.copy(from, to);
+        }
         PhysicalPage highest_installed() const override { return frames_.highest_installed(); }
         bool overlaps_memory(PhysicalPage, std::uint64_t) const override { return false; }
 
     private:
         callbacks::FramePort& frames_;
     };
-    PhysicalPage device;
-    ASSERT_TRUE(frames_.allocate({.pages = 1, .highest = frames_.highest_installed()}, {&device, 1}));
+    callbacks::FrameList device;
+    ASSERT_TRUE(frames_.allocate({.pages = 1, .highest = frames_.highest_installed()}, device));
     Managed managed(frames_);
     hosted::KernelPort machine(managed, views_);
     stop();
     ASSERT_TRUE(start(machine));
-    const std::uint64_t at = device.address().value + 0x120;
+    const std::uint64_t at = device[0].address().value + 0x120;
     auto* const view = static_cast<UCHAR*>(MmMapIoSpaceEx(address(at), 16, PAGE_READWRITE | PAGE_WRITECOMBINE));
     ASSERT_NE(view, nullptr);
     EXPECT_EQ(BYTE_OFFSET(view), 0x120u);
@@ -137,7 +140,7 @@ TEST_F(IoSpaceTest, a_view_is_of_the_bytes_asked_for) {
     EXPECT_EQ(stopped->parameters[0], 0x10Cu);
     MmUnmapIoSpace(view, 16);
     EXPECT_TRUE(machine.run([&] { MmUnmapIoSpace(view, 16); }).has_value());
-    frames_.free({&device, 1});
+    frames_.free(device);
     stop();
     ASSERT_TRUE(start(port));
 }

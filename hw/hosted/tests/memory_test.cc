@@ -140,7 +140,7 @@ TEST(HostedView, RefusesPagesThatAreNotThere) {
     const auto memory = two_ranges();
     const PhysicalPage pages[] = {{3}, {17}};
     EXPECT_FALSE(View::map(*memory, pages, true));
-    EXPECT_FALSE(View::map(*memory, {}, true));
+    EXPECT_FALSE(View::map(*memory, std::span<const PhysicalPage>(), true));
 }
 
 }  // namespace

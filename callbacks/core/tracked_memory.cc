@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "callbacks/core/tracked_memory.h"
+
+#include "callbacks/core/parts.h"
+
+#include <memory>
+#include <new>
+
+namespace remap::callbacks {
+
+namespace {
+
+// The page numbers of an MDL stand behind it.
+PFN_NUMBER* numbers_of(MDL& mdl) { return reinterpret_cast<PFN_NUMBER*>(&mdl + 1); }
+const PFN_NUMBER* numbers_of(const MDL& mdl) { return reinterpret_cast<const PFN_NUMBER*>(&mdl + 1); }
+
+std::uint64_t page_count_of(const MDL& mdl) { return pages_of(std::uint64_t{mdl.ByteOffset} + mdl.ByteCount); }
+
+}  // namespace
+
+bool read_mdl(const MDL& mdl, FrameList& frames) {
+    const std::uint64_t count = page_count_of(mdl);
+    for (std::uint64_t i = 0; i < count; ++i)
+        if (!frames.add({{numbers_of(mdl)[i]}, 1})) return false;
+    return true;
+}
+
+bool describes(const MDL& mdl, const FrameList& frames) {
+    if (page_count_of(mdl) != frames.size()) return false;
+    const PFN_NUMBER* number = numbers_of(mdl);
+    return frames.for_each_run([&](FrameRun run) {
+        for (std::uint64_t i = 0; i < run.pages; ++i)
+            if (*number++ != run.first.number + i) return false;
+        return true;
+    });
+}
+
+MDL* make_mdl(const FrameList& frames, std::uint64_t bytes) {
+    void* room = ::operator new(sizeof(MDL) + frames.size() * sizeof(PFN_NUMBER), std::nothrow);
+    if (room == nullptr) return nullptr;
+    auto* mdl = new (room) MDL{};
+    // The Size of an MDL wraps for lists of more than about 4,000 pages, on Windows too: nobody reads it then.
+    mdl->Size = static_cast<CSHORT>(sizeof(MDL) + frames.size() * sizeof(PFN_NUMBER));
+    mdl->MdlFlags = MDL_PAGES_LOCKED;
+    mdl->ByteCount = static_cast<ULONG>(bytes);
+    PFN_NUMBER* number = numbers_of(*mdl);
+    frames.for_each_run([&](FrameRun run) {
+        for (std::uint64_t i = 0; i < run.pages; ++i) *number++ = run.first.number + i;
+        return true;
+    });
+    return mdl;
+}
+
+void free_mdl(MDL* mdl) { ::operator delete(mdl); }
+
+Result<TrackedMemory*, NTSTATUS> Dxgkrnl::Parts::track(Adapter& adapter, TrackedMemory::Kind kind) {
+    std::unique_ptr<TrackedMemory> tracked(new (std::nothrow) TrackedMemory(adapter, kind));
+    if (!tracked) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
+    tracked->handle = handles.insert(HandleKind::TrackedMemory, tracked.get());
+    if (tracked->handle == nullptr) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
+    adapter.tracked.add(*tracked);
+    return tracked.release();
+}
+
+// The adapter's access goes first, the frames last. Whatever the allocation did not get to is not there.
+void Dxgkrnl::Parts::end_tracked(TrackedMemory& tracked, const Caller& caller) {
+    const Subject subject{reinterpret_cast<std::uintptr_t>(tracked.handle), 0};
+    (void)tracked.adapter.view.close(tracked.runs, subject, caller);
+    if (tracked.view != nullptr) ports.views.unmap(tracked.view, tracked.view_pages, tracked.view_process);
+    if (tracked.owns_mdl() && tracked.mdl != nullptr) free_mdl(tracked.mdl);
+    if (tracked.owns_frames() && !tracked.frames.empty()) ports.frames.free(tracked.frames);
+    handles.remove(tracked.handle);
+    tracked.adapter.tracked.remove(tracked);
+    delete &tracked;
+}
+
+}  // namespace remap::callbacks

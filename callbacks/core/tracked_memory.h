@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Memory of the older callbacks (WDDM 2.4): each allocation is tracked by a handle, which its free takes.
+#pragma once
+
+#include "callbacks/core/frame_list.h"
+#include "callbacks/core/list.h"
+#include "callbacks/core/page_runs.h"
+#include "callbacks/ddk/wdm.h"
+
+#include <cstdint>
+#include <span>
+
+namespace remap::callbacks {
+
+class Adapter;
+
+struct TrackedMemory : Link<TrackedMemory> {
+    enum class Kind : std::uint8_t {
+        Contiguous,    // memory of ours with a CPU view
+        Pages,         // memory of ours, described by an MDL of ours
+        Mdl,           // memory of the driver's, described by its MDL
+        SaveArea,      // a pinned save area, described by an MDL of ours
+        SaveAreaView,  // a CPU view of part of a save area
+    };
+
+    TrackedMemory(Adapter& owner, Kind what) : adapter(owner), kind(what) {}
+
+    bool owns_frames() const { return kind == Kind::Contiguous || kind == Kind::Pages; }
+    bool owns_mdl() const { return kind == Kind::Pages || kind == Kind::SaveArea; }
+    std::span<const PageRun> runs_of_adapter() const { return {runs.begin(), runs.size()}; }
+
+    Adapter& adapter;
+    const Kind kind;
+    HANDLE handle = nullptr;
+    FrameList frames;      // what it consists of
+    PageRuns runs;         // what the adapter was given access to; none for a view
+    MDL* mdl = nullptr;    // that describes it
+    void* view = nullptr;  // the CPU's
+    std::uint64_t view_pages = 0;
+    std::uint64_t view_process = 0;
+    unsigned area = 0;  // physical adapter whose save area it is
+};
+
+// The frames that an MDL describes. False when there is no memory.
+bool read_mdl(const MDL& mdl, FrameList& frames);
+
+// Whether an MDL still describes exactly these frames.
+bool describes(const MDL& mdl, const FrameList& frames);
+
+// An MDL of locked pages for frames, `bytes` long; null when there is no memory. free_mdl takes it.
+MDL* make_mdl(const FrameList& frames, std::uint64_t bytes);
+void free_mdl(MDL* mdl);
+
+}  // namespace remap::callbacks
