@@ -72,6 +72,11 @@ inline Identification identify(std::uint32_t leaf, std::uint32_t subleaf = 0) {
 }
 
 inline void pause() { asm volatile("pause" ::: "memory"); }
+inline bool interrupts_enabled() {
+    std::uint64_t flags;
+    asm volatile("pushfq\n\tpopq %0" : "=r"(flags)::"memory");
+    return (flags & 0x200) != 0;
+}
 inline void enable_interrupts() { asm volatile("sti" ::: "memory"); }
 inline void disable_interrupts() { asm volatile("cli" ::: "memory"); }
 

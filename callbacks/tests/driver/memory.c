@@ -92,6 +92,7 @@ static ULONG TestBuffer(SAMPLE_DEVICE* Device, DXGK_PHYSICAL_MEMORY_TYPE Type) {
 static ULONG TestOpenAndClose(SAMPLE_DEVICE* Device) {
     DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT Create;
     DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT Open;
+    DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT Again;
     DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT Close;
     DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT Destroy;
 
@@ -107,7 +108,8 @@ static ULONG TestOpenAndClose(SAMPLE_DEVICE* Device) {
     Open.hPhysicalMemoryObject = Create.hPhysicalMemoryObject;
     Open.hAdapter = Device->Dxgk.DeviceHandle;
     CHECK(NT_SUCCESS(Device->Dxgk.DxgkCbOpenPhysicalMemoryObject(&Open)));
-    CHECK(!NT_SUCCESS(Device->Dxgk.DxgkCbOpenPhysicalMemoryObject(&Open)));
+    Again = Open;
+    CHECK(!NT_SUCCESS(Device->Dxgk.DxgkCbOpenPhysicalMemoryObject(&Again)));
 
     Close.hAdapterMemoryObject = Open.hAdapterMemoryObject;
     Device->Dxgk.DxgkCbClosePhysicalMemoryObject(&Close);
