@@ -17,7 +17,8 @@ enum SAMPLE_COMMAND {
     SAMPLE_GPU_COPY = 4,        /* a copy by the GPU through ADLs; STATUS_NOT_SUPPORTED without registers */
     SAMPLE_APERTURE_PAGE = 5,   /* Value: index of a page of the aperture; out: the page it leads to */
     SAMPLE_COUNTS = 6,          /* Value: exclusive periods begun in 31:0, ended in 63:32 */
-    SAMPLE_LEAVE_IRQL = 7       /* returns at APC_LEVEL */
+    SAMPLE_LEAVE_IRQL = 7,      /* returns at APC_LEVEL */
+    SAMPLE_LEAK = 8             /* allocates pool that it never frees */
 };
 
 typedef struct _SAMPLE_REQUEST {

@@ -3,11 +3,14 @@
 
 #include "callbacks/kernel/kernel.h"
 
+#include <atomic>
 #include <fstream>
 
 namespace remap::hosted {
 
 namespace {
+
+std::atomic<unsigned> loaded_drivers{0};
 
 // The kernel services of this process.
 class KernelModules final : public pe::ModulePort {
@@ -49,6 +52,7 @@ Function* function_at(const void* address) {
 
 Result<std::unique_ptr<Driver>, std::string> Driver::load(const std::string& path) {
     std::unique_ptr<Driver> driver(new Driver);
+    driver->name_ = path;
     std::string error = driver->load_image(path);
     if (error.empty()) {
         const pe::LoadedImage& image = driver->image_;
@@ -66,9 +70,16 @@ Result<std::unique_ptr<Driver>, std::string> Driver::link(PDRIVER_INITIALIZE ent
     return driver;
 }
 
-Driver::~Driver() {
+Driver::Driver() { ++loaded_drivers; }
+
+std::uint64_t Driver::unload() {
+    if (unloaded_) return 0;
+    unloaded_ = true;
     driver_.unload();
+    const bool last = --loaded_drivers == 0;
+    const std::uint64_t leaks = last && kernel::running() ? kernel::unload(name_.c_str()) : 0;
     image_.unload();
+    return leaks;
 }
 
 std::string Driver::load_image(const std::string& path) {

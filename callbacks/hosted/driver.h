@@ -37,10 +37,14 @@ public:
     static Result<std::unique_ptr<Driver>, std::string> load(const std::string& path);
     static Result<std::unique_ptr<Driver>, std::string> link(PDRIVER_INITIALIZE entry);
 
-    // Calls DxgkDdiUnload and takes the image away. All adapters are gone before.
-    ~Driver();
+    ~Driver() { unload(); }
     Driver(const Driver&) = delete;
     Driver& operator=(const Driver&) = delete;
+
+    // Calls DxgkDdiUnload and takes the image away; all adapters are gone before. The kernel services keep one account
+    // for all drivers: when the last one goes, what has not been given back is reported (bugcheck 0xC4, 0x62). Returns
+    // how many allocations that are.
+    std::uint64_t unload();
 
     // AddDevice, the queries, StartDevice. The system outlives the adapter.
     Result<std::unique_ptr<DriverAdapter>, std::string> start_adapter(System& system, const ChainOptions& options);
@@ -49,13 +53,15 @@ public:
     const pe::LoadedImage& image() const { return image_; }  // not loaded for a linked driver
 
 private:
-    Driver() = default;
+    Driver();
     std::string load_image(const std::string& path);
     std::string enter(const miniport::Driver::Source& source);
 
     ImageMemory memory_;
     pe::LoadedImage image_{memory_};
     miniport::Driver driver_;
+    std::string name_ = "the linked driver";
+    bool unloaded_ = false;
 };
 
 // A started logical adapter, for as long as the object lives.

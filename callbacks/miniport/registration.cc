@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/miniport/registration.h"
 
+#include "callbacks/kernel/kernel.h"
+
 #include <cstring>
 
 namespace remap::miniport {
@@ -25,29 +27,9 @@ Outcome check_required(const DRIVER_INITIALIZATION_DATA& data) {
 
 }  // namespace
 
-// An earlier version ends where the first member of the next one begins (callbacks/ddk/dispmprt/initialization.h).
-std::size_t registration_bytes(ULONG version) {
-    switch (version) {
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_4:
-            return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSignalMonitoredFence);
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_5:
-            return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSaveMemoryForHotUpdate);
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_6: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiControlInterrupt3);
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_7:
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_8:
-            return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSetFlipQueueLogBuffer);
-        case DXGKDDI_INTERFACE_VERSION_WDDM2_9:
-            return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiSetAllocationBackingStore);
-        case DXGKDDI_INTERFACE_VERSION_WDDM3_0: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiCreateNativeFence);
-        case DXGKDDI_INTERFACE_VERSION_WDDM3_1: return offsetof(DRIVER_INITIALIZATION_DATA, DxgkDdiCreateMemoryBasis);
-        case DXGKDDI_INTERFACE_VERSION_WDDM3_2: return sizeof(DRIVER_INITIALIZATION_DATA);
-        default: return 0;
-    }
-}
-
 Outcome copy_registration(const DRIVER_INITIALIZATION_DATA* given, DRIVER_INITIALIZATION_DATA& copy) {
     if (given == nullptr) return failure(STATUS_INVALID_PARAMETER, "DxgkInitialize got no DRIVER_INITIALIZATION_DATA");
-    const std::size_t bytes = registration_bytes(given->Version);
+    const std::size_t bytes = kernel::initialization_data_size(given->Version);
     if (bytes == 0) {
         Outcome outcome = failure(STATUS_REVISION_MISMATCH, "the driver registered for an unknown interface version ");
         outcome.why.add_hex(given->Version);

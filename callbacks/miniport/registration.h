@@ -4,13 +4,7 @@
 
 #include "callbacks/miniport/outcome.h"
 
-#include <cstddef>
-
 namespace remap::miniport {
-
-// Bytes of DRIVER_INITIALIZATION_DATA that a version of the interface has; 0 for one that is not known. Known are WDDM
-// 2.4, which brought IOMMU isolation, and later.
-std::size_t registration_bytes(ULONG version);
 
 // Copies what the driver's version has, and no byte more; the rest of `copy` is null.
 // STATUS_INVALID_PARAMETER: null, or a DDI that every driver must have is missing. STATUS_REVISION_MISMATCH: a version

@@ -49,6 +49,7 @@ CacheType cache_type(MEMORY_CACHING_TYPE cache) {
 DisplayDriver::~DisplayDriver() {
     logical_.reset();
     driver_.unload();
+    if (kernel::running()) kernel::unload("the boot module");
 }
 
 miniport::Outcome DisplayDriver::load() {

@@ -21,7 +21,7 @@ namespace remap::guest {
 
 class DisplayDriver {
 public:
-    // Stops the adapter and unloads.
+    // Stops the adapter and unloads. Memory that the driver has kept is a bugcheck.
     ~DisplayDriver();
     DisplayDriver() = default;
     DisplayDriver(const DisplayDriver&) = delete;

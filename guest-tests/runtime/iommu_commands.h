@@ -38,8 +38,8 @@ public:
 
     unsigned entries() const { return page_size / bytes_; }
 
-    // Writes the next descriptor; the unit learns of it by `submit`. The index says where it stands. Where descriptors
-    // are narrow, the lower half.
+    // Writes the next descriptor; the unit learns of it by `submit`. The index says where it stands. Where descriptors are
+    // narrow, the lower half.
     unsigned put(const vtd::WideDescriptor& descriptor);
     unsigned put(const vtd::Descriptor& descriptor) { return put(vtd::descriptor::wide(descriptor)); }
     void replace(unsigned index, const vtd::WideDescriptor& descriptor);

@@ -34,7 +34,7 @@ ROOMS = {
     "callbacks/vtd": ["base", "callbacks/core", "iommu/driver"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
     "callbacks/pe": ["base", "callbacks/core"],
-    "callbacks/miniport": ["base", "callbacks/ddk", "callbacks/core"],
+    "callbacks/miniport": ["base", "callbacks/ddk", "callbacks/core", "callbacks/kernel"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/kernel", "callbacks/vtd",
                          "callbacks/pe", "callbacks/miniport", "hw/hosted", "hw/gpu", "iommu/driver", "iommu/engine",
                          "iommu/paging"],

@@ -58,8 +58,7 @@ protected:
     }
     void TearDown() override {
         adapter.reset();
-        driver.reset();
-        EXPECT_EQ(kernel::unload("sample.sys"), 0u);
+        EXPECT_EQ(driver->unload(), 0u);
         EXPECT_TRUE(machine.system->reports().all().empty());
     }
     SAMPLE_REQUEST ask(unsigned command, std::uint64_t value = 0, unsigned index = 0) {
@@ -168,6 +167,19 @@ TEST_P(SampleDriver, StartsAndStopsAgainAndAgain) {
         run_checks(SAMPLE_MEMORY_OBJECTS);
         EXPECT_TRUE(adapter->stop().ok());
     }
+}
+
+TEST_P(SampleDriver, IsFoundOutWhenItKeepsPool) {
+    start();
+    EXPECT_NE(ask(SAMPLE_LEAK).Value, 0u);
+    adapter.reset();
+    EXPECT_EQ(driver->unload(), 1u);
+    const auto stops = machine.port->stops();
+    ASSERT_EQ(stops.size(), 1u);
+    EXPECT_EQ(stops[0].code, 0xC4u);
+    EXPECT_EQ(stops[0].parameters[0], 0x62u);
+    EXPECT_NE(machine.port->console().find("leak: 100 bytes of nonpaged pool"), std::string::npos);
+    EXPECT_NE(machine.port->console().find("tag 'Smpl'"), std::string::npos);
 }
 
 TEST(HostedDriver, NeedsTheKernelServices) {

@@ -13,18 +13,6 @@
 namespace remap::miniport {
 namespace {
 
-// Offsets where each version's structure ends, as the WDK's headers give them.
-TEST(MiniportRegistration, AStructureIsAsLongAsItsVersionSays) {
-    EXPECT_EQ(registration_bytes(0x9006), 0x480u);
-    EXPECT_EQ(registration_bytes(0xD001), 0x4d0u);
-    EXPECT_EQ(registration_bytes(0xE003), 0x4f0u);
-    EXPECT_EQ(registration_bytes(0xF003), 0x510u);
-    EXPECT_EQ(registration_bytes(0x10004), 0x560u);
-    EXPECT_EQ(registration_bytes(0x11007), 0x608u);
-    EXPECT_EQ(registration_bytes(0x8001), 0u);
-    EXPECT_EQ(registration_bytes(0xF004), 0u);
-}
-
 TEST(MiniportRegistration, BytesBehindTheVersionAreNotRead) {
     FakeDriver fake;
     DRIVER_INITIALIZATION_DATA given = fake.ddis;

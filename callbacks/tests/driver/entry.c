@@ -82,6 +82,7 @@ static void Perform(SAMPLE_DEVICE* Device, SAMPLE_REQUEST* Request) {
             Request->Value = Device->ExclusiveBegun | (ULONGLONG)Device->ExclusiveEnded << 32;
             break;
         case SAMPLE_LEAVE_IRQL: Request->Value = KfRaiseIrql(APC_LEVEL); break;
+        case SAMPLE_LEAK: Request->Value = (ULONG_PTR)ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, SAMPLE_TAG); break;
         default: Request->Status = STATUS_INVALID_PARAMETER;
     }
     if (Request->Line != 0) Request->Status = STATUS_UNSUCCESSFUL;
