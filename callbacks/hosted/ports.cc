@@ -124,6 +124,7 @@ thread_local KIRQL thread_irql = PASSIVE_LEVEL;
 }  // namespace
 
 KIRQL Execution::irql() const { return thread_irql; }
+void Execution::set_irql(KIRQL irql) { thread_irql = irql; }
 
 AtIrql::AtIrql(KIRQL irql) : before_(thread_irql) { thread_irql = irql; }
 AtIrql::~AtIrql() { thread_irql = before_; }

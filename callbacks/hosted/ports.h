@@ -77,6 +77,7 @@ private:
 class Execution final : public callbacks::ExecutionPort {
 public:
     KIRQL irql() const override;
+    void set_irql(KIRQL irql);  // of the calling thread; see also AtIrql
     std::uint64_t process() const override;
     void relax() override;
 };

@@ -30,13 +30,13 @@ ROOMS = {
     "callbacks/ddk": [],
     "callbacks/core": ["base", "callbacks/ddk"],
     "callbacks": ["base", "callbacks/ddk", "callbacks/core"],
+    "callbacks/kernel": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/vtd": ["base", "callbacks/core", "iommu/driver"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
-    "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/vtd", "hw/hosted", "hw/gpu",
-                         "iommu/driver",
-                         "iommu/engine", "iommu/paging"],
+    "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/kernel", "callbacks/vtd",
+                         "hw/hosted", "hw/gpu", "iommu/driver", "iommu/engine", "iommu/paging"],
     "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
-                            "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/vtd"],
+                            "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/kernel", "callbacks/vtd"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
@@ -47,7 +47,8 @@ ROOMS = {
     "guest-tests/linux": ["base", "iommu/spec"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
-                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/vtd", "guest-tests/runtime", "guest-tests/suites",
+                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
+                "guest-tests/runtime", "guest-tests/suites",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
