@@ -3,9 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <csetjmp>
-#include <cstdio>
-#include <cstdlib>
 
 namespace remap::hosted {
 
@@ -14,28 +11,7 @@ namespace {
 std::atomic<std::uint64_t> threads_seen{0};
 thread_local std::uint64_t this_thread = 0;
 
-// Where a bugcheck on this thread goes; null outside of run. A jump and not an exception: the frames between may be
-// those of a driver's image, which this process cannot unwind.
-thread_local std::jmp_buf* way_out = nullptr;
-thread_local KernelPort::Stop* last_stop = nullptr;
-
 }  // namespace
-
-std::optional<KernelPort::Stop> KernelPort::run(const std::function<void()>& driver) {
-    std::jmp_buf here;
-    std::jmp_buf* const outer_way_out = way_out;
-    Stop* const outer_stop = last_stop;
-    const KIRQL irql = execution_.irql();
-    Stop stop;
-    way_out = &here;
-    last_stop = &stop;
-    const bool stopped = setjmp(here) != 0;
-    if (!stopped) driver();
-    way_out = outer_way_out;
-    last_stop = outer_stop;
-    execution_.set_irql(irql);
-    return stopped ? std::optional(std::move(stop)) : std::nullopt;
-}
 
 std::vector<KernelPort::Stop> KernelPort::stops() const {
     const std::scoped_lock locked(records_);
@@ -88,20 +64,22 @@ void KernelPort::write(std::string_view text) {
 }
 
 void KernelPort::bugcheck(const kernel::Bugcheck& bugcheck) {
-    Stop stop{.code = bugcheck.code, .caller = bugcheck.caller, .message = bugcheck.text};
-    std::copy(std::begin(bugcheck.parameters), std::end(bugcheck.parameters), stop.parameters);
+    const bool stops = is_caught() || on_bugcheck_ == OnBugcheck::Stop;
     {
+        Finding stop{};
+        stop.severity = callbacks::Severity::Bugcheck;
+        stop.code = bugcheck.code;
+        stop.caller = bugcheck.caller;
+        stop.message = bugcheck.text;
+        std::copy(std::begin(bugcheck.parameters), std::end(bugcheck.parameters), stop.parameters.begin());
+        if (stops) prepare_stop(stop);
         const std::scoped_lock locked(records_);
-        stops_.push_back(stop);
+        stops_.push_back(std::move(stop));
     }
-    if (way_out == nullptr) return;
-    *last_stop = std::move(stop);
-    std::longjmp(*way_out, 1);
+    if (stops) leave();
 }
 
-void KernelPort::halt() {
-    std::fprintf(stderr, "a driver stopped the machine outside of hosted::KernelPort::run\n");
-    std::abort();
-}
+// After KeBugCheckEx, which must not return whatever the machine does about bugchecks.
+void KernelPort::halt() { leave(); }
 
 }  // namespace remap::hosted

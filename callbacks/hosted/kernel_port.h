@@ -9,6 +9,7 @@
 #pragma once
 
 #include "callbacks/hosted/ports.h"
+#include "callbacks/hosted/reports.h"
 #include "callbacks/kernel/kernel.h"
 
 #include <chrono>
@@ -24,20 +25,16 @@ namespace remap::hosted {
 
 class KernelPort final : public kernel::KernelPort {
 public:
-    struct Stop {
-        std::uint32_t code = 0;
-        std::uint64_t parameters[4] = {};
-        const void* caller = nullptr;
-        std::string message;
-    };
+    using Stop = Finding;  // of the kernel services: without a check, a callback and an object
 
-    // Both outlive the port.
-    KernelPort(callbacks::FramePort& frames, callbacks::CpuViewPort& views) : frames_(frames), views_(views) {}
+    // Both ports outlive this one. A bugcheck outside of run ends the process, or with Continue it is kept and the
+    // routine that found it returns.
+    KernelPort(callbacks::FramePort& frames, callbacks::CpuViewPort& views,
+               OnBugcheck on_bugcheck = OnBugcheck::Continue)
+        : frames_(frames), views_(views), on_bugcheck_(on_bugcheck) {}
 
-    // Calls driver code. A bugcheck ends it at once, wherever it is, without running destructors of what it was in; it
-    // is kept and returned. The IRQL of the thread is afterwards what it was before. Without `run`, a bugcheck is kept
-    // and the routine that found it returns.
-    std::optional<Stop> run(const std::function<void()>& driver);
+    // Calls driver code, as catch_bugcheck.
+    std::optional<Stop> run(const std::function<void()>& driver) { return catch_bugcheck(driver); }
 
     std::vector<Stop> stops() const;  // all bugchecks since the last clear
     std::string console() const;      // what drivers and the kernel have written
@@ -65,6 +62,7 @@ public:
 private:
     callbacks::FramePort& frames_;
     callbacks::CpuViewPort& views_;
+    const OnBugcheck on_bugcheck_;
     Execution execution_;
     std::mutex lock_;  // the kernel's
     std::condition_variable changed_;

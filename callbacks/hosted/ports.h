@@ -82,6 +82,14 @@ public:
     void relax() override;
 };
 
+// What a thread that is taken out of the middle of something gets back.
+struct ThreadState {
+    KIRQL irql = PASSIVE_LEVEL;
+    std::uint64_t process = 0;
+};
+ThreadState thread_state();
+void set_thread_state(const ThreadState& state);
+
 // The calling thread is at this IRQL until the end of the scope.
 class AtIrql {
 public:
