@@ -4,7 +4,6 @@
 #include "callbacks/kernel/kernel.h"
 #include "guest-tests/runtime/boot_info.h"
 #include "guest-tests/runtime/frames.h"
-#include "guest-tests/runtime/kernel_port.h"
 #include "guest-tests/runtime/test.h"
 #include "guest-tests/runtime/views.h"
 
@@ -46,14 +45,15 @@ CacheType cache_type(MEMORY_CACHING_TYPE cache) {
 
 }  // namespace
 
-DisplayDriver::~DisplayDriver() {
+DisplayDriver::~DisplayDriver() { unload(); }
+
+void DisplayDriver::unload() {
     logical_.reset();
     driver_.unload();
-    if (kernel::running()) kernel::unload("the boot module");
+    kernel::unload("the boot module");
 }
 
 miniport::Outcome DisplayDriver::load() {
-    if (!start_kernel()) return noted(miniport::failure(STATUS_NO_MEMORY, "the kernel services do not start"));
     kernel::set_dxgkrnl(miniport::Driver::register_ddis);
     const pe::Problem problem = image_.load(KernelModules());
     if (problem) return miniport::failure(STATUS_INVALID_IMAGE_FORMAT, problem.sentence().c_str());

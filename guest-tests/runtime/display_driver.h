@@ -12,6 +12,7 @@
 #include "callbacks/miniport/paging.h"
 #include "guest-tests/runtime/adapter.h"
 #include "guest-tests/runtime/driver_image.h"
+#include "guest-tests/runtime/kernel_port.h"
 #include "guest-tests/runtime/pci.h"
 
 #include <optional>
@@ -21,18 +22,22 @@ namespace remap::guest {
 
 class DisplayDriver {
 public:
-    // Stops the adapter and unloads. Memory that the driver has kept is a bugcheck.
     ~DisplayDriver();
     DisplayDriver() = default;
     DisplayDriver(const DisplayDriver&) = delete;
     DisplayDriver& operator=(const DisplayDriver&) = delete;
 
-    // Binds the image to the kernel services, which are started with it, and calls DriverEntry. Problems are noted.
+    // Binds the image to the kernel services, which run as long as the object lives, and calls DriverEntry. Problems
+    // are noted.
     miniport::Outcome load();
 
     // AddDevice, the queries, StartDevice. The functions outlive the adapter.
     miniport::Outcome start(std::span<const pci::Function> chain);
     miniport::Outcome stop();
+
+    // Stops the adapter and calls DxgkDdiUnload. Memory that the driver has kept is a bugcheck. The destructor does it
+    // too.
+    void unload();
 
     miniport::LogicalAdapter& adapter() { return *logical_; }  // after start
     const Adapter& started() const { return *core_.adapter; }  // after start
@@ -54,6 +59,7 @@ private:
         PhysicalAddress highest_installed() const override;
     };
 
+    KernelServices kernel_;
     DriverImage image_;
     Core core_;
     Devices devices_;

@@ -178,6 +178,20 @@ TEST(a_binary_driver_that_returns_at_another_irql_is_found_out) {
     EXPECT_EQ(bench.ask(SAMPLE_KERNEL_SERVICES).Status, STATUS_SUCCESS);
 }
 
+TEST(pool_that_a_binary_driver_keeps_is_a_bugcheck_when_it_is_unloaded) {
+    DisplayDriver driver;
+    REQUIRE(driver.load().ok());
+    REQUIRE(driver.start({find_gpu(), 1}).ok());
+    SAMPLE_REQUEST request{SAMPLE_MAGIC, SAMPLE_LEAK, 0, 0, 0};
+    EXPECT(driver.adapter().escape(0, &request, sizeof request).ok());
+    EXPECT(driver.stop().ok());
+    const auto bugcheck = catch_bugcheck([&] { driver.unload(); });
+    REQUIRE(bugcheck);
+    EXPECT_EQ(bugcheck->code, 0xC4);
+    EXPECT_EQ(bugcheck->parameter, 0x62);
+    reports().clear();
+}
+
 TEST(a_binary_driver_starts_and_stops_again_and_all_memory_comes_back) {
     std::uint64_t free = 0;
     for (unsigned round = 0; round < 3; ++round) {

@@ -42,7 +42,7 @@ ROOMS = {
                             "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
                             "callbacks/pe", "callbacks/miniport"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
-                           "guest-tests/runtime"],
+                           "callbacks/kernel", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
     "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "guest-tests/runtime"],
