@@ -4,10 +4,14 @@
 #include "callbacks/miniport/services.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
 
 namespace remap::miniport {
 
 namespace {
+
+constinit std::atomic<ULONG> started_devices{0};
 
 Outcome out_of_order(const char* step) {
     Outcome outcome = failure(STATUS_INVALID_DEVICE_STATE, step);
@@ -106,8 +110,10 @@ Outcome LogicalAdapter::start_device(unsigned index) {
     // The driver may keep neither: both are copied by value.
     DXGKRNL_INTERFACE interface = interfaces_[index];
     DXGK_START_INFO info{};
-    info.AdapterGuid = {0x52454d41, 0x504c, 0x4142, {0, 0, 0, 0, 0, 0, 0, static_cast<UCHAR>(index + 1)}};
-    info.AdapterLuid.LowPart = index + 1;
+    const ULONG number = ++started_devices;  // no two starts have the same identifiers
+    info.AdapterGuid = {0x52454d41, 0x504c, 0x4142, {0}};
+    std::memcpy(info.AdapterGuid.Data4, &number, sizeof number);
+    info.AdapterLuid.LowPart = number;
     device.set_handle(interface.DeviceHandle);
     device.show_resources(true);
     ULONG sources = 0;

@@ -15,6 +15,12 @@ Outcome Calls::not_registered(const char* name) {
     return outcome;
 }
 
+Outcome Calls::called_high(const char* name) {
+    Outcome outcome = failure(STATUS_INVALID_DEVICE_STATE, name);
+    outcome.why.add(" was to be called at IRQL ").add_number(KeGetCurrentIrql());
+    return outcome;
+}
+
 Outcome Calls::judge(const char* name, NTSTATUS status) {
     if (const KIRQL irql = KeGetCurrentIrql(); irql != PASSIVE_LEVEL) {
         KeLowerIrql(PASSIVE_LEVEL);

@@ -11,9 +11,8 @@ class Calls {
 public:
     // Calls a DDI of the shape NTSTATUS(arguments...). Beside the driver's own failures:
     // STATUS_NOT_IMPLEMENTED       the driver registered none
-    // STATUS_INVALID_DEVICE_STATE  (ours) an exclusive period is under way, or the call came back at another IRQL,
-    // which
-    //                              Windows answers with bugcheck 0xC8; the IRQL is PASSIVE_LEVEL again
+    // STATUS_INVALID_DEVICE_STATE  (ours) an exclusive period is under way; the caller is not at PASSIVE_LEVEL; or the
+    //                              call came back at another IRQL (bugcheck 0xC8 on Windows), which is put right
     template <typename Ddi, typename... Arguments>
     Outcome call(const char* name, Ddi* ddi, Arguments... arguments) {
         if (exclusive_) return refuse(name);
@@ -25,6 +24,7 @@ public:
     template <typename Ddi, typename... Arguments>
     Outcome call_always(const char* name, Ddi* ddi, Arguments... arguments) {
         if (ddi == nullptr) return not_registered(name);
+        if (KeGetCurrentIrql() != PASSIVE_LEVEL) return called_high(name);
         ++made_;
         return judge(name, (*ddi)(arguments...));
     }
@@ -38,6 +38,7 @@ public:
 private:
     static Outcome refuse(const char* name);
     static Outcome not_registered(const char* name);
+    static Outcome called_high(const char* name);
     static Outcome judge(const char* name, NTSTATUS status);
 
     bool exclusive_ = false;

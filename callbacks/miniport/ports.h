@@ -13,7 +13,8 @@ class CorePort {
 public:
     // Starts the logical adapter of these caps: a DMA domain, a mode, and an interface for each physical adapter.
     // Statuses as Dxgkrnl::start_adapter.
-    virtual NTSTATUS start(const Caps& caps, callbacks::DriverPort& driver, std::span<DXGKRNL_INTERFACE> interfaces) = 0;
+    virtual NTSTATUS start(const Caps& caps, callbacks::DriverPort& driver,
+                           std::span<DXGKRNL_INTERFACE> interfaces) = 0;
     virtual void stop() = 0;
 
 protected:

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace remap::miniport {
 namespace {
 
@@ -116,6 +118,28 @@ TEST(MiniportAdapter, ADdiThatReturnsAtAnotherIrqlIsReportedAndTheIrqlPutRight) 
     EXPECT_EQ(irql(), PASSIVE_LEVEL);
     bench.fake.status = nullptr;
     EXPECT_TRUE(bench.adapter.escape(0, &number, sizeof number).ok());
+}
+
+TEST(MiniportAdapter, NoDdiIsCalledAboveThePassiveLevel) {
+    AdapterBench bench;
+    ASSERT_TRUE(bench.start(1).ok());
+    bench.fake.take_log();
+    int number = 0;
+    set_irql(DISPATCH_LEVEL);
+    const Outcome outcome = bench.adapter.escape(0, &number, sizeof number);
+    set_irql(PASSIVE_LEVEL);
+    EXPECT_EQ(outcome.status, STATUS_INVALID_DEVICE_STATE);
+    EXPECT_STREQ(outcome.why.c_str(), "DxgkDdiEscape was to be called at IRQL 2");
+    EXPECT_EQ(bench.fake.take_log(), "");
+}
+
+TEST(MiniportAdapter, EachStartOfADeviceHasIdentifiersOfItsOwn) {
+    AdapterBench bench;
+    ASSERT_TRUE(bench.start(2).ok());
+    ASSERT_TRUE(bench.adapter.stop().ok() && bench.adapter.query().ok() && bench.adapter.start().ok());
+    ASSERT_EQ(bench.fake.luids.size(), 4u);
+    EXPECT_EQ(std::set<ULONG>(bench.fake.luids.begin(), bench.fake.luids.end()).size(), 4u);
+    EXPECT_EQ(bench.fake.luids[3] - bench.fake.luids[0], 3u);
 }
 
 TEST(MiniportAdapter, ADdiThatWasNotRegisteredIsNamed) {

@@ -30,7 +30,8 @@ NTSTATUS NTAPI add_device(PDEVICE_OBJECT object, PVOID* context) {
     return object->DeviceType == FILE_DEVICE_VIDEO ? hear("add", context_of(index)) : STATUS_INVALID_PARAMETER;
 }
 
-NTSTATUS NTAPI start_device(PVOID context, PDXGK_START_INFO, PDXGKRNL_INTERFACE interface, PULONG, PULONG) {
+NTSTATUS NTAPI start_device(PVOID context, PDXGK_START_INFO info, PDXGKRNL_INTERFACE interface, PULONG, PULONG) {
+    current->luids.push_back(info->AdapterLuid.LowPart);
     if (current->on_start) current->on_start(*interface);
     return hear("start", context);
 }

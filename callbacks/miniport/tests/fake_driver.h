@@ -37,6 +37,7 @@ struct FakeDriver {
     Driver driver;
     std::vector<std::string> log;
     unsigned added = 0;
+    std::vector<ULONG> luids;  // that StartDevice was told
 
     static NTSTATUS NTAPI entry(PDRIVER_OBJECT object, PUNICODE_STRING path);
 
