@@ -32,6 +32,7 @@ ROOMS = {
     "callbacks": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/vtd": ["base", "callbacks/core", "iommu/driver"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
+    "callbacks/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/driver", "hw/spec", "hw/driver"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/vtd", "hw/hosted", "hw/gpu",
                          "iommu/driver",
                          "iommu/engine", "iommu/paging"],
@@ -39,6 +40,7 @@ ROOMS = {
                             "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/vtd"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "guest-tests/runtime"],
+    "guest-tests/rules": ["base", "callbacks/core", "callbacks/rules", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
     "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "guest-tests/runtime"],
@@ -47,7 +49,7 @@ ROOMS = {
     "guest-tests/linux": ["base", "iommu/spec"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
-                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/vtd", "guest-tests/runtime", "guest-tests/suites",
+                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/rules", "callbacks/vtd", "guest-tests/runtime", "guest-tests/suites", "guest-tests/rules",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
