@@ -41,12 +41,13 @@ Adapter& Bench::start(const AdapterWish& wish) {
     return adapter;
 }
 
-NTSTATUS Bench::try_start(const AdapterWish& wish, std::optional<DmaMode>* mode) {
+NTSTATUS Bench::try_start(const AdapterWish& wish, std::optional<DmaMode>* mode, DXGKRNL_INTERFACE* interface) {
     HANDLE handles[longest_chain] = {};
     DXGKRNL_INTERFACE interfaces[longest_chain] = {};
     const NTSTATUS status = machine_.start(used_gpus_, wish, handles, interfaces);
     if (!NT_SUCCESS(status)) return status;
     if (mode != nullptr) *mode = dxgkrnl().mode(handles[0]);
+    if (interface != nullptr) *interface = interfaces[0];
     machine_.stop(used_gpus_);
     return status;
 }

@@ -64,8 +64,9 @@ public:
     Adapter& start(const AdapterWish& wish);
     Adapter& start() { return start(wish()); }
 
-    // Starts one and stops it again: how it started, and in which mode.
-    NTSTATUS try_start(const AdapterWish& wish, std::optional<callbacks::DmaMode>* mode = nullptr);
+    // Starts one and stops it again: how it started, in which mode, and what its driver got.
+    NTSTATUS try_start(const AdapterWish& wish, std::optional<callbacks::DmaMode>* mode = nullptr,
+                       DXGKRNL_INTERFACE* interface = nullptr);
 
     // Its GPUs give their memory back first.
     void stop(Adapter& adapter);

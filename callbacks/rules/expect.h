@@ -66,7 +66,7 @@ bool expect_equal(const char* file, int line, const char* text, const A& value, 
 #define EXPECT_STOP(stop, expected_check, expected_callback)                             \
     do {                                                                                 \
         const auto& rule_stop = (stop);                                                  \
-        if (!EXPECT(rule_stop.has_value())) break;                                       \
+        REQUIRE(rule_stop.has_value());                                                  \
         EXPECT_EQ(rule_stop->check, ::remap::callbacks::Check::expected_check);          \
         EXPECT_EQ(rule_stop->callback, ::remap::callbacks::Callback::expected_callback); \
     } while (false)

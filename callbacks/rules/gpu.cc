@@ -31,8 +31,14 @@ std::optional<std::uint8_t> Gpu::read(LogicalAddress from) {
 }
 
 void Gpu::keep_busy(LogicalAddress on, std::uint64_t bytes) {
-    for (unsigned i = 0; i < 60; ++i) REQUIRE_EQ(channel_.submit(fill(system_memory(on.value), bytes, i)), Error::None);
+    constexpr unsigned packets = 50;
+    constexpr unsigned most_polls = 100'000;
+    const std::uint64_t before = device_.counters().packets;
+    for (unsigned i = 0; i < packets; ++i)
+        REQUIRE_EQ(channel_.submit(fill(system_memory(on.value), bytes, i)), Error::None);
     channel_.ring().ring_doorbell();
+    for (unsigned polls = 0; device_.counters().packets == before && polls < most_polls; ++polls)
+        device_.registers().pause();
 }
 
 void Gpu::stop() {

@@ -24,7 +24,7 @@ public:
     // Nothing when the bus refused it.
     std::optional<std::uint8_t> read(LogicalAddress from);
 
-    // Gives it work for a long time on this range, and does not wait for it.
+    // Gives it work for a long time on this range, and returns when it has begun.
     void keep_busy(LogicalAddress on, std::uint64_t bytes);
 
     // Gives its memory back.

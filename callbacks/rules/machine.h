@@ -73,6 +73,9 @@ public:
     virtual void set_irql(KIRQL irql) = 0;
     virtual void set_process(std::uint64_t number) = 0;  // 0: the first one. Only on the hosted machine.
 
+    // No memory is there for book-keeping any more, or there is again. Only on the hosted machine.
+    virtual void fail_allocations(bool on) = 0;
+
     // Runs code until it ends or the machine stops.
     virtual std::optional<Bugcheck> catch_bugcheck(void (*call)(void*), void* context) = 0;
 

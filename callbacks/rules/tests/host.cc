@@ -6,9 +6,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <map>
+#include <new>
 #include <string>
 #include <thread>
 
@@ -17,6 +19,20 @@ extern const remap::rules::Case* const __start_test_cases[];
 extern const remap::rules::Case* const __stop_test_cases[];
 extern const remap::rules::Case* const __start_host_cases[];
 extern const remap::rules::Case* const __stop_host_cases[];
+}
+
+namespace {
+
+std::atomic<bool> allocations_fail = false;
+
+}  // namespace
+
+// Only the callbacks allocate with nothrow.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+    return allocations_fail ? nullptr : ::operator new(bytes);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+    return allocations_fail ? nullptr : ::operator new[](bytes);
 }
 
 namespace remap::rules {
@@ -102,6 +118,8 @@ public:
         else
             process_.emplace(number);
     }
+
+    void fail_allocations(bool on) override { allocations_fail = on; }
 
     std::optional<Bugcheck> catch_bugcheck(void (*call)(void*), void* context) override {
         bool abandoned = false;  // no exception passes through what catches a bugcheck
