@@ -40,7 +40,7 @@ ROOMS = {
                             "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/vtd"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "guest-tests/runtime"],
-    "guest-tests/rules": ["base", "callbacks/core", "callbacks/rules", "guest-tests/runtime"],
+    "guest-tests/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/rules", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
     "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "guest-tests/runtime"],
