@@ -107,14 +107,22 @@ RULE_IN_EACH_MODE(section_pages_stay_while_an_adl_locks_them,
     Adapter& adapter = bench.start();
     CreateArgs object = section(adapter, pages * page_size);
     REQUIRE_EQ(create(adapter, object), STATUS_SUCCESS);
+    const Mapped view = map(adapter, object.hPhysicalMemoryObject, 0, pages * page_size);
     const Listed listed = list(adapter, object.hAdapterMemoryObject, 2 * page_size, 2 * page_size);
-    REQUIRE_EQ(listed.status, STATUS_SUCCESS);
+    REQUIRE(NT_SUCCESS(view.status) && NT_SUCCESS(listed.status));
+    for (std::uint64_t i = 0; i < pages; ++i) view[i * page_size] = static_cast<std::uint8_t>(i + 0x31);
     const Frames before = frames_of(bench, object);
     REQUIRE_EQ(bench.dxgkrnl().move_pages(object.hPhysicalMemoryObject), STATUS_SUCCESS);
     const Frames after = frames_of(bench, object);
-    for (std::uint64_t i = 0; i < pages; ++i) EXPECT_EQ(before[i] == after[i], i == 2 || i == 3);
+    for (std::uint64_t i = 0; i < pages; ++i) {
+        EXPECT_EQ(before[i] == after[i], i == 2 || i == 3);
+        EXPECT_EQ(view[i * page_size], i + 0x31);
+        EXPECT_EQ(bench.machine().peek(after[i]), i + 0x31);
+    }
     EXPECT(adapter.gpu().write(listed[1], 0x3c));
     EXPECT_EQ(bench.machine().peek(after[3]), 0x3c);
+    EXPECT_EQ(view[3 * page_size], 0x3c);
+    unmap(adapter, object.hPhysicalMemoryObject, view);
     free(adapter, object.hAdapterMemoryObject, listed.adl);
     REQUIRE_EQ(bench.dxgkrnl().move_pages(object.hPhysicalMemoryObject), STATUS_SUCCESS);
     EXPECT(frames_of(bench, object)[3] != before[3]);
