@@ -33,6 +33,7 @@ ROOMS = {
     "callbacks/kernel": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/vtd": ["base", "callbacks/core", "iommu/driver"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
+    "callbacks/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/driver", "hw/spec", "hw/driver"],
     "callbacks/pe": ["base", "callbacks/core"],
     "callbacks/miniport": ["base", "callbacks/ddk", "callbacks/core", "callbacks/kernel"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/kernel", "callbacks/vtd",
@@ -43,6 +44,7 @@ ROOMS = {
                             "callbacks/pe", "callbacks/miniport"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "callbacks/kernel", "guest-tests/runtime"],
+    "guest-tests/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/rules", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
     "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "guest-tests/runtime"],
@@ -51,9 +53,8 @@ ROOMS = {
     "guest-tests/linux": ["base", "iommu/spec"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
-                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
-                "callbacks/miniport", "callbacks/pe",
-                "guest-tests/runtime", "guest-tests/suites",
+                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/miniport", "callbacks/pe",
+                "callbacks/rules", "callbacks/vtd", "guest-tests/runtime", "guest-tests/suites", "guest-tests/rules",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
