@@ -5,6 +5,7 @@
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/frames.h"
 #include "guest-tests/runtime/iommu_unit.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/reports.h"
 #include "guest-tests/runtime/test.h"
 #include "guest-tests/runtime/views.h"
