@@ -63,7 +63,9 @@ Adapter* Dxgkrnl::Parts::find_for_older(HANDLE handle, bool lead, Findings& find
     }
     if (lead) return find_lead(handle, findings, status);
     status = adapter == nullptr ? STATUS_INVALID_HANDLE : STATUS_SUCCESS;
-    if (adapter == nullptr) report_handle(HandleKind::Adapter, handle, findings, false);
+    // UnmapMdlFromIoMmu has no status to say it with.
+    const bool strict = findings.caller().callback == Callback::UnmapMdlFromIoMmu;
+    if (adapter == nullptr) report_handle(HandleKind::Adapter, handle, findings, strict);
     return adapter;
 }
 

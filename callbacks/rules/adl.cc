@@ -133,6 +133,27 @@ RULE(prefer_contiguous_is_met_with_remapping,
     destroy(adapter, object);
 }
 
+RULE(prefer_contiguous_is_a_hint_without_remapping,
+     "Without remapping PreferContiguous is a hint: scattered frames are an array, and no failure.",
+     "DXGKARGCB_ALLOCATE_ADL") {
+    Adapter& adapter = bench.start(bench.wish(callbacks::DmaMode::Isolation));
+    CreateArgs scattered = mdl(adapter, 64 * page_size);
+    CreateArgs together = contiguous(adapter, 64 * page_size);
+    REQUIRE_EQ(create(adapter, scattered), STATUS_SUCCESS);
+    REQUIRE_EQ(create(adapter, together), STATUS_SUCCESS);
+    const Listed array = list(adapter, scattered.hAdapterMemoryObject, 0, 64 * page_size, prefer_contiguous);
+    const Listed base = list(adapter, together.hAdapterMemoryObject, 0, 64 * page_size, prefer_contiguous);
+    REQUIRE_EQ(array.status, STATUS_SUCCESS);
+    EXPECT_EQ(array.adl->Flags.Value, 0);
+    EXPECT(is_base_page(base));
+    EXPECT(adapter.gpu().write(array[63], 0x64));
+    EXPECT_EQ(bench.machine().peek(bench.dxgkrnl().frame(scattered.hPhysicalMemoryObject, 63)), 0x64);
+    free(adapter, scattered.hAdapterMemoryObject, array.adl);
+    free(adapter, together.hAdapterMemoryObject, base.adl);
+    destroy(adapter, scattered);
+    destroy(adapter, together);
+}
+
 RULE_IN_EACH_MODE(without_a_flag_the_adl_is_an_array, "With neither flag an ADL is an array of its pages.",
                   "ours: not each driver has code for a base page, and says by PreferContiguous that it has") {
     Adapter& adapter = bench.start();

@@ -55,6 +55,20 @@ RULE(an_object_may_be_created_before_any_adapter, "An object may exist before an
     destroy(adapter, object.hPhysicalMemoryObject, opened.handle);
 }
 
+RULE(memory_comes_in_whole_pages, "An object consists of whole pages, and all of the last one belongs to it.",
+     "MmAllocatePagesForMdlEx; ours for the other types") {
+    Adapter& adapter = bench.start();
+    for (CreateArgs args :
+         {mdl(adapter, page_size + 1), contiguous(adapter, 2 * page_size - 1), section(adapter, 2 * page_size)}) {
+        REQUIRE_EQ(create(adapter, args), STATUS_SUCCESS);
+        EXPECT_EQ(bench.dxgkrnl().page_count(args.hPhysicalMemoryObject), 2);
+        const Mapped view = map(adapter, args.hPhysicalMemoryObject, 2 * page_size - 1, 1);
+        REQUIRE_EQ(view.status, STATUS_SUCCESS);
+        unmap(adapter, args.hPhysicalMemoryObject, view);
+        destroy(adapter, args);
+    }
+}
+
 RULE(create_refuses_size_0, "Size is not 0.", "DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT") {
     Adapter& adapter = bench.start();
     for (CreateArgs args : {mdl(adapter, 0), contiguous(adapter, 0), section(adapter, 0), io_space(adapter, 0, 0)})

@@ -4,6 +4,8 @@
 #include "callbacks/rules/expect.h"
 #include "callbacks/rules/older_calls.h"
 
+#include <utility>
+
 namespace remap::rules {
 
 using callbacks::DmaMode;
@@ -16,7 +18,8 @@ public:
     NTSTATUS begin_exclusive_access() override {
         ++begun;
         order_is_right &= begun == ended + 1;
-        if (again != nullptr) nested = again->dxgkrnl().switch_domain(adapter->handle());
+        if (Bench* const bench = std::exchange(again, nullptr))
+            nested = bench->dxgkrnl().switch_domain(adapter->handle());
         return begin_status;
     }
     NTSTATUS end_exclusive_access() override {

@@ -166,6 +166,28 @@ RULE(remapped_pages_stay_in_sight,
     destroy(adapter, object);
 }
 
+RULE(logical_pages_are_none_of_the_interrupt_range,
+     "No ADL has pages from 0xFEE00 to 0xFEEFF: a write to them is an interrupt and is not translated.",
+     "VT-d, section Interrupt Address Range") {
+    const PhysicalAddress last{0xfef0'0fff};
+    AdapterWish wish = bench.wish();
+    wish.highest_visible = {&last, 1};
+    Adapter& adapter = bench.start(wish);
+    CreateArgs object = mdl(adapter, 4 * page_size);
+    REQUIRE_EQ(create(adapter, object), STATUS_SUCCESS);
+    const Listed listed = list(adapter, object.hAdapterMemoryObject, 0, 4 * page_size);
+    const Listed more = list(adapter, object.hAdapterMemoryObject, 0, 4 * page_size);
+    REQUIRE(NT_SUCCESS(listed.status) && NT_SUCCESS(more.status));
+    for (std::uint64_t i = 0; i < 4; ++i) {
+        EXPECT(listed[i].page().number < 0xfee00 || listed[i].page().number > 0xfeeff);
+        EXPECT(more[i].page().number < 0xfee00 || more[i].page().number > 0xfeeff);
+        EXPECT(adapter.gpu().write(listed[i], 0x6f));
+    }
+    free(adapter, object.hAdapterMemoryObject, listed.adl);
+    free(adapter, object.hAdapterMemoryObject, more.adl);
+    destroy(adapter, object);
+}
+
 RULE(logical_space_that_is_used_up_is_reported_and_comes_back,
      "When no logical addresses are left AllocateAdl returns STATUS_INSUFFICIENT_RESOURCES; freed ones serve again.",
      "ours: no page gives the status") {

@@ -229,6 +229,51 @@ RULE(a_pinned_save_area_is_reached_by_the_gpu,
     EXPECT_STOP(twice, UnknownView, UnpinFrameBufferForSave);
 }
 
+RULE_IN_EACH_MODE(
+    a_save_area_is_pinned_as_a_list_in_each_mode,
+    "PinFrameBufferForSave2 pins a save area as an ADL, with remapping too, until UnpinFrameBufferForSave.",
+    "DXGKCB_PINFRAMEBUFFERFORSAVE2") {
+    AdapterWish wish = bench.wish();
+    wish.frame_buffer_save = {save_area, 1};
+    Adapter& adapter = bench.start(wish);
+    DXGKARGCB_PINFRAMEBUFFERFORSAVE2 pin{};
+    pin.CommitSize = 4 * page_size;
+    REQUIRE_EQ(adapter->DxgkCbPinFrameBufferForSave2(adapter.handle(), &pin), STATUS_SUCCESS);
+    EXPECT_EQ(pin.pAdl->PageCount, 4);
+    const Listed listed{STATUS_SUCCESS, pin.pAdl};
+    const LogicalAddress last = listed[3];
+    EXPECT(last.value != 0);
+    EXPECT(adapter.gpu().write(last, 0x52));
+    EXPECT_EQ(adapter.gpu().read(last), std::optional<std::uint8_t>{0x52});
+    DXGKARGCB_PINFRAMEBUFFERFORSAVE2 again = pin;
+    EXPECT_EQ(adapter->DxgkCbPinFrameBufferForSave2(adapter.handle(), &again), STATUS_INVALID_DEVICE_STATE);
+    const DXGKARGCB_UNPINFRAMEBUFFERFORSAVE unpin{0};
+    EXPECT_EQ(adapter->DxgkCbUnpinFrameBufferForSave(adapter.handle(), &unpin), STATUS_SUCCESS);
+    EXPECT_EQ(bench.refuses(adapter, last), bench.guarded());
+    pin.Flags.Value = 2;
+    const auto stop = bench.stop_in([&] { (void)adapter->DxgkCbPinFrameBufferForSave2(adapter.handle(), &pin); });
+    EXPECT_STOP(stop, ReservedBits, PinFrameBufferForSave2);
+}
+
+RULE(a_save_area_pinned_as_a_list_is_isolated_too,
+     "A save area that is pinned as an ADL stays reachable when isolation "
+     "turns on.",
+     "IOMMU-based GPU isolation; DXGKCB_PINFRAMEBUFFERFORSAVE2") {
+    AdapterWish wish = bench.wish(DmaMode::Physical);
+    wish.caps.IommuIsolationSupported = 1;
+    wish.frame_buffer_save = {save_area, 1};
+    Adapter& adapter = bench.start(wish);
+    DXGKARGCB_PINFRAMEBUFFERFORSAVE2 pin{};
+    pin.CommitSize = 2 * page_size;
+    REQUIRE_EQ(adapter->DxgkCbPinFrameBufferForSave2(adapter.handle(), &pin), STATUS_SUCCESS);
+    const LogicalAddress last = Listed{STATUS_SUCCESS, pin.pAdl}[1];
+    REQUIRE_EQ(bench.dxgkrnl().switch_domain(adapter.handle()), STATUS_SUCCESS);
+    EXPECT(adapter.gpu().write(last, 0x53));
+    const DXGKARGCB_UNPINFRAMEBUFFERFORSAVE unpin{0};
+    EXPECT_EQ(adapter->DxgkCbUnpinFrameBufferForSave(adapter.handle(), &unpin), STATUS_SUCCESS);
+    EXPECT(bench.refuses(adapter, last));
+}
+
 RULE(the_save_area_keeps_what_was_saved, "What the GPU wrote to a pinned save area is found at the pointer to it.",
      "DXGKCB_MAPFRAMEBUFFERPOINTER") {
     Adapter& adapter = bench.start(saving(bench));

@@ -50,7 +50,10 @@ RULE(callbacks_are_called_at_apc_level_or_below,
     for (unsigned n = 0; n < callbacks::callback_count; ++n) {
         const auto stop = bench.stop_in([&] {
             const AtIrql scope(bench, DISPATCH_LEVEL);
-            n < eight ? call_any(adapter, n, adapter.handle()) : call_older(adapter, n - eight);
+            if (n < eight) return call_any(adapter, n, adapter.handle());
+            if (n < eight + older_callbacks) return call_older(adapter, n - eight);
+            DXGKARGCB_PINFRAMEBUFFERFORSAVE2 pin{};
+            (void)adapter->DxgkCbPinFrameBufferForSave2(adapter.handle(), &pin);
         });
         bench.machine().set_irql(PASSIVE_LEVEL);
         REQUIRE(stop.has_value());

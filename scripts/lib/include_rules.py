@@ -33,9 +33,9 @@ ROOMS = {
     "callbacks/kernel": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/vtd": ["base", "callbacks/core", "iommu/driver"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
-    "callbacks/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/driver", "hw/spec", "hw/driver"],
     "callbacks/pe": ["base", "callbacks/core"],
     "callbacks/miniport": ["base", "callbacks/ddk", "callbacks/core", "callbacks/kernel"],
+    "callbacks/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/driver", "hw/spec", "hw/driver"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/kernel", "callbacks/vtd",
                          "callbacks/pe", "callbacks/miniport", "hw/hosted", "hw/gpu", "iommu/driver", "iommu/engine",
                          "iommu/paging"],
@@ -53,8 +53,9 @@ ROOMS = {
     "guest-tests/linux": ["base", "iommu/spec"],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
-                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/miniport", "callbacks/pe",
-                "callbacks/rules", "callbacks/vtd", "guest-tests/runtime", "guest-tests/suites", "guest-tests/rules",
+                "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
+                "callbacks/miniport", "callbacks/pe", "callbacks/rules",
+                "guest-tests/runtime", "guest-tests/rules", "guest-tests/suites",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring

@@ -160,7 +160,7 @@ typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_UNPINFRAMEBUFFERFORSAVE)(IN_CONST_HAN
 
 typedef struct _DXGKARGCB_MAPFRAMEBUFFERPOINTER {
     UINT PhysicalAdapterIndex;
-    SIZE_T Size;         // of the range; a multiple of PAGE_SIZE, not 0 (ours), and within MaximumSize
+    SIZE_T Size;         // of the range: a multiple of PAGE_SIZE, not 0, within MaximumSize
     SIZE_T Offset;       // in: of the range in the section, a multiple of PAGE_SIZE; out: of it behind pBaseAddress
     PVOID pBaseAddress;  // out: page-aligned
 } DXGKARGCB_MAPFRAMEBUFFERPOINTER;

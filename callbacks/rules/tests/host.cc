@@ -147,9 +147,9 @@ private:
     static hosted::AdapterOptions options(unsigned first_gpu, const AdapterWish& wish) {
         hosted::AdapterOptions options{
             .version = wish.version,
+            .highest_visible = {wish.highest_visible.begin(), wish.highest_visible.end()},
             .map_aperture2 = wish.map_aperture2,
             .caps = wish.caps,
-            .highest_visible = {wish.highest_visible.begin(), wish.highest_visible.end()},
             .reserved = {wish.reserved.begin(), wish.reserved.end()},
             .frame_buffer_save = {wish.frame_buffer_save.begin(), wish.frame_buffer_save.end()},
             .preferred = wish.preferred,
