@@ -89,8 +89,10 @@ Result<System::Started, NTSTATUS> System::connect(const AdapterOptions& options)
 }
 
 NTSTATUS System::start(const AdapterOptions& options, const Started& started, std::span<HANDLE> handles) {
-    std::vector<PhysicalAddress> visible;
-    for (const GpuOptions& gpu : gpus_of(options)) visible.push_back({low_bits(gpu.address_bits)});
+    std::vector<PhysicalAddress> visible = options.highest_visible;
+    if (visible.empty())
+        for (const GpuOptions& gpu : gpus_of(options)) visible.push_back({low_bits(gpu.address_bits)});
+    if (visible.size() != handles.size()) return STATUS_INVALID_PARAMETER;
     const callbacks::AdapterDescription description{
         .highest_visible = visible,
         .iommu = caps_of(options),

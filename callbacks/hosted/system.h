@@ -40,6 +40,8 @@ struct AdapterOptions {
     ULONG version = DXGKDDI_INTERFACE_VERSION_WDDM3_0;
 
     // What the driver answers to DxgkDdiQueryAdapterInfo.
+    std::vector<PhysicalAddress> highest_visible =
+        {};                           // of each GPU of the chain; empty: as far as its address bits go
     bool remapping = true;            // DXGK_IOMMU_CAPS.DmaRemappingSupported
     bool map_aperture2 = true;        // DXGK_VIDMMCAPS.MapAperture2Supported
     bool isolation = false;           // DXGK_IOMMU_CAPS.IommuIsolationSupported

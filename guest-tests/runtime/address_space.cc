@@ -127,9 +127,9 @@ void start_address_space() {
 
 bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::uint64_t pages,
                const Protection& protection) {
-    const std::uint64_t attributes = X86Long::memory_type(pat_index(protection.cache)) | X86Long::no_execute |
-                                     (protection.writable ? X86Long::writable : 0) |
-                                     (protection.mode == AccessMode::User ? X86Long::user : 0);
+    const std::uint64_t attributes =
+        X86Long::memory_type(pat_index(protection.cache)) | (protection.executable ? 0 : X86Long::no_execute) |
+        (protection.writable ? X86Long::writable : 0) | (protection.mode == AccessMode::User ? X86Long::user : 0);
     const EditError error = editor_for(space, first).map({first, to, pages, attributes, paging::leaf_2m});
     if (!is_user(first)) follow_kernel(*current);
     // No invalidation: the CPU caches no translation that is not present (SDM volume 3, section "Details of TLB Use").

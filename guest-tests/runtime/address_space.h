@@ -70,10 +70,11 @@ struct Protection {
     CacheType cache = CacheType::WriteBack;
     AccessMode mode = AccessMode::Kernel;
     bool writable = true;
+    bool executable = false;
 };
 
-// Maps pages at a place of the caller's choice; never executable. False when a page there is mapped already or there is
-// no memory for tables; then nothing has changed. `space` counts for the user region only.
+// Maps pages at a place of the caller's choice. False when a page there is mapped already or there is no memory for
+// tables; then nothing has changed. `space` counts for the user region only.
 bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::uint64_t pages,
                const Protection& protection);
 

@@ -81,6 +81,8 @@ void start_frames() {
     }
     withhold(owned_begin(), owned_end() - 1);
     withhold({0}, first_usable - 1);
+    if (const BootModule module = boot_module(); module.bytes != 0)
+        withhold(module.first, module.first + (module.bytes - 1));
     for (const MemoryRange& range : memory_map()) {
         const bool sane = range.bytes != 0 && range.first.value + (range.bytes - 1) >= range.first.value;
         if (!range.usable && sane) withhold(range.first, range.first + (range.bytes - 1));

@@ -33,10 +33,14 @@ ROOMS = {
     "callbacks/kernel": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/vtd": ["base", "callbacks/core", "iommu/driver"],
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
+    "callbacks/pe": ["base", "callbacks/core"],
+    "callbacks/miniport": ["base", "callbacks/ddk", "callbacks/core", "callbacks/kernel"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/kernel", "callbacks/vtd",
-                         "hw/hosted", "hw/gpu", "iommu/driver", "iommu/engine", "iommu/paging"],
+                         "callbacks/pe", "callbacks/miniport", "hw/hosted", "hw/gpu", "iommu/driver", "iommu/engine",
+                         "iommu/paging"],
     "guest-tests/runtime": ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks",
-                            "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/kernel", "callbacks/vtd"],
+                            "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
+                            "callbacks/pe", "callbacks/miniport"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "callbacks/kernel", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
@@ -48,6 +52,7 @@ ROOMS = {
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
                 "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
+                "callbacks/miniport", "callbacks/pe",
                 "guest-tests/runtime", "guest-tests/suites",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
