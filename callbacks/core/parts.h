@@ -89,11 +89,12 @@ private:
 template <typename Work>
 NTSTATUS Dxgkrnl::Parts::call(Callback callback, const void* caller, Work work) {
     Findings findings({callback, caller});
-    NTSTATUS status = failures.next(callback);
-    if (ports.execution.irql() > APC_LEVEL) {
-        findings.add(Check::WrongIrql, Text{}.add("called at IRQL ").add_number(ports.execution.irql()));
-        status = STATUS_INVALID_DEVICE_STATE;
-    }
+    NTSTATUS status = STATUS_INVALID_DEVICE_STATE;
+    // A call that fails for a mistake of the driver's is none that was made to fail.
+    if (const KIRQL irql = ports.execution.irql(); irql > APC_LEVEL)
+        findings.add(Check::WrongIrql, Text{}.add("called at IRQL ").add_number(irql));
+    else
+        status = failures.next(callback);
     if (NT_SUCCESS(status)) {
         Guard guard(lock, &ports.execution);
         if (options.move_sections) move_sections();
