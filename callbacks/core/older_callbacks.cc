@@ -52,11 +52,16 @@ bool make_view(CpuViewPort& views, const ViewRequest& request, std::uint64_t pro
     return tracked.view != nullptr;
 }
 
-TrackedMemory* find(const Adapter& adapter, Kind kind, unsigned area, const void* view) {
-    TrackedMemory* tracked = adapter.tracked.first();
-    while (tracked != nullptr && (tracked->kind != kind || tracked->area != area || tracked->view != view))
-        tracked = tracked->next;
-    return tracked;
+std::uint64_t number(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
+
+TrackedMemory* find_pin(const Adapter& adapter, unsigned area) {
+    return area < adapter.pinned.size() ? adapter.pinned[area] : nullptr;
+}
+
+TrackedMemory* find_save_view(const Adapter& adapter, unsigned area, const void* view) {
+    return adapter.save_views.find(number(view), number(view), [&](const TrackedMemory& tracked) {
+        return tracked.view == view && tracked.area == area;
+    });
 }
 
 bool whole_pages(std::uint64_t bytes) { return (bytes & (page_size - 1)) == 0; }
@@ -226,7 +231,7 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
         if (area == nullptr || asked.CommitSize == 0 || !whole_pages(asked.CommitSize) || pages > area->size() ||
             pages > most_mdl_pages)
             return STATUS_INVALID_PARAMETER;
-        if (find(*adapter, Kind::SaveArea, index, nullptr) != nullptr) return STATUS_INVALID_DEVICE_STATE;
+        if (find_pin(*adapter, index) != nullptr) return STATUS_INVALID_DEVICE_STATE;
         const auto fill = [&](TrackedMemory& tracked) -> NTSTATUS {
             tracked.area = index;
             if (!tracked.frames.add(*area, 0, pages)) return STATUS_INSUFFICIENT_RESOURCES;
@@ -235,6 +240,7 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
         };
         const auto tracked = parts_->track_filled(*adapter, Kind::SaveArea, findings.caller(), fill);
         if (!tracked) return tracked.error();
+        adapter->pinned[index] = *tracked;
         args->pMdl = (*tracked)->mdl;
         return STATUS_SUCCESS;
     });
@@ -264,6 +270,7 @@ NTSTATUS Dxgkrnl::map_frame_buffer(HANDLE handle, DXGKARGCB_MAPFRAMEBUFFERPOINTE
         };
         const auto tracked = parts_->track_filled(*adapter, Kind::SaveAreaView, findings.caller(), fill);
         if (!tracked) return tracked.error();
+        adapter->save_views.add(**tracked, number((*tracked)->view), number((*tracked)->view));
         args->pBaseAddress = (*tracked)->view;
         args->Offset = 0;
         return STATUS_SUCCESS;
@@ -278,8 +285,7 @@ NTSTATUS Dxgkrnl::end_frame_buffer(Callback callback, HANDLE handle, unsigned in
         Adapter* adapter = parts_->find_for_older(handle, true, findings, status);
         if (adapter == nullptr) return status;
         const bool pinned = callback == Callback::UnpinFrameBufferForSave;
-        const Kind kind = pinned ? Kind::SaveArea : Kind::SaveAreaView;
-        TrackedMemory* tracked = find(*adapter, kind, index, view);
+        TrackedMemory* tracked = pinned ? find_pin(*adapter, index) : find_save_view(*adapter, index, view);
         if (tracked == nullptr) {
             findings.add(Check::UnknownView,
                          Text{}

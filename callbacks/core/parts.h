@@ -7,10 +7,13 @@
 #include "callbacks/core/failures.h"
 #include "callbacks/core/findings.h"
 #include "callbacks/core/handle_table.h"
+#include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
 #include "callbacks/core/lock.h"
 #include "callbacks/core/memory_object.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace remap::callbacks {
@@ -77,11 +80,15 @@ struct Dxgkrnl::Parts {
     Failures& failures;
     HandleTable handles;
     List<Adapter> adapters;
-    List<MemoryObject> objects;     // of memory
-    List<MemoryObject> io_objects;  // of device ranges: few, and looked through at each Create of one
+    List<MemoryObject> objects;                           // of memory
+    List<MemoryObject> io_objects;                        // of device ranges
+    std::array<IntervalTree<MemoryObject>, 3> io_ranges;  // the same by page, for each cache type
 
 private:
     List<MemoryObject>& list_of(const MemoryObject& object);
+    IntervalTree<MemoryObject>& io_ranges_of(const MemoryObject& object) {
+        return io_ranges[static_cast<std::size_t>(object.cache())];
+    }
     bool give_handles(Adapter& adapter);
     bool end_adapter(Adapter& adapter);
 };
