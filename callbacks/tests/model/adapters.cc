@@ -133,12 +133,10 @@ bool Actor::stop(Adapter& adapter) {
     const unsigned slot = adapter.slot;
     const bool iommu = adapter.iommu;
     own_.remove_if([&](const Adapter& other) { return &other == &adapter; });
-    if (iommu && !platform_.dma_read(slot, 5)) {  // is remembered as a fault of whoever starts there next
-        while (platform_.dma(slot)->take_fault()) {
-        }
-        return true;
-    }
-    return !iommu || fail("the devices of a stopped adapter reach nothing");
+    if (!iommu) return true;
+    expect(!platform_.dma_read(slot, 5), "the devices of a stopped adapter reach nothing");
+    platform_.forget_faults(slot);
+    return !failed_;
 }
 
 bool Actor::stop() {

@@ -117,6 +117,10 @@ public:
     void cpu_write(void* page, std::uint64_t value) override { (void)views_.exchange(page, value); }
     std::optional<std::uint64_t> dma_read(unsigned slot, std::uint64_t page) override;
     bool dma_write(unsigned slot, std::uint64_t page, std::uint64_t value) override;
+    void forget_faults(unsigned slot) override {
+        while (dma_[slot].take_fault()) {
+        }
+    }
     void set_irql(KIRQL irql) override;
     void set_process(std::uint64_t number) override;
     std::vector<Seen> take_reports() override { return ModelReports::take(); }

@@ -45,6 +45,9 @@ public:
     virtual std::optional<std::uint64_t> dma_read(unsigned slot, std::uint64_t page) = 0;
     virtual bool dma_write(unsigned slot, std::uint64_t page, std::uint64_t value) = 0;
 
+    // Forgets what the IOMMU refused a slot.
+    virtual void forget_faults(unsigned slot) = 0;
+
     // Of the calling thread.
     virtual void set_irql(KIRQL irql) = 0;
     virtual void set_process(std::uint64_t number) = 0;
