@@ -7,8 +7,13 @@
 
 namespace remap::callbacks::tests {
 
-Actor::Actor(Platform& platform, const ActorOptions& options, std::vector<reference::Adapter> shared)
-    : platform_(platform), options_(options), random_(options.seed), shared_(std::move(shared)) {}
+Actor::Actor(Platform& platform, const ActorOptions& options, std::vector<reference::Adapter> shared,
+             Contended& contended)
+    : platform_(platform),
+      options_(options),
+      contended_(contended),
+      random_(options.seed),
+      shared_(std::move(shared)) {}
 
 void Actor::begin(const char* name, const void* a, std::uint64_t b, std::uint64_t c) {
     constexpr std::size_t most_notes = 40;
@@ -110,6 +115,7 @@ bool Actor::step() {
         {1, &Actor::switch_domain},
         {40, &Actor::audit},
         {4, &Actor::change_list},
+        {60, &Actor::contend},
     };
     static constexpr unsigned all = [] {
         unsigned sum = 0;

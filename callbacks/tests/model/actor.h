@@ -3,6 +3,7 @@
 // What it creates is its own, so that every result is determined; adapters may be shared with other threads.
 #pragma once
 
+#include "callbacks/tests/model/contended.h"
 #include "callbacks/tests/model/platform.h"
 #include "callbacks/tests/model/reference.h"
 
@@ -29,7 +30,8 @@ public:
     static constexpr std::uint64_t zone_pages = 48;  // of each thread
     static constexpr std::uint64_t io_pages = 256;
 
-    Actor(Platform& platform, const ActorOptions& options, std::vector<reference::Adapter> shared);
+    Actor(Platform& platform, const ActorOptions& options, std::vector<reference::Adapter> shared,
+          Contended& contended);
 
     // Makes calls until there were so many, or one had another result than it should have: false, and printed.
     bool run(std::uint64_t calls);
@@ -114,6 +116,7 @@ private:
     bool close();
     bool at_wrong_irql();
     bool null_arguments();
+    bool contend();
     Reports end_uses(Object& object, bool closes);
     void forget(Object& object);
     void forget_opened(Object& object);
@@ -126,6 +129,7 @@ private:
     bool check_list(Object& object, const DXGK_ADL& adl, UINT32 flags, AdlOf& list);
     bool free_list();
     bool change_list();
+    bool look_for_faults(Object& object, Reports reports);
     bool audit();
     bool probe();
     void take_list_away(Object& object, const AdlOf& list);
@@ -158,6 +162,7 @@ private:
 
     Platform& platform_;
     const ActorOptions options_;
+    Contended& contended_;
     std::mt19937_64 random_;
     std::vector<Adapter> shared_;
     std::list<Adapter> own_;

@@ -187,9 +187,35 @@ bool Actor::free_list() {
     const bool reached =
         write ? platform_.dma_write(adapter.slot, page, 1) : bool(platform_.dma_read(adapter.slot, page));
     if (!expect(!reached, "a freed page is refused")) return false;
-    platform_.dxgkrnl().check_dma(any_handle(adapter));
-    if (options_.verifier) return expect_reports({{Check::UsedFreedPages, number(object->handle)}});
-    (void)platform_.take_reports();
+    return look_for_faults(*object, {{Check::UsedFreedPages, number(object->handle)}});
+}
+
+// FreeAdl, Close and Destroy look at what the IOMMU has refused before they do their work.
+bool Actor::look_for_faults(Object& object, Reports reports) {
+    Dxgkrnl& dxgkrnl = platform_.dxgkrnl();
+    const std::uint64_t choice = below(4);
+    if (choice == 1) {
+        DXGK_ADL mine{};
+        const DXGKARGCB_FREE_ADL args{object.opened, &mine};
+        begin("FreeAdl, finds faults", object.opened);
+        reports.push_back({Check::UnknownAdl, number(object.handle)});
+        dxgkrnl.free_adl(&args);
+    } else if (choice == 2 && object.lists.empty()) {
+        const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT args{object.opened};
+        begin("Close, finds faults", object.opened);
+        dxgkrnl.close(&args);
+        forget_opened(object);
+    } else if (choice == 3 && object.lists.empty() && object.views.empty() && object.mdls == 0) {
+        const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args{object.handle, object.opened};
+        begin("Destroy, finds faults", object.handle);
+        dxgkrnl.destroy(&args);
+        forget(object);
+    } else {
+        begin("check_dma");
+        dxgkrnl.check_dma(any_handle(*object.adapter));
+    }
+    if (options_.verifier) return expect_reports(reports);
+    (void)platform_.take_reports();  // who freed a page is not remembered
     return true;
 }
 

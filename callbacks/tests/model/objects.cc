@@ -253,6 +253,15 @@ bool Actor::at_wrong_irql() {
     return end(status, STATUS_INVALID_DEVICE_STATE, {{Check::WrongIrql, 0}});
 }
 
+bool Actor::contend() {
+    begin("contended object");
+    bool injected = false;
+    const std::string wrong =
+        contended_.call(random_, shared_[below(shared_.size())].handles[0], injected_status, injected);
+    injected_ += injected;
+    return wrong.empty() || fail(wrong.c_str());
+}
+
 bool Actor::null_arguments() {
     Dxgkrnl& dxgkrnl = platform_.dxgkrnl();
     const Adapter* adapter = any_adapter();

@@ -90,6 +90,7 @@ void run_model(Platform& platform, const Round& round) {
     const auto shared = start_shared(platform);
     EXPECT_TRUE(platform.dxgkrnl().failures().set(
         {.callback = {}, .per_million = round.fail_per_million, .seed = round.seed, .status = injected_status}));
+    Contended contended(platform);
     std::deque<Actor> actors;
     for (unsigned i = 0; i < round.threads; ++i)
         actors.emplace_back(platform,
@@ -99,7 +100,7 @@ void run_model(Platform& platform, const Round& round) {
                                          .verifier = round.verifier,
                                          .moves = round.moves,
                                          .has_io = round.has_io},
-                            shared);
+                            shared, contended);
     std::vector<std::thread> threads;
     for (Actor& actor : actors)
         threads.emplace_back([&] { (void)(actor.run(round.calls / round.threads) && actor.stop_own()); });
@@ -113,7 +114,7 @@ void run_model(Platform& platform, const Round& round) {
         not_open += actor.objects_not_open();
     }
     EXPECT_EQ(platform.dxgkrnl().failures().injected(), injected) << "each call that was made to fail said so";
-    (void)platform.take_reports();
+    contended.end();
     stop_shared(platform, shared, actors);
     const Leftovers left = platform.end();
     expect_leaks(platform.take_reports(), {{Check::ObjectsLeaked, not_open}});
