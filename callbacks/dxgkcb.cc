@@ -77,6 +77,11 @@ struct Entry {
             return m.pin_frame_buffer(adapter, args, caller);
         });
     }
+    static NTSTATUS APIENTRY pin_frame_buffer_2(HANDLE adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE2* args) {
+        return with_machine([=, caller = __builtin_return_address(0)](Dxgkrnl& m) {
+            return m.pin_frame_buffer(adapter, args, caller);
+        });
+    }
     static NTSTATUS APIENTRY unpin_frame_buffer(HANDLE adapter, const DXGKARGCB_UNPINFRAMEBUFFERFORSAVE* args) {
         return end_frame_buffer(Callback::UnpinFrameBufferForSave, adapter, args, nullptr, __builtin_return_address(0));
     }
@@ -92,8 +97,8 @@ struct Entry {
 
     template <typename Args>
     static NTSTATUS free_older(Callback callback, HANDLE adapter, const Args* args, const void* caller) {
-        if (args == nullptr) return STATUS_INVALID_PARAMETER;
-        return with_machine([&](Dxgkrnl& m) { return m.free_older(callback, adapter, args->hMemoryHandle, caller); });
+        const HANDLE* const memory = args == nullptr ? nullptr : &args->hMemoryHandle;
+        return with_machine([&](Dxgkrnl& m) { return m.free_older(callback, adapter, memory, caller); });
     }
     template <typename Args>
     static NTSTATUS end_frame_buffer(Callback callback, HANDLE adapter, const Args* args, const void* view,
@@ -120,6 +125,7 @@ struct Entry {
         table.DxgkCbMapMdlToIoMmu = map_mdl;
         table.DxgkCbUnmapMdlFromIoMmu = unmap_mdl;
         table.DxgkCbPinFrameBufferForSave = pin_frame_buffer;
+        table.DxgkCbPinFrameBufferForSave2 = pin_frame_buffer_2;
         table.DxgkCbUnpinFrameBufferForSave = unpin_frame_buffer;
         table.DxgkCbMapFrameBufferPointer = map_frame_buffer;
         table.DxgkCbUnmapFrameBufferPointer = unmap_frame_buffer;

@@ -15,7 +15,7 @@ class Dxgkrnl;
 inline constexpr unsigned binding_slots = 16;
 
 // Fills `interface` for a device of this machine: Size and Version of the declared WDDM version, DeviceHandle, and the
-// eight callbacks and the ten older ones; members this project does not provide are null. The first bind of a machine
+// eight callbacks, the ten older ones and PinFrameBufferForSave2; members this project does not provide are null. The first bind of a machine
 // takes a slot, release gives it back (after it no callback of the machine may be called).
 //   version: one of DXGKDDI_INTERFACE_VERSION_WDDM2_9, _WDDM3_0, _WDDM3_1, _WDDM3_2.
 //   STATUS_INVALID_PARAMETER: null pointer or unknown version. STATUS_INSUFFICIENT_RESOURCES: no slot is free.

@@ -10,6 +10,8 @@ A suite speaks TAP, a program what it likes. Either way the image's verdict is a
 agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use. A line "@picture" is a request to save what
 the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be.
 
+A file beside the image with its name and the suffix .sys is a driver in binary form: the guest gets it as its boot module.
+
 Keys of a variant: about; devices (each a -device); memory_mib (512); cpu (max); machine (more properties of q35);
 options (for the kernel command line); seconds (60, the longest a run may take); seconds_to_verdict (3.0); suites and
 programs (what runs in it).
@@ -72,6 +74,9 @@ def command_line(variant, args):
     options.update(option.partition("=")[::2] for option in args.option)
     words = [f"{name}={value}" for name, value in options.items()]
     command += args.monitor.arguments()
+    module = os.path.splitext(args.image)[0] + ".sys"
+    if os.path.exists(module):
+        command += ["-initrd", module]
     return command + ["-kernel", args.image, "-append", " ".join(words)] + args.more
 
 

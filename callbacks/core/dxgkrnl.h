@@ -113,15 +113,17 @@ public:
     NTSTATUS open(DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* args, const void* caller = nullptr);
     void close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* args, const void* caller = nullptr);
 
-    // The ten older ones. With linear remapping each is refused (DeprecatedCallback, STATUS_NOT_SUPPORTED).
+    // The ten older ones. With linear remapping each is refused (DeprecatedCallback, STATUS_NOT_SUPPORTED), but the
+    // second form of pin_frame_buffer (DxgkCbPinFrameBufferForSave2) and the end of such a pin.
     NTSTATUS allocate_contiguous(HANDLE adapter, DXGKARGCB_ALLOCATECONTIGUOUSMEMORY* args,
                                  const void* caller = nullptr);
     NTSTATUS allocate_pages(HANDLE adapter, DXGKARGCB_ALLOCATEPAGESFORMDL* args, const void* caller = nullptr);
     NTSTATUS map_mdl(HANDLE adapter, DXGKARGCB_MAPMDLTOIOMMU* args, const void* caller = nullptr);
     NTSTATUS pin_frame_buffer(HANDLE adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE* args, const void* caller = nullptr);
+    NTSTATUS pin_frame_buffer(HANDLE adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE2* args, const void* caller = nullptr);
     NTSTATUS map_frame_buffer(HANDLE adapter, DXGKARGCB_MAPFRAMEBUFFERPOINTER* args, const void* caller = nullptr);
-    // FreeContiguousMemory, FreePagesFromMdl, UnmapMdlFromIoMmu, with the tracking handle.
-    NTSTATUS free_older(Callback callback, HANDLE adapter, HANDLE memory, const void* caller = nullptr);
+    // FreeContiguousMemory, FreePagesFromMdl, UnmapMdlFromIoMmu, with the tracking handle; null: the argument is.
+    NTSTATUS free_older(Callback callback, HANDLE adapter, const HANDLE* memory, const void* caller = nullptr);
     // UnpinFrameBufferForSave (no view) and UnmapFrameBufferPointer, with the physical adapter's index.
     NTSTATUS end_frame_buffer(Callback callback, HANDLE adapter, unsigned index, const void* view,
                               const void* caller = nullptr);

@@ -33,6 +33,7 @@ bool can_fail(Callback callback) {
         case Callback::AllocatePagesForMdl:
         case Callback::MapMdlToIoMmu:
         case Callback::PinFrameBufferForSave:
+        case Callback::PinFrameBufferForSave2:
         case Callback::MapFrameBufferPointer: return true;
         default: return false;
     }

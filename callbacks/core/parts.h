@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace remap::callbacks {
 
@@ -58,19 +59,21 @@ struct Dxgkrnl::Parts {
 
     // Between Begin and EndExclusiveAccess (domain_switch.cc).
     NTSTATUS switch_silent_adapter(Adapter& adapter, Findings& findings);
-    void listen(Adapter& adapter, Findings& findings);
+    NTSTATUS attach_domain(Adapter& adapter, Findings& findings);
+    void listen(Adapter& adapter, unsigned rounds, std::optional<DmaFault>& first);
 
     // Sections (section_moves.cc).
     NTSTATUS move_pages(MemoryObject& object);
     void move_sections();
 
-    // The older callbacks (tracked_memory.cc, older_callbacks.cc).
+    // The older callbacks (tracking.h, tracked_memory.cc, older_callbacks.cc, frame_buffer.cc).
     Result<TrackedMemory*, NTSTATUS> track(Adapter& adapter, TrackedMemory::Kind kind);
     template <typename Fill>
     Result<TrackedMemory*, NTSTATUS> track_filled(Adapter& adapter, TrackedMemory::Kind kind, const Caller& caller,
                                                   Fill fill);
     NTSTATUS take_tracked_frames(const CreateRequest& request, TrackedMemory& tracked);
     void end_tracked(TrackedMemory& tracked, const Caller& caller);
+    Adapter* find_lead(HANDLE handle, Findings& findings, NTSTATUS& status) const;
     Adapter* find_for_older(HANDLE handle, bool lead, Findings& findings, NTSTATUS& status) const;
     NTSTATUS free_tracked(HANDLE adapter, HANDLE handle, TrackedMemory::Kind kind, Findings& findings);
 

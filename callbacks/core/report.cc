@@ -23,6 +23,7 @@ const char* name_of(Callback callback) {
         case Callback::UnpinFrameBufferForSave: return "DxgkCbUnpinFrameBufferForSave";
         case Callback::MapFrameBufferPointer: return "DxgkCbMapFrameBufferPointer";
         case Callback::UnmapFrameBufferPointer: return "DxgkCbUnmapFrameBufferPointer";
+        case Callback::PinFrameBufferForSave2: return "DxgkCbPinFrameBufferForSave2";
         case Callback::StartAdapter: return "adapter start";
         case Callback::StopAdapter: return "adapter stop";
         case Callback::SwitchDomain: return "domain switch";

@@ -27,13 +27,14 @@ enum class Callback : std::uint8_t {
     UnpinFrameBufferForSave,
     MapFrameBufferPointer,
     UnmapFrameBufferPointer,
+    PinFrameBufferForSave2,
     // Not a driver's call.
     StartAdapter,
     StopAdapter,
     SwitchDomain,
     DmaFault,
 };
-inline constexpr unsigned callback_count = 18;
+inline constexpr unsigned callback_count = 19;
 
 // "DxgkCbAllocateAdl", or a word for what is no callback.
 const char* name_of(Callback callback);

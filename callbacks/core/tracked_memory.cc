@@ -53,6 +53,10 @@ MDL* make_mdl(const FrameList& frames, std::uint64_t bytes) {
 
 void free_mdl(MDL* mdl) { ::operator delete(mdl); }
 
+std::span<const PageRun> TrackedMemory::runs_of_adapter() const {
+    return adl != nullptr ? adl->runs() : std::span(runs.begin(), runs.size());
+}
+
 Result<TrackedMemory*, NTSTATUS> Dxgkrnl::Parts::track(Adapter& adapter, TrackedMemory::Kind kind) {
     std::unique_ptr<TrackedMemory> tracked(new (std::nothrow) TrackedMemory(adapter, kind));
     if (!tracked) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
@@ -71,6 +75,7 @@ void Dxgkrnl::Parts::end_tracked(TrackedMemory& tracked, const Caller& caller) {
     if (tracked.kind == TrackedMemory::Kind::SaveAreaView && tracked.view != nullptr)
         adapter.save_views.remove(tracked);
     (void)adapter.view.close(tracked.runs, subject, caller);
+    if (tracked.adl != nullptr) (void)Adl::end(tracked.adl, subject, caller);
     if (tracked.view != nullptr) ports.views.unmap(tracked.view, tracked.view_pages, tracked.view_process);
     if (tracked.owns_mdl() && tracked.mdl != nullptr) free_mdl(tracked.mdl);
     if (tracked.owns_frames() && !tracked.frames.empty()) ports.frames.free(tracked.frames);

@@ -14,13 +14,14 @@
 namespace remap::callbacks {
 
 class Adapter;
+class Adl;
 
 struct TrackedMemory : Link<TrackedMemory>, IntervalLink<TrackedMemory> {
     enum class Kind : std::uint8_t {
         Contiguous,    // memory of ours with a CPU view
         Pages,         // memory of ours, described by an MDL of ours
         Mdl,           // memory of the driver's, described by its MDL
-        SaveArea,      // a pinned save area, described by an MDL of ours
+        SaveArea,      // a pinned save area, described by an MDL or an ADL of ours
         SaveAreaView,  // a CPU view of part of a save area
     };
 
@@ -28,7 +29,7 @@ struct TrackedMemory : Link<TrackedMemory>, IntervalLink<TrackedMemory> {
 
     bool owns_frames() const { return kind == Kind::Contiguous || kind == Kind::Pages; }
     bool owns_mdl() const { return kind == Kind::Pages || kind == Kind::SaveArea; }
-    std::span<const PageRun> runs_of_adapter() const { return {runs.begin(), runs.size()}; }
+    std::span<const PageRun> runs_of_adapter() const;  // what the adapter reaches of it
 
     Adapter& adapter;
     const Kind kind;
@@ -36,6 +37,7 @@ struct TrackedMemory : Link<TrackedMemory>, IntervalLink<TrackedMemory> {
     FrameList frames;      // what it consists of
     PageRuns runs;         // what the adapter was given access to; none for a view
     MDL* mdl = nullptr;    // that describes it
+    Adl* adl = nullptr;    // that describes it, in place of frames, runs and MDL
     void* view = nullptr;  // the CPU's
     std::uint64_t view_pages = 0;
     std::uint64_t view_process = 0;

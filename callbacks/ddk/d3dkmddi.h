@@ -5,6 +5,7 @@
 //
 //   types.h            memory and cache types, address descriptor lists
 //   physical_memory.h  the eight callbacks of physical memory objects (WDDM 2.9)
+//   escape.h           private requests of the user-mode driver
 //   isolation.h        the older callbacks of IOMMU isolation (WDDM 2.4)
 //   caps.h             what a driver says it can do
 //   adapter.h          queries of an adapter, exclusive access
@@ -14,6 +15,7 @@
 
 #include "d3dkmddi/adapter.h"
 #include "d3dkmddi/caps.h"
+#include "d3dkmddi/escape.h"
 #include "d3dkmddi/isolation.h"
 #include "d3dkmddi/paging.h"
 #include "d3dkmddi/physical_memory.h"

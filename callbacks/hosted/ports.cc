@@ -124,6 +124,14 @@ thread_local KIRQL thread_irql = PASSIVE_LEVEL;
 }  // namespace
 
 KIRQL Execution::irql() const { return thread_irql; }
+void Execution::set_irql(KIRQL irql) { thread_irql = irql; }
+
+ThreadState thread_state() { return {thread_irql, process_number}; }
+
+void set_thread_state(const ThreadState& state) {
+    thread_irql = state.irql;
+    process_number = state.process;
+}
 
 AtIrql::AtIrql(KIRQL irql) : before_(thread_irql) { thread_irql = irql; }
 AtIrql::~AtIrql() { thread_irql = before_; }

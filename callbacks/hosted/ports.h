@@ -77,9 +77,18 @@ private:
 class Execution final : public callbacks::ExecutionPort {
 public:
     KIRQL irql() const override;
+    void set_irql(KIRQL irql);  // of the calling thread; see also AtIrql
     std::uint64_t process() const override;
     void relax() override;
 };
+
+// What a thread that is taken out of the middle of something gets back.
+struct ThreadState {
+    KIRQL irql = PASSIVE_LEVEL;
+    std::uint64_t process = 0;
+};
+ThreadState thread_state();
+void set_thread_state(const ThreadState& state);
 
 // The calling thread is at this IRQL until the end of the scope.
 class AtIrql {

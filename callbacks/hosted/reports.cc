@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/hosted/reports.h"
 
+#include "callbacks/hosted/ports.h"
+
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +18,7 @@ struct Catcher {
     std::jmp_buf place;
     std::optional<Finding> caught;
     Catcher* outer = nullptr;
+    ThreadState state;
 };
 
 thread_local Catcher* innermost = nullptr;
@@ -40,13 +43,15 @@ std::string describe(const Finding& finding) {
     std::string text = stops ? "*** bugcheck " + hexadecimal(finding.code) + " (" : "*** warning (";
     for (std::size_t i = 0; i < finding.parameters.size(); ++i)
         text += (i == 0 ? "" : ", ") + hexadecimal(finding.parameters[i]);
-    text +=
-        std::string(") ") + callbacks::text_of(finding.check).name + "\n    " + callbacks::name_of(finding.callback);
-    if (finding.caller != nullptr) text += ", called from " + place_of(finding.caller);
-    text += ": " + finding.message + "\n";
+    const bool of_a_callback = finding.check != callbacks::Check{};
+    text += of_a_callback ? std::string(") ") + callbacks::text_of(finding.check).name + "\n    " +
+                                callbacks::name_of(finding.callback) + ": "
+                          : ")\n    ";
+    text += finding.message + "\n";
+    if (finding.caller != nullptr) text += "    called from " + place_of(finding.caller) + "\n";
     if (finding.object != 0)
         text += "    object " + hexadecimal(finding.object) + ", Context " + hexadecimal(finding.context) + "\n";
-    return text + "    " + finding.advice + "\n";
+    return finding.advice.empty() ? text : text + "    " + finding.advice + "\n";
 }
 
 void Reports::report(const callbacks::Report& report) {
@@ -71,6 +76,8 @@ void Reports::clear() {
     kept_.clear();
 }
 
+bool is_caught() { return innermost != nullptr; }
+
 void prepare_stop(const Finding& finding) {
     if (innermost != nullptr)
         innermost->caught = finding;
@@ -88,7 +95,11 @@ std::optional<Finding> catch_bugcheck(const std::function<void()>& code) {
     const std::unique_ptr<Catcher> catcher(new Catcher);
     catcher->outer = innermost;
     innermost = catcher.get();
-    if (setjmp(catcher->place) == 0) code();
+    catcher->state = thread_state();
+    if (setjmp(catcher->place) == 0)
+        code();
+    else
+        set_thread_state(catcher->state);
     innermost = catcher->outer;
     return std::move(catcher->caught);
 }

@@ -18,7 +18,7 @@
 
 namespace remap::hosted {
 
-// A report that outlives its call.
+// A report that outlives its call. Of the kernel services it has no check, callback or object; the message says all.
 struct Finding {
     callbacks::Severity severity{};
     callbacks::Check check{};
@@ -57,8 +57,12 @@ private:
 };
 
 // Runs code on this thread until it ends, or until it meets a bugcheck of a machine: then nothing of it is run any
-// more, no destructor either, as on a machine that stopped. The bugcheck, if there was one. May be nested.
+// more, no destructor either, as on a machine that stopped. The thread's IRQL and process are then what they were
+// before. The bugcheck, if there was one. May be nested.
 std::optional<Finding> catch_bugcheck(const std::function<void()>& code);
+
+// Whether a catch_bugcheck is active on this thread.
+bool is_caught();
 
 // The same for another part of the machine that can stop: prepare_stop shows the finding to whoever catches it, or
 // prints it; leave, with nothing left to destroy in the caller, ends the code or the process.

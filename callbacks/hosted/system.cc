@@ -19,6 +19,7 @@ void alarm(const char* what, vtd_driver::Error error) {
 }
 
 DXGK_IOMMU_CAPS caps_of(const AdapterOptions& options) {
+    if (options.caps) return *options.caps;
     DXGK_IOMMU_CAPS caps{};
     caps.DmaRemappingSupported = options.remapping;
     caps.IommuIsolationSupported = options.isolation || options.isolation_required;
@@ -89,8 +90,10 @@ Result<System::Started, NTSTATUS> System::connect(const AdapterOptions& options)
 }
 
 NTSTATUS System::start(const AdapterOptions& options, const Started& started, std::span<HANDLE> handles) {
-    std::vector<PhysicalAddress> visible;
-    for (const GpuOptions& gpu : gpus_of(options)) visible.push_back({low_bits(gpu.address_bits)});
+    std::vector<PhysicalAddress> visible = options.highest_visible;
+    if (visible.empty())
+        for (const GpuOptions& gpu : gpus_of(options)) visible.push_back({low_bits(gpu.address_bits)});
+    if (visible.size() != handles.size()) return STATUS_INVALID_PARAMETER;
     const callbacks::AdapterDescription description{
         .highest_visible = visible,
         .iommu = caps_of(options),

@@ -40,10 +40,13 @@ struct AdapterOptions {
     ULONG version = DXGKDDI_INTERFACE_VERSION_WDDM3_0;
 
     // What the driver answers to DxgkDdiQueryAdapterInfo.
-    bool remapping = true;            // DXGK_IOMMU_CAPS.DmaRemappingSupported
-    bool map_aperture2 = true;        // DXGK_VIDMMCAPS.MapAperture2Supported
-    bool isolation = false;           // DXGK_IOMMU_CAPS.IommuIsolationSupported
-    bool isolation_required = false;  // DXGK_IOMMU_CAPS.IommuIsolationRequired
+    std::vector<PhysicalAddress> highest_visible =
+        {};                                    // of each GPU of the chain; empty: as far as its address bits go
+    bool remapping = true;                     // DXGK_IOMMU_CAPS.DmaRemappingSupported
+    bool map_aperture2 = true;                 // DXGK_VIDMMCAPS.MapAperture2Supported
+    bool isolation = false;                    // DXGK_IOMMU_CAPS.IommuIsolationSupported
+    bool isolation_required = false;           // DXGK_IOMMU_CAPS.IommuIsolationRequired
+    std::optional<DXGK_IOMMU_CAPS> caps = {};  // all of them, in place of the three
     std::vector<callbacks::ReservedRange> reserved = {};
     std::vector<std::uint64_t> frame_buffer_save = {};  // bytes for each GPU of the chain; empty: none
 

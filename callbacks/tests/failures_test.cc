@@ -84,7 +84,7 @@ TEST(Failures, RulesThatMakeNoSenseChangeNothing) {
 TEST(Failures, EachCallbackWithAStatusThatReportsNoSuccessfulFreeCanFail) {
     unsigned count = 0;
     for (unsigned i = 0; i < callback_count; ++i) count += can_fail(static_cast<Callback>(i));
-    EXPECT_EQ(count, 9u);  // Create, Map, AllocateAdl, Open, and five of the older ones
+    EXPECT_EQ(count, 10u);  // Create, Map, AllocateAdl, Open, five of the older ones, and PinFrameBufferForSave2
 }
 
 TEST(Failures, ACallAtTheWrongIrqlIsNoneThatWasMadeToFail) {

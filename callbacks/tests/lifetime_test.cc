@@ -61,6 +61,7 @@ TEST(Open, ASecondLogicalAdapterIsRefused) {
     world.close(args.hAdapterMemoryObject);
     EXPECT_EQ(world.open(args.hPhysicalMemoryObject, world.handles[0], &opened), STATUS_SUCCESS) << "it is closed";
     world.destroy(args.hPhysicalMemoryObject, opened);
+    world.dxgkrnl->stop_adapter(world.handles[0]);  // before its domain goes
 }
 
 TEST(Open, RefusesHandlesOfTheWrongKind) {

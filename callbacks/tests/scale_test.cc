@@ -303,7 +303,7 @@ TEST(ScaleOfOlderCallbacks, ManyAllocationsAndSaveAreaViewsEndInAnyOrder) {
     std::ranges::shuffle(tracked, random);
     std::ranges::shuffle(views, random);
     for (const HANDLE handle : tracked)
-        ASSERT_EQ(machine.dxgkrnl.free_older(Callback::FreePagesFromMdl, adapter, handle), STATUS_SUCCESS);
+        ASSERT_EQ(machine.dxgkrnl.free_older(Callback::FreePagesFromMdl, adapter, &handle), STATUS_SUCCESS);
     for (const PVOID view : views)
         ASSERT_EQ(machine.dxgkrnl.end_frame_buffer(Callback::UnmapFrameBufferPointer, adapter, 0, view),
                   STATUS_SUCCESS);

@@ -86,7 +86,7 @@ TEST_P(UnwindOlder, ContiguousMemory) {
         return status;
     };
     const auto undo = [&] {
-        EXPECT_EQ(world.dxgkrnl->free_older(Callback::FreeContiguousMemory, adapter, args.hMemoryHandle),
+        EXPECT_EQ(world.dxgkrnl->free_older(Callback::FreeContiguousMemory, adapter, &args.hMemoryHandle),
                   STATUS_SUCCESS);
     };
     EXPECT_GE(fail_each(world, act, undo, STATUS_NO_MEMORY), isolated() ? 6u : 5u);
@@ -104,7 +104,7 @@ TEST_P(UnwindOlder, PagesForAnMdl) {
         return status;
     };
     const auto undo = [&] {
-        EXPECT_EQ(world.dxgkrnl->free_older(Callback::FreePagesFromMdl, adapter, args.hMemoryHandle), STATUS_SUCCESS);
+        EXPECT_EQ(world.dxgkrnl->free_older(Callback::FreePagesFromMdl, adapter, &args.hMemoryHandle), STATUS_SUCCESS);
     };
     EXPECT_GE(fail_each(world, act, undo), isolated() ? 20u : 5u);  // scattered: each page is mapped by itself
 }
@@ -125,7 +125,7 @@ TEST_P(UnwindOlder, AnMdlOfTheDriver) {
         return world.dxgkrnl->map_mdl(adapter, &args);
     };
     const auto undo = [&] {
-        EXPECT_EQ(world.dxgkrnl->free_older(Callback::UnmapMdlFromIoMmu, adapter, args.hMemoryHandle), STATUS_SUCCESS);
+        EXPECT_EQ(world.dxgkrnl->free_older(Callback::UnmapMdlFromIoMmu, adapter, &args.hMemoryHandle), STATUS_SUCCESS);
     };
     EXPECT_GE(fail_each(world, act, undo), isolated() ? 18u : 3u);
     world.destroy(create.hPhysicalMemoryObject, nullptr);
@@ -228,7 +228,7 @@ TEST_P(UnwindSwitch, AnAdapterWithManyListsIsAsItWas) {
     }
     EXPECT_EQ(world.dxgkrnl->mode(adapter), DmaMode::Isolation);
     EXPECT_EQ(world.dma.table.size(), 61u + 8u + 16u);
-    ASSERT_EQ(world.dxgkrnl->free_older(Callback::FreePagesFromMdl, adapter, pages.hMemoryHandle), STATUS_SUCCESS);
+    ASSERT_EQ(world.dxgkrnl->free_older(Callback::FreePagesFromMdl, adapter, &pages.hMemoryHandle), STATUS_SUCCESS);
     for (DXGK_ADL* list : lists) world.free_adl(args.hAdapterMemoryObject, list);
     EXPECT_EQ(world.dma.table.size(), 16u);
     world.destroy(args.hPhysicalMemoryObject, args.hAdapterMemoryObject);

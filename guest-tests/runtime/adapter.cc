@@ -5,6 +5,7 @@
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/frames.h"
 #include "guest-tests/runtime/iommu_unit.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/reports.h"
 #include "guest-tests/runtime/test.h"
 #include "guest-tests/runtime/views.h"
@@ -30,6 +31,7 @@ Execution execution;
 void alarm(const char* what, Error error) { panic("%s: %s", what, vtd_driver::name_of(error)); }
 
 DXGK_IOMMU_CAPS caps_of(const AdapterOptions& options) {
+    if (options.caps) return *options.caps;
     DXGK_IOMMU_CAPS caps{};
     caps.DmaRemappingSupported = options.remapping;
     caps.IommuIsolationSupported = options.isolation;

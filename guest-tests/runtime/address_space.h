@@ -50,21 +50,36 @@ constexpr MemoryType memory_type(CacheType cache) {
                                                : MemoryType::Uncacheable;
 }
 
-// Programs the PAT, builds the tables and moves the CPU onto them.
+// Programs the PAT, builds the kernel's tables and moves the CPU onto them.
 void start_address_space();
+
+// The tables of a process: the kernel's part is the same in all of them, the region of user views is its own. The
+// kernel by itself is one too, and the first.
+class AddressSpace;
+AddressSpace& kernel_space();
+AddressSpace& current_space();
+
+// A new one without user views; null when there is no memory. destroy_space wants it without views and not current.
+AddressSpace* create_space();
+void destroy_space(AddressSpace* space);
+
+// Moves the CPU onto its tables.
+void enter_space(AddressSpace& space);
 
 struct Protection {
     CacheType cache = CacheType::WriteBack;
     AccessMode mode = AccessMode::Kernel;
     bool writable = true;
+    bool executable = false;
 };
 
-// Maps pages at a place of the caller's choice; never executable. False when a page there is mapped already or there is
-// no memory for tables; then nothing has changed.
-bool map_pages(CpuVirtualPage first, PhysicalPage to, std::uint64_t pages, const Protection& protection);
+// Maps pages at a place of the caller's choice. False when a page there is mapped already or there is no memory for
+// tables; then nothing has changed. `space` counts for the user region only.
+bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::uint64_t pages,
+               const Protection& protection);
 
 // Unmaps pages and drops what the TLB holds of them. Panics unless all are mapped.
-void unmap_pages(CpuVirtualPage first, std::uint64_t pages);
+void unmap_pages(AddressSpace& space, CpuVirtualPage first, std::uint64_t pages);
 
 // The leaf that maps a page, as the tables in memory have it, walked from the table that CR3 names.
 using Leaf = paging::Editor<paging::X86Long>::Leaf;
@@ -75,5 +90,6 @@ unsigned pat_index_of(const Leaf& leaf);
 MemoryType pat_type(unsigned index);
 
 bool has_user_rights(const Leaf& leaf);
+bool is_writable(const Leaf& leaf);
 
 }  // namespace remap::guest

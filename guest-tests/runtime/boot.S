@@ -52,7 +52,7 @@ pvh_entry:
     loop 2b
 
     movl %cr4, %eax
-    orl $0x20, %eax                         // PAE
+    orl $0x620, %eax                        // PAE; OSFXSR, OSXMMEXCPT: driver binaries use SSE
     movl %eax, %cr4
     movl $boot_pml4, %eax
     movl %eax, %cr3
@@ -61,8 +61,8 @@ pvh_entry:
     orl $0x900, %eax                        // LME, NXE
     wrmsr
     movl %cr0, %eax
-    andl $~0x60000000, %eax                 // caching on (CD, NW clear)
-    orl $0x80010001, %eax                   // PG, WP, PE
+    andl $~0x60000004, %eax                 // caching on (CD, NW clear); EM clear
+    orl $0x80010003, %eax                   // PG, WP, MP, PE
     movl %eax, %cr0
     lgdt boot_gdt_pointer
     ljmpl $8, $long_mode

@@ -32,6 +32,15 @@ struct MapEntry {
 };
 static_assert(sizeof(MapEntry) == 24);
 
+// struct hvm_modlist_entry of the same.
+struct ModuleEntry {
+    std::uint64_t address;
+    std::uint64_t bytes;
+    std::uint64_t command_line;
+    std::uint64_t reserved;
+};
+static_assert(sizeof(ModuleEntry) == 32);
+
 constexpr std::uint32_t start_magic = 0x336ec578;
 constexpr std::uint32_t type_ram = 1;
 
@@ -44,6 +53,7 @@ char command_line_text[longest_command_line];  // as given
 char option_text[longest_command_line];        // the same with a terminator after each word
 unsigned option_length;
 std::uint64_t rsdp;
+BootModule module;
 
 template <typename T>
 const T* at(std::uint64_t address) {
@@ -85,11 +95,15 @@ void read_boot_info(PhysicalAddress start_info) {
         ranges[i] = {{entries[i].address}, entries[i].bytes, entries[i].type == type_ram};
     if (info.command_line != 0) copy_command_line(at<char>(info.command_line));
     rsdp = info.rsdp;
+    if (info.modules == 0 || info.module_list == 0) return;
+    const ModuleEntry& entry = *at<ModuleEntry>(info.module_list);
+    module = {{entry.address}, entry.bytes};
 }
 
 std::span<const MemoryRange> memory_map() { return {ranges, range_count}; }
 const char* command_line() { return command_line_text; }
 PhysicalAddress rsdp_address() { return {rsdp}; }
+BootModule boot_module() { return module; }
 
 const char* option(const char* name) {
     for (unsigned i = 0; i < option_length; ++i) {

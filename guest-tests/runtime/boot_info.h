@@ -20,6 +20,13 @@ struct MemoryRange {
 void read_boot_info(PhysicalAddress start_info);
 
 std::span<const MemoryRange> memory_map();
+
+// The file that QEMU was given by -initrd, in memory that belongs to nobody else; no bytes: none.
+struct BootModule {
+    PhysicalAddress first;
+    std::uint64_t bytes = 0;
+};
+BootModule boot_module();
 const char* command_line();
 PhysicalAddress rsdp_address();  // 0: the loader names none
 

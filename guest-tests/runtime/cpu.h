@@ -72,6 +72,12 @@ inline Identification identify(std::uint32_t leaf, std::uint32_t subleaf = 0) {
 }
 
 inline void pause() { asm volatile("pause" ::: "memory"); }
+inline bool interrupts_enabled() {
+    constexpr std::uint64_t interrupt_flag = 1 << 9;
+    std::uint64_t flags;
+    asm volatile("pushfq\n\tpopq %0" : "=r"(flags));
+    return (flags & interrupt_flag) != 0;
+}
 inline void enable_interrupts() { asm volatile("sti" ::: "memory"); }
 inline void disable_interrupts() { asm volatile("cli" ::: "memory"); }
 

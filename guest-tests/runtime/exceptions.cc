@@ -62,6 +62,7 @@ alignas(16) char double_fault_stack[8192];
 struct Guard {
     std::uint64_t stack = 0;
     Guard* outer = nullptr;
+    std::uint64_t task_priority = 0;
     Ending ending = Ending::Returned;
     Trap* trap = nullptr;
 };
@@ -71,6 +72,7 @@ Guard* innermost;
 [[noreturn]] void leave_guard(Ending ending) {
     innermost->ending = ending;
     abandon_interrupts();
+    cpu::write_cr8(innermost->task_priority);
     cpu::enable_interrupts();
     guest_resume(innermost->stack);
 }
@@ -152,7 +154,7 @@ void start_exceptions() {
 }
 
 Ending call_guarded(void (*body)(void*), void* context, Trap* trap) {
-    Guard guard{0, innermost, Ending::Returned, trap};
+    Guard guard{0, innermost, cpu::read_cr8(), Ending::Returned, trap};
     innermost = &guard;
     guest_call(body, context, &guard.stack);
     innermost = guard.outer;

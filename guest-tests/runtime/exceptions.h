@@ -39,7 +39,7 @@ void start_exceptions();
 enum class Ending : std::uint8_t { Returned, Abandoned, Trapped };
 
 // Calls body(context). A trap inside ends it (and is stored), as does abandon_guarded_call. Then destructors of what
-// was alive inside do not run. Guards nest; the innermost one is ended.
+// was alive inside do not run, and the task priority is what it was before. Guards nest; the innermost one is ended.
 Ending call_guarded(void (*body)(void*), void* context, Trap* trap);
 [[noreturn]] void abandon_guarded_call();
 

@@ -4,8 +4,10 @@
 #include "base/extents.h"
 #include "callbacks/core/frame_pool.h"
 #include "guest-tests/runtime/boot_info.h"
+#include "guest-tests/runtime/caches.h"
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/owned_memory.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/views.h"
 
 #include <algorithm>
@@ -79,6 +81,8 @@ void start_frames() {
     }
     withhold(owned_begin(), owned_end() - 1);
     withhold({0}, first_usable - 1);
+    if (const BootModule module = boot_module(); module.bytes != 0)
+        withhold(module.first, module.first + (module.bytes - 1));
     for (const MemoryRange& range : memory_map()) {
         const bool sane = range.bytes != 0 && range.first.value + (range.bytes - 1) >= range.first.value;
         if (!range.usable && sane) withhold(range.first, range.first + (range.bytes - 1));
@@ -105,6 +109,8 @@ bool Frames::copy(const FrameList& from, const FrameList& to) {
         const PartView target(to, first, pages);
         if (source.words() == nullptr || target.words() == nullptr) return false;
         std::copy_n(source.words(), source.count(), target.words());
+        // The frames may be shown with another cache type than these views have.
+        flush_cache_lines(target.words(), pages << page_shift);
     }
     return true;
 }

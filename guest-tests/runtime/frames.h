@@ -24,7 +24,8 @@ public:
 // The machine's frames.
 Frames& frames();
 
-// Fills the pool from the memory map. The first MiB, the owned memory and whatever firmware has reserved stay out.
+// Fills the pool from the memory map. The first MiB, the owned memory, the boot module and whatever firmware has
+// reserved stay out.
 void start_frames();
 
 }  // namespace remap::guest

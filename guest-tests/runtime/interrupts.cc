@@ -147,10 +147,14 @@ void acknowledge_interrupt() { write_apic(end_of_interrupt, 0); }
 void handle_interrupt(std::uint8_t vector) {
     const Registration registration = registrations[vector];
     ++handlers_running;
-    if (registration.handler != nullptr)
+    if (registration.handler != nullptr) {
+        const std::uint64_t priority = cpu::read_cr8();
+        cpu::write_cr8(vector >> 4);
         registration.handler(registration.context);
-    else
+        cpu::write_cr8(priority);
+    } else {
         ++unexpected;
+    }
     --handlers_running;
     // Neither the APIC's spurious interrupt nor one of the masked PICs is in service anywhere.
     if (vector != spurious && vector >= first_vector) acknowledge_interrupt();

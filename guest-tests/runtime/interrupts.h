@@ -9,7 +9,7 @@
 
 namespace remap::guest {
 
-// Called with interrupts disabled. `context` is what was registered with it.
+// Called with interrupts disabled, and with the vector's class as the task priority: its IRQL on Windows. `context` is what was registered with it.
 using InterruptHandler = void (*)(void* context);
 
 // Silences the legacy interrupt controllers, enables the local APIC and then interrupts.

@@ -31,11 +31,16 @@ void Reports::report(const callbacks::Report& report) {
     ++bugchecks_;
     note("bugcheck %x (%lx) %s: %s from %p, object %lx with context %lx: %s. %s", report.code, report.parameters[0],
          check, callback, report.caller, report.object, report.context, report.message, report.advice);
+    stop_with({report.check, report.code, report.parameters[0], report.callback, report.caller, report.object,
+               report.context},
+              check);
+}
+
+void stop_with(const Bugcheck& bugcheck, const char* what) {
     if (innermost != nullptr)
-        innermost->caught = Bugcheck{report.check,  report.code,   report.parameters[0], report.callback,
-                                     report.caller, report.object, report.context};
+        innermost->caught = bugcheck;
     else
-        fail("bugcheck", 0, "%s stops the machine", check);
+        fail("bugcheck", 0, "%s stops the machine", what);
     abandon_guarded_call();
 }
 

@@ -30,7 +30,7 @@ private:
 Reports& reports();
 
 struct Bugcheck {
-    callbacks::Check check{};
+    callbacks::Check check{};  // of the callbacks; the kernel services have the code and the parameter only
     std::uint32_t code = 0;
     std::uint64_t parameter = 0;  // 1
     callbacks::Callback callback{};
@@ -38,6 +38,9 @@ struct Bugcheck {
     std::uint64_t object = 0;
     std::uint64_t context = 0;
 };
+
+// The machine stops: ends the code in catch_bugcheck, else the case, which has failed.
+[[noreturn]] void stop_with(const Bugcheck& bugcheck, const char* what);
 
 // Runs body() until it ends or meets a bugcheck, which is returned: then nothing of it is run any more, no destructor
 // either, as on a machine that stopped.

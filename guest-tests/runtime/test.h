@@ -2,7 +2,7 @@
 // How a suite is written. It is one file with cases, and nothing else; the runtime reports them in TAP version 13:
 //
 //     TEST(frames_are_zeroed) {
-//         FrameList list;
+//         callbacks::FrameList list;
 //         REQUIRE(frames().allocate({.pages = 1, .highest = {max}}, list));   // ends the case when false
 //         EXPECT_EQ(first_word_of(list[0]), 0);                               // goes on when unequal
 //     }

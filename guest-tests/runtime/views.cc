@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "guest-tests/runtime/views.h"
 
-#include "base/extents.h"
 #include "guest-tests/runtime/caches.h"
 #include "guest-tests/runtime/cpu.h"
 #include "guest-tests/runtime/exit.h"
+#include "guest-tests/runtime/process.h"
 
 namespace remap::guest {
 
@@ -12,43 +12,22 @@ namespace {
 
 constexpr std::uint64_t pages_per_large_leaf = 512;
 
-// Addresses of one region, handed out upwards, round and round.
-class Region {
-public:
-    bool start(const VirtualRegion& region) {
-        first_ = region.first.page().number;
-        next_ = first_;
-        return pool_.give({first_, region.bytes >> page_shift});
-    }
-
-    // Room for `pages` pages that begin `phase` pages after a 2 MiB boundary, and a guard page behind them.
-    std::optional<CpuVirtualPage> take(std::uint64_t pages, std::uint64_t phase) {
-        const std::uint64_t count = pages + 1;
-        for (const std::uint64_t lowest : {next_, first_}) {
-            ExtentPool::Request request{.count = phase + count, .lowest = lowest, .alignment = pages_per_large_leaf};
-            if (pages < pages_per_large_leaf) request.count = count, request.alignment = 1, phase = 0;
-            const auto found = pool_.take(request);
-            if (!found) continue;
-            if (phase != 0) pool_.give({*found, phase});
-            next_ = *found + phase + count;
-            return CpuVirtualPage{*found + phase};
-        }
-        return std::nullopt;
-    }
-
-    bool give(CpuVirtualPage first, std::uint64_t pages) { return pool_.give({first.number, pages + 1}); }
-
-private:
-    ExtentPool pool_;
-    std::uint64_t first_ = 0;
-    std::uint64_t next_ = 0;
-};
-
-Region kernel_addresses;
-Region user_addresses;
+AddressRegion kernel_addresses;
 Views machine_views;
 
-Region& region_of(AccessMode mode) { return mode == AccessMode::User ? user_addresses : kernel_addresses; }
+// Where a view lies: tables, and the addresses it has.
+struct Place {
+    AddressSpace& space;
+    AddressRegion& addresses;
+};
+
+Place place_of(AccessMode mode, std::uint64_t process) {
+    if (mode == AccessMode::Kernel) return {kernel_space(), kernel_addresses};
+    Process* found = find_process(process);
+    if (found == nullptr) panic("a view of process %lu, which is gone", process);
+    return {found->space(), found->addresses()};
+}
+
 AccessMode mode_of(CpuVirtualPage page) {
     return page < kernel_region.first.page() ? AccessMode::User : AccessMode::Kernel;
 }
@@ -66,7 +45,8 @@ void settle_new_type(void* base, std::uint64_t pages, CacheType cache) {
 }  // namespace
 
 void start_views() {
-    if (!kernel_addresses.start(kernel_region) || !user_addresses.start(user_region)) panic("no memory for the views");
+    if (!kernel_addresses.start(kernel_region)) panic("no memory for the views");
+    start_processes();
 }
 
 Views& views() { return machine_views; }
@@ -74,15 +54,15 @@ Views& views() { return machine_views; }
 namespace {
 
 // Maps a request's frames at a place of the caller's choice; all or nothing.
-bool map_at(CpuVirtualPage first, const callbacks::ViewRequest& request) {
+bool map_at(AddressSpace& space, CpuVirtualPage first, const callbacks::ViewRequest& request) {
     const Protection protection{request.cache, request.mode, request.writable};
     std::uint64_t done = 0;
     const bool all = request.frames.for_each_run(request.first, request.pages, [&](callbacks::FrameRun run) {
-        if (!map_pages(first + done, run.first, run.pages, protection)) return false;
+        if (!map_pages(space, first + done, run.first, run.pages, protection)) return false;
         done += run.pages;
         return true;
     });
-    if (!all && done != 0) unmap_pages(first, done);
+    if (!all && done != 0) unmap_pages(space, first, done);
     return all;
 }
 
@@ -94,33 +74,34 @@ CpuVirtualPage page_of(const void* pointer) {
 
 void* Views::map(const callbacks::ViewRequest& request) {
     if (request.pages == 0) return nullptr;
-    Region& region = region_of(request.mode);
-    const auto first = region.take(request.pages, request.frames[request.first].number % pages_per_large_leaf);
+    const Place place = place_of(request.mode, current_process());
+    const auto first = place.addresses.take(request.pages, request.frames[request.first].number % pages_per_large_leaf);
     if (!first) return nullptr;
-    if (!map_at(*first, request)) {
-        region.give(*first, request.pages);
+    if (!map_at(place.space, *first, request)) {
+        place.addresses.give(*first, request.pages);
         return nullptr;
     }
     settle_new_type(pointer_to(*first), request.pages, request.cache);
     return pointer_to(*first);
 }
 
-void Views::unmap(void* base, std::uint64_t pages, std::uint64_t) {
+void Views::unmap(void* base, std::uint64_t pages, std::uint64_t process) {
     const CpuVirtualPage first = page_of(base);
+    const Place place = place_of(mode_of(first), process);
     cpu::fence();
-    unmap_pages(first, pages);
-    if (!region_of(mode_of(first)).give(first, pages)) panic("no view begins at %p", base);
+    unmap_pages(place.space, first, pages);
+    if (!place.addresses.give(first, pages)) panic("no view begins at %p", base);
 }
 
 // One processor: nobody touches the pages between hold and show.
 void Views::hold(void*, std::uint64_t, std::uint64_t) { cpu::fence(); }
 
-void Views::show(void* part, const callbacks::ViewRequest& request, std::uint64_t) {
+void Views::show(void* part, const callbacks::ViewRequest& request, std::uint64_t process) {
     const CpuVirtualPage first = page_of(part);
-    unmap_pages(first, request.pages);
+    AddressSpace& space = place_of(mode_of(first), process).space;
+    unmap_pages(space, first, request.pages);
     // The tables that were just given back are there.
-    if (!map_at(first, request)) panic("no tables to show moved pages at %p", part);
-    settle_new_type(part, request.pages, request.cache);
+    if (!map_at(space, first, request)) panic("no tables to show moved pages at %p", part);
 }
 
 volatile void* map_physical(PhysicalAddress first, std::uint64_t bytes, CacheType cache) {
@@ -128,7 +109,7 @@ volatile void* map_physical(PhysicalAddress first, std::uint64_t bytes, CacheTyp
     if (bytes == 0 || pages == 0) return nullptr;
     const auto base = kernel_addresses.take(pages, first.page().number % pages_per_large_leaf);
     if (!base) return nullptr;
-    if (!map_pages(*base, first.page(), pages, {cache, AccessMode::Kernel, true})) {
+    if (!map_pages(kernel_space(), *base, first.page(), pages, {cache, AccessMode::Kernel, true})) {
         kernel_addresses.give(*base, pages);
         return nullptr;
     }

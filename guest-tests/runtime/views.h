@@ -17,13 +17,10 @@ public:
     void show(void* part, const callbacks::ViewRequest& request, std::uint64_t process) override;
 };
 
-// The process that the processor is in. There is one.
-inline std::uint64_t current_process() { return 1; }
-
 // The machine's views.
 Views& views();
 
-// Prepares the two regions.
+// Prepares the regions and the processes.
 void start_views();
 
 // Maps any physical bytes with a cache type, in the kernel's region; the address of the first byte, or null.

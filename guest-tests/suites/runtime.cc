@@ -6,6 +6,7 @@
 #include "guest-tests/runtime/cpu.h"
 #include "guest-tests/runtime/frames.h"
 #include "guest-tests/runtime/owned_memory.h"
+#include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/test.h"
 #include "guest-tests/runtime/time.h"
 #include "guest-tests/runtime/views.h"
@@ -136,6 +137,48 @@ TEST(user_views_lie_in_the_lower_half_with_user_rights_and_read_only_views_refus
     REQUIRE(trap);
     EXPECT_EQ(trap->frame.error_code, 3);  // present, write
     unmap_view(view, 2);
+}
+
+TEST(each_process_has_user_views_of_its_own_and_shares_the_kernels) {
+    const Allocation pages({.pages = 2, .highest = any_page});
+    REQUIRE(pages);
+    Process first;
+    Process second;
+    EXPECT(first.id() != second.id() && first.id() != current_process());
+    volatile std::uint64_t* in_first = nullptr;
+    volatile std::uint64_t* in_second = nullptr;
+    first.run([&] {
+        in_first = static_cast<volatile std::uint64_t*>(
+            views().map({.frames = pages.list(), .pages = 1, .mode = AccessMode::User}));
+        REQUIRE(in_first != nullptr);
+        *in_first = 1;
+    });
+    second.run([&] {
+        EXPECT(trap_of_read(address_of(in_first)));
+        in_second = static_cast<volatile std::uint64_t*>(
+            views().map({.frames = pages.list(), .first = 1, .pages = 1, .mode = AccessMode::User}));
+        REQUIRE(in_second != nullptr);
+        EXPECT_EQ(address_of(in_second), address_of(in_first));  // each begins at the bottom of its own region
+        *in_second = 2;
+    });
+    EXPECT(trap_of_read(address_of(in_first)));  // the kernel by itself has neither
+    // A view of the kernel that is made while a process runs is there in all, and one that goes is gone in all.
+    void* kernel = nullptr;
+    second.run([&] { kernel = views().map({.frames = pages.list(), .pages = 2}); });
+    REQUIRE(kernel != nullptr);
+    first.run([&] {
+        EXPECT_EQ(static_cast<volatile std::uint64_t*>(kernel)[0], 1);
+        EXPECT_EQ(static_cast<volatile std::uint64_t*>(kernel)[page_size / 8], 2);
+        EXPECT_EQ(*in_first, 1);
+        unmap_view(kernel, 2);
+    });
+    second.run([&] {
+        EXPECT(trap_of_read(address_of(kernel)));
+        EXPECT_EQ(*in_second, 2);
+    });
+    views().unmap(const_cast<std::uint64_t*>(in_first), 1, first.id());
+    views().unmap(const_cast<std::uint64_t*>(in_second), 1, second.id());
+    first.run([&] { EXPECT(trap_of_read(address_of(in_first))); });
 }
 
 TEST(a_view_that_was_unmapped_faults_and_its_address_is_not_used_again_at_once) {

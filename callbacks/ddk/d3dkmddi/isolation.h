@@ -17,8 +17,9 @@
 //   STATUS_SUCCESS
 //   STATUS_INVALID_PARAMETER       null argument, or a member as forbidden at it
 //   STATUS_INVALID_HANDLE          (ours) hAdapter is not a started adapter, or a handle is not what it has to be
-//   STATUS_NO_MEMORY               no memory that satisfies the request, no address space, no memory for tables
-//   STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
+//   STATUS_NO_MEMORY               contiguous memory that satisfies the request is not found
+//   STATUS_INSUFFICIENT_RESOURCES  (ours) no other memory that satisfies it, no address space, or no memory for tables
+//                                  or the book-keeping
 // and on failure its output members are null (ours). What is left when the adapter stops is reported as a leak.
 #ifndef REMAP_DDK_D3DKMDDI_ISOLATION_H
 #define REMAP_DDK_D3DKMDDI_ISOLATION_H
@@ -159,8 +160,8 @@ typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_UNPINFRAMEBUFFERFORSAVE)(IN_CONST_HAN
 
 typedef struct _DXGKARGCB_MAPFRAMEBUFFERPOINTER {
     UINT PhysicalAdapterIndex;
-    SIZE_T Size;         // of the range; not 0, and within MaximumSize
-    SIZE_T Offset;       // in: of the range in the section; out: of the range behind pBaseAddress
+    SIZE_T Size;         // of the range: a multiple of PAGE_SIZE, not 0, within MaximumSize
+    SIZE_T Offset;       // in: of the range in the section, a multiple of PAGE_SIZE; out: of it behind pBaseAddress
     PVOID pBaseAddress;  // out: page-aligned
 } DXGKARGCB_MAPFRAMEBUFFERPOINTER;
 

@@ -6,9 +6,15 @@
 // All sizes and offsets are bytes. A callback may be called up to IRQL APC_LEVEL: the pages say PASSIVE_LEVEL, drivers
 // in the field hold a fast mutex while they call; from WDDM 3.2 on a call at DISPATCH_LEVEL or above is a bugcheck.
 //
-// A callback without a status (Destroy, Unmap, FreeAdl, Close) that finds a mistake reports it and does nothing, unless
-// its description says more. Documented bugcheck: 0x1E4 VIDEO_DXGKRNL_SYSMM_FATAL_ERROR. Mistakes for which no bugcheck
-// is documented are reported as warnings (ours).
+// What is wrong with a call is reported as Driver Verifier does: by the documented bugcheck 0x1E4
+// VIDEO_DXGKRNL_SYSMM_FATAL_ERROR where there is one for it, else by 0xC4 with a check of this project (callbacks/core/
+// report.h names them; each says what to do). Checks of this project are warnings when the verifier is off. A system may
+// survive a report, as one in a test does: the callback has then gone on as its description says. Each callback reports
+//   InvalidObjectType (0x1E4, 1)  a live handle of another kind of object
+//   UseAfterClose                 a handle of something that is gone: a second free, a use after Destroy or Close
+//   WrongIrql                     called above APC_LEVEL: nothing is done, STATUS_INVALID_DEVICE_STATE
+// and those without a status (Destroy, Unmap, FreeAdl, Close), which do nothing then,
+//   NullArgument, UnknownHandle   (a handle that never was one)
 #ifndef REMAP_DDK_D3DKMDDI_PHYSICAL_MEMORY_H
 #define REMAP_DDK_D3DKMDDI_PHYSICAL_MEMORY_H
 
@@ -75,8 +81,8 @@ typedef DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* IN_OUT_PDXGKARGCB_CREATE_PHYSIC
 //             looked at: sections of this project have no names and are reached through this object only.
 // IOSpace     BaseAddress is page aligned; no page of the range may be memory that the system manages (ours).
 //
-// Reports a warning (ours) when an IO range overlaps that of a live object with another CacheType, as aliases of a page
-// with different cache types are undefined on hardware. The object is created.
+// Reports MixedCacheTypes, a warning (ours), when an IO range overlaps that of a live object with another CacheType, as
+// aliases of a page with different cache types are undefined on hardware. The object is created.
 //
 // On failure both handles are null (ours) and nothing else is written.
 //
@@ -87,8 +93,8 @@ typedef DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* IN_OUT_PDXGKARGCB_CREATE_PHYSIC
 //                                 aligned, wraps or is managed
 // STATUS_INVALID_PAGE_PROTECTION  (ours) a section's PageProtection is none of the four
 // STATUS_INVALID_HANDLE           (ours) hAdapter is neither null nor a started adapter of this machine
-// STATUS_NO_MEMORY                no memory that satisfies the request
-// STATUS_INSUFFICIENT_RESOURCES   (ours) no memory for the book-keeping
+// STATUS_NO_MEMORY                contiguous memory that satisfies the request is not found
+// STATUS_INSUFFICIENT_RESOURCES   (ours) no other memory that satisfies it, or none for the book-keeping
 typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_CREATEPHYSICALMEMORYOBJECT)(IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT);
 
 // ---- Destroy -------------------------------------------------------------------------------------------------------
@@ -109,9 +115,8 @@ typedef const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* IN_CONST_PDXGKARGCB_DEST
 //                       the report, the ADLs are freed first, then the object.
 //   bugcheck 0x1E4, 6   (ours) the object is still open and hAdapterMemoryObject is null: the adapter memory object
 //                       would leak. It is closed, and the object is destroyed.
-//   warning             (ours) CPU views are left: they are taken down, and the object is destroyed
-//   warning             (ours) null argument, a handle that is not a live object, or an hAdapterMemoryObject that does
-//                       not belong to the object: nothing is done
+//   ViewsLeft             (ours) CPU views are left: they are taken down, and the object is destroyed
+//   ForeignAdapterObject  (ours) hAdapterMemoryObject does not belong to the object, or is closed: nothing is done
 typedef VOID(APIENTRY CALLBACK* DXGKCB_DESTROYPHYSICALMEMORYOBJECT)(IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT);
 
 // ---- Map and Unmap -------------------------------------------------------------------------------------------------
@@ -137,8 +142,8 @@ typedef DXGKARGCB_MAP_PHYSICAL_MEMORY* IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
 // STATUS_INVALID_PARAMETER       null argument, Size 0, a range that is not inside the object's pages, unknown
 //                                AccessMode, user mode for IO_SPACE
 // STATUS_INVALID_HANDLE          (ours) not a live physical memory object
-// STATUS_NO_MEMORY               (ours) no address space, or no memory for tables
-// STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
+// STATUS_INSUFFICIENT_RESOURCES  (ours) no address space, no memory for tables, or none for the book-keeping
+// Reports LargeUncachedView, a warning (ours), for an uncached view of 16 MiB or more of memory: reading it takes seconds.
 typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_MAPPHYSICALMEMORY)(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY);
 
 typedef struct _DXGKARGCB_UNMAP_PHYSICAL_MEMORY {
@@ -152,8 +157,10 @@ typedef const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* IN_CONST_PDXGKARGCB_UNMAP_PHYSICA
 // Ends a view. pBaseAddress and Size are what Map returned in pMappedAddress and Size; a user view is ended in the
 // process that made it.
 //
-// Reports (ours), and does nothing: a warning for a null argument, a handle that is not a live object, a base at which
-// the object has no view, another size than the view's, or a user view of another process.
+// Reports (ours), and does nothing:
+//   UnknownView    the object has no view at this base
+//   WrongViewSize  not the size of the view
+//   WrongProcess   a user view of another process
 typedef VOID(APIENTRY CALLBACK* DXGKCB_UNMAPPHYSICALMEMORY)(IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY);
 
 // ---- AllocateAdl and FreeAdl ---------------------------------------------------------------------------------------
@@ -193,10 +200,10 @@ typedef DXGKARGCB_ALLOCATE_ADL* IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
 // STATUS_INVALID_PARAMETER       null argument, Size 0, Offset or Size not a multiple of PAGE_SIZE, a range that is not
 //                                inside the object's pages, reserved flags, RequireContiguous for an MDL or a section
 // STATUS_INVALID_HANDLE          (ours) not a live adapter memory object
-// STATUS_NO_MEMORY               (ours) no logical addresses, no single range of them for RequireContiguous, or no
-//                                memory for translation tables
 // STATUS_INVALID_ADDRESS         (ours) without remapping: a frame lies beyond HighestVisibleAddress, or is frame 0
-// STATUS_INSUFFICIENT_RESOURCES  (ours) no memory for the book-keeping
+// STATUS_INSUFFICIENT_RESOURCES  (ours) no logical addresses, no single range of them for RequireContiguous, or no memory
+//                                for translation tables or the book-keeping
+// Reports ReservedBits (ours) for reserved flags.
 typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_ALLOCATEADL)(IN_OUT_PDXGKARGCB_ALLOCATE_ADL);
 
 typedef struct _DXGKARGCB_FREE_ADL {
@@ -210,9 +217,10 @@ typedef const DXGKARGCB_FREE_ADL* IN_CONST_PDXGKARGCB_FREE_ADL;
 // faults where DMA is remapped.
 //
 // Reports (ours):
-//   warning  null argument, a handle that is not a live adapter memory object, or a pAdl that is not a live list of
-//            this adapter memory object: nothing is done
-//   warning  the driver has changed the list: it is freed as it was handed out
+//   UnknownAdl, ForeignAdl  pAdl is no live list of this adapter memory object, or that of another: nothing is done
+//   ChangedAdl              the driver has changed the list: it is freed as it was handed out
+//   UsedFreedPages, CpuAddressGivenToGpu, UnmappedAccess  what the IOMMU has refused the adapter since the last look;
+//                           Close and Destroy look too
 typedef VOID(APIENTRY CALLBACK* DXGKCB_FREEADL)(IN_CONST_PDXGKARGCB_FREE_ADL);
 
 // ---- Open and Close ------------------------------------------------------------------------------------------------
@@ -247,7 +255,6 @@ typedef const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* IN_CONST_PDXGKARGCB_CLOSE_
 // Reports:
 //   bugcheck 0x1E4, 7   ADLs of the object live ("ADLs leaked"). When the system survives the report they are freed,
 //                       and the object is closed.
-//   warning             (ours) null argument, or a handle that is not a live adapter memory object: nothing is done
 typedef VOID(APIENTRY CALLBACK* DXGKCB_CLOSEPHYSICALMEMORYOBJECT)(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT);
 
 REMAP_DDK_END

@@ -49,7 +49,7 @@ typedef struct _DRIVER_INITIALIZATION_DATA {
     PDXGKDDI_UNUSED DxgkDdiSetPointerShape;
     PDXGKDDI_UNUSED DxgkDdiResetFromTimeout;
     PDXGKDDI_UNUSED DxgkDdiRestartFromTimeout;
-    PDXGKDDI_UNUSED DxgkDdiEscape;
+    PDXGKDDI_ESCAPE DxgkDdiEscape;
     PDXGKDDI_UNUSED DxgkDdiCollectDbgInfo;
     PDXGKDDI_UNUSED DxgkDdiQueryCurrentFence;
     PDXGKDDI_UNUSED DxgkDdiIsSupportedVidPn;

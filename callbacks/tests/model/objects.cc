@@ -267,10 +267,12 @@ bool Actor::null_arguments() {
     const Adapter* adapter = any_adapter();
     const HANDLE handle = adapter == nullptr ? nullptr : adapter->handles[0];
     begin("null arguments");
-    for (const NTSTATUS status : {dxgkrnl.create(nullptr), dxgkrnl.map(nullptr), dxgkrnl.allocate_adl(nullptr),
-                                  dxgkrnl.open(nullptr), dxgkrnl.allocate_contiguous(handle, nullptr),
-                                  dxgkrnl.allocate_pages(handle, nullptr), dxgkrnl.map_mdl(handle, nullptr),
-                                  dxgkrnl.pin_frame_buffer(handle, nullptr), dxgkrnl.map_frame_buffer(handle, nullptr)})
+    for (const NTSTATUS status :
+         {dxgkrnl.create(nullptr), dxgkrnl.map(nullptr), dxgkrnl.allocate_adl(nullptr), dxgkrnl.open(nullptr),
+          dxgkrnl.allocate_contiguous(handle, nullptr), dxgkrnl.allocate_pages(handle, nullptr),
+          dxgkrnl.map_mdl(handle, nullptr),
+          dxgkrnl.pin_frame_buffer(handle, static_cast<DXGKARGCB_PINFRAMEBUFFERFORSAVE*>(nullptr)),
+          dxgkrnl.map_frame_buffer(handle, nullptr)})
         if (!end(status, STATUS_INVALID_PARAMETER)) return false;
     dxgkrnl.destroy(nullptr);
     dxgkrnl.unmap(nullptr);

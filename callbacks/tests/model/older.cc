@@ -203,7 +203,7 @@ bool Actor::free_older() {
         Reports reports;
         const NTSTATUS expected = older_status(*adapter, adapter->handles[0], false, reports);
         begin("free of an older callback, bad handle", adapter->handles[0], number(bad.handle));
-        const NTSTATUS status = dxgkrnl.free_older(Callback::FreePagesFromMdl, adapter->handles[0], bad.handle);
+        const NTSTATUS status = dxgkrnl.free_older(Callback::FreePagesFromMdl, adapter->handles[0], &bad.handle);
         return NT_SUCCESS(expected) ? end(status, STATUS_INVALID_HANDLE, strict(bad)) : end(status, expected, reports);
     }
     if (tracked_.empty()) return true;
@@ -213,7 +213,7 @@ bool Actor::free_older() {
     if (chance(60)) {
         const Callback wrong = callback_of(tracked->kind == Contiguous ? Pages : Contiguous);
         begin("free of an older callback, the wrong one", handle, number(tracked->handle));
-        return end(dxgkrnl.free_older(wrong, handle, tracked->handle), STATUS_INVALID_HANDLE,
+        return end(dxgkrnl.free_older(wrong, handle, &tracked->handle), STATUS_INVALID_HANDLE,
                    {{Check::InvalidObjectType, 0}});
     }
     Reports reports;
@@ -222,7 +222,7 @@ bool Actor::free_older() {
         reports = {{Check::ChangedMdl, 0}};
     }
     begin("free of an older callback", handle, number(tracked->handle), static_cast<unsigned>(tracked->kind));
-    if (!end(dxgkrnl.free_older(callback_of(tracked->kind), handle, tracked->handle), STATUS_SUCCESS, reports))
+    if (!end(dxgkrnl.free_older(callback_of(tracked->kind), handle, &tracked->handle), STATUS_SUCCESS, reports))
         return false;
     take_access(*tracked);
     if (tracked->object != nullptr) --tracked->object->mdls;

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// What the older callbacks have in common: memory is tracked from the start, so that what fails half way is taken back
+// like any other.
+#pragma once
+
+#include "callbacks/core/parts.h"
+
+namespace remap::callbacks {
+
+// Tracks memory, and lets `fill(tracked)` do the rest; what that leaves half done is taken back.
+template <typename Fill>
+Result<TrackedMemory*, NTSTATUS> Dxgkrnl::Parts::track_filled(Adapter& adapter, TrackedMemory::Kind kind,
+                                                              const Caller& caller, Fill fill) {
+    const auto tracked = track(adapter, kind);
+    if (!tracked) return tracked;
+    const NTSTATUS status = fill(**tracked);
+    if (NT_SUCCESS(status)) return tracked;
+    end_tracked(**tracked, caller);
+    return Failure{status};
+}
+
+// Gives the adapter access to all frames of tracked memory. A refusal leaves no numbers behind to be taken back.
+inline NTSTATUS give_access(TrackedMemory& tracked) {
+    const NTSTATUS status = tracked.adapter.view.open(tracked.frames, 0, tracked.frames.size(), false, tracked.runs);
+    if (!NT_SUCCESS(status)) tracked.runs = {};
+    return status;
+}
+
+// False when there is no address space or no memory for tables.
+inline bool make_view(const Ports& ports, const ViewRequest& request, TrackedMemory& tracked) {
+    tracked.view = ports.views.map(request);
+    tracked.view_pages = request.pages;
+    tracked.view_process = ports.execution.process();
+    return tracked.view != nullptr;
+}
+
+}  // namespace remap::callbacks
