@@ -174,30 +174,33 @@ RULE(sections_can_be_moved_before_each_callback,
     EXPECT(kept.all().empty());
 }
 
-HOST_RULE(section_is_seen_in_each_process_that_maps_it,
-          "A section can be mapped into several processes, and pages that move do so under the views of all.",
-          "DXGK_PHYSICAL_MEMORY_TYPE") {
+RULE(section_is_seen_in_each_process_that_maps_it,
+     "A section can be mapped into several processes, and pages that move do so under the views of all.",
+     "DXGK_PHYSICAL_MEMORY_TYPE") {
     Adapter& adapter = bench.start();
     CreateArgs object = section(adapter, pages * page_size);
     REQUIRE_EQ(create(adapter, object), STATUS_SUCCESS);
     std::optional<Mapped> views[2];
-    for (const std::uint64_t process : {0, 1}) {
-        const InProcess scope(bench, 1000 + process);
-        views[process] = map(adapter, object.hPhysicalMemoryObject, 0, pages * page_size, DXGK_ACCESS_MODE_USER_MODE);
-        REQUIRE_EQ(views[process]->status, STATUS_SUCCESS);
+    const auto in_process = [&](unsigned n, auto body) {
+        const InProcess scope(bench, 1000 + n);
+        body(*views[n]);
+    };
+    for (const unsigned n : {0, 1}) {
+        const InProcess scope(bench, 1000 + n);
+        views[n] = map(adapter, object.hPhysicalMemoryObject, 0, pages * page_size, DXGK_ACCESS_MODE_USER_MODE);
+        REQUIRE_EQ(views[n]->status, STATUS_SUCCESS);
     }
-    (*views[0])[page_size] = 0x61;
-    EXPECT_EQ((*views[1])[page_size], 0x61);
+    in_process(0, [&](const Mapped& view) { view[page_size] = 0x61; });
+    in_process(1, [&](const Mapped& view) { EXPECT_EQ(view[page_size], 0x61); });
     const Frames before = frames_of(bench, object);
     REQUIRE_EQ(bench.dxgkrnl().move_pages(object.hPhysicalMemoryObject), STATUS_SUCCESS);
     EXPECT(frames_of(bench, object)[1] != before[1]);
-    EXPECT_EQ((*views[0])[page_size], 0x61);
-    (*views[1])[page_size] = 0x62;
-    EXPECT_EQ((*views[0])[page_size], 0x62);
-    for (const std::uint64_t process : {0, 1}) {
-        const InProcess scope(bench, 1000 + process);
-        unmap(adapter, object.hPhysicalMemoryObject, *views[process]);
-    }
+    in_process(0, [&](const Mapped& view) { EXPECT_EQ(view[page_size], 0x61); });
+    in_process(1, [&](const Mapped& view) { view[page_size] = 0x62; });
+    in_process(0, [&](const Mapped& view) { EXPECT_EQ(view[page_size], 0x62); });
+    EXPECT_EQ(bench.machine().peek(frames_of(bench, object)[1]), 0x62);
+    for (const unsigned n : {0, 1})
+        in_process(n, [&](const Mapped& view) { unmap(adapter, object.hPhysicalMemoryObject, view); });
     destroy(adapter, object);
 }
 

@@ -71,7 +71,7 @@ public:
     virtual std::optional<PageView> view_at(const volatile void* address) = 0;
 
     virtual void set_irql(KIRQL irql) = 0;
-    virtual void set_process(std::uint64_t number) = 0;  // 0: the first one. Only on the hosted machine.
+    virtual void set_process(std::uint64_t number) = 0;  // 1000 or 1001; 0: the one that a case begins in
 
     // No memory is there for book-keeping any more, or there is again. Only on the hosted machine.
     virtual void fail_allocations(bool on) = 0;

@@ -131,8 +131,8 @@ RULE(unmap_of_another_objects_view_is_refused, "A view is unmapped with the obje
     destroy(adapter, other);
 }
 
-HOST_RULE(unmap_is_called_in_the_process_of_the_view, "A user-mode view is unmapped in the process that mapped it.",
-          "DXGKARGCB_UNMAP_PHYSICAL_MEMORY") {
+RULE(unmap_is_called_in_the_process_of_the_view, "A user-mode view is unmapped in the process that mapped it.",
+     "DXGKARGCB_UNMAP_PHYSICAL_MEMORY") {
     Adapter& adapter = bench.start();
     CreateArgs object = section(adapter, page_size);
     REQUIRE_EQ(create(adapter, object), STATUS_SUCCESS);
@@ -140,14 +140,14 @@ HOST_RULE(unmap_is_called_in_the_process_of_the_view, "A user-mode view is unmap
     const Mapped kernel = map(adapter, object.hPhysicalMemoryObject, 0, page_size);
     REQUIRE(NT_SUCCESS(user.status) && NT_SUCCESS(kernel.status));
     const auto stop = bench.stop_in([&] {
-        const InProcess scope(bench, 4242);
+        const InProcess scope(bench, 1001);
         unmap(adapter, object.hPhysicalMemoryObject, user);
     });
     bench.machine().set_process(0);
     EXPECT_STOP(stop, WrongProcess, UnmapPhysicalMemory);
     EXPECT(bench.machine().view_at(user.base).has_value());
     {
-        const InProcess scope(bench, 4242);  // the kernel's views are the same in each
+        const InProcess scope(bench, 1001);  // the kernel's views are the same in each
         unmap(adapter, object.hPhysicalMemoryObject, kernel);
     }
     unmap(adapter, object.hPhysicalMemoryObject, user);

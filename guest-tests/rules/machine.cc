@@ -48,6 +48,7 @@ public:
     // Takes down what a case that ended early has left.
     void begin() {
         set_irql(PASSIVE_LEVEL);
+        set_process(0);
         for (Slot& slot : slots_) {
             const auto end = [](void* one) { GuestMachine::stop(*static_cast<Slot*>(one)); };
             if (slot.adapter != nullptr) (void)guest::catch_bugcheck_in(end, &slot);
@@ -132,7 +133,13 @@ public:
     }
 
     void set_irql(KIRQL irql) override { guest::cpu::write_cr8(irql); }
-    void set_process(std::uint64_t number) override { EXPECT_EQ(number, 0); }
+    void set_process(std::uint64_t number) override {
+        if (number == 0) return guest::Process::resume_kernel();
+        REQUIRE(number - first_process < processes);
+        std::optional<guest::Process>& process = processes_[number - first_process];
+        if (!process) process.emplace();
+        process->enter();
+    }
     void fail_allocations(bool on) override { EXPECT(!on); }
 
     std::optional<Bugcheck> catch_bugcheck(void (*call)(void*), void* context) override {
@@ -159,7 +166,11 @@ private:
         if (adapter != nullptr) adapter->~Adapter();
     }
 
+    static constexpr std::uint64_t first_process = 1000;
+    static constexpr unsigned processes = 2;
+
     Execution execution_;
+    std::optional<guest::Process> processes_[processes];
     Slot slots_[gpus];
     std::optional<guest::GpuMmio> registers_[gpus];
     std::optional<guest::PhysicalView> vram_[gpus];
