@@ -97,8 +97,8 @@ struct Entry {
 
     template <typename Args>
     static NTSTATUS free_older(Callback callback, HANDLE adapter, const Args* args, const void* caller) {
-        if (args == nullptr) return STATUS_INVALID_PARAMETER;
-        return with_machine([&](Dxgkrnl& m) { return m.free_older(callback, adapter, args->hMemoryHandle, caller); });
+        const HANDLE* const memory = args == nullptr ? nullptr : &args->hMemoryHandle;
+        return with_machine([&](Dxgkrnl& m) { return m.free_older(callback, adapter, memory, caller); });
     }
     template <typename Args>
     static NTSTATUS end_frame_buffer(Callback callback, HANDLE adapter, const Args* args, const void* view,

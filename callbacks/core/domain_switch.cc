@@ -11,6 +11,9 @@ namespace {
 // is heard.
 constexpr unsigned listening_rounds = 10'000;
 
+// Refused accesses that are looked for when the switch is over.
+constexpr unsigned last_rounds = 16;
+
 // Everything that the adapter reaches in physical mode, mapped one to one; what was mapped is taken back on failure.
 class Isolation {
 public:
@@ -62,27 +65,18 @@ private:
 
 }  // namespace
 
-void Dxgkrnl::Parts::listen(Adapter& adapter, Findings& findings) {
-    DmaPort& port = *adapter.view.port();
-    std::optional<DmaFault> first;
-    for (unsigned round = 0; round < (options.enabled ? listening_rounds : 1); ++round) {
-        if (const auto fault = port.take_fault(); fault && !first) first = fault;
+// Keeps the first access that is refused while the devices have to be silent.
+void Dxgkrnl::Parts::listen(Adapter& adapter, unsigned rounds, std::optional<DmaFault>& first) {
+    for (unsigned round = 0; round < rounds; ++round) {
+        if (const auto fault = adapter.view.port()->take_fault(); fault && !first) first = fault;
         ports.execution.relax();
     }
-    if (first)
-        findings.add(Check::AccessDuringSwitch, Text{}
-                                                    .add("a device of the adapter accessed ")
-                                                    .add_hex(first->address.value)
-                                                    .add(" while it had to be silent"));
 }
 
-NTSTATUS Dxgkrnl::Parts::switch_silent_adapter(Adapter& adapter, Findings& findings) {
+// The adapter reaches nothing, and is to reach its domain.
+NTSTATUS Dxgkrnl::Parts::attach_domain(Adapter& adapter, Findings& findings) {
     DmaPort& port = *adapter.view.port();
     const bool turns_on = adapter.view.mode() == DmaMode::Physical;
-    check_dma(adapter, findings);
-    (void)port.attach(Attachment::Nothing);
-    listen(adapter, findings);
-
     Isolation isolation(adapter);
     if (turns_on) {
         const NTSTATUS status = isolation.map_all();
@@ -98,6 +92,22 @@ NTSTATUS Dxgkrnl::Parts::switch_silent_adapter(Adapter& adapter, Findings& findi
     }
     findings.add(Check::ReattachFailed, Text{}.add("the domain could not be attached to the adapter's devices"));
     return STATUS_DEVICE_CONFIGURATION_ERROR;
+}
+
+NTSTATUS Dxgkrnl::Parts::switch_silent_adapter(Adapter& adapter, Findings& findings) {
+    check_dma(adapter, findings);
+    (void)adapter.view.port()->attach(Attachment::Nothing);
+    std::optional<DmaFault> heard;
+    listen(adapter, options.enabled ? listening_rounds : 1, heard);
+    const NTSTATUS status = attach_domain(adapter, findings);
+    // What was refused up to now is of the switch: later it would look like an access to memory that is not mapped.
+    listen(adapter, last_rounds, heard);
+    if (heard)
+        findings.add(Check::AccessDuringSwitch, Text{}
+                                                    .add("a device of the adapter accessed ")
+                                                    .add_hex(heard->address.value)
+                                                    .add(" while it had to be silent"));
+    return status;
 }
 
 NTSTATUS Dxgkrnl::switch_domain(HANDLE handle) {

@@ -122,8 +122,8 @@ public:
     NTSTATUS pin_frame_buffer(HANDLE adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE* args, const void* caller = nullptr);
     NTSTATUS pin_frame_buffer(HANDLE adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE2* args, const void* caller = nullptr);
     NTSTATUS map_frame_buffer(HANDLE adapter, DXGKARGCB_MAPFRAMEBUFFERPOINTER* args, const void* caller = nullptr);
-    // FreeContiguousMemory, FreePagesFromMdl, UnmapMdlFromIoMmu, with the tracking handle.
-    NTSTATUS free_older(Callback callback, HANDLE adapter, HANDLE memory, const void* caller = nullptr);
+    // FreeContiguousMemory, FreePagesFromMdl, UnmapMdlFromIoMmu, with the tracking handle; null: the argument is.
+    NTSTATUS free_older(Callback callback, HANDLE adapter, const HANDLE* memory, const void* caller = nullptr);
     // UnpinFrameBufferForSave (no view) and UnmapFrameBufferPointer, with the physical adapter's index.
     NTSTATUS end_frame_buffer(Callback callback, HANDLE adapter, unsigned index, const void* view,
                               const void* caller = nullptr);

@@ -18,10 +18,11 @@
 namespace remap::callbacks {
 
 struct FailureRule {
-    std::optional<Callback> callback;  // nothing: each callback that returns a status; calls are then counted together
-    std::uint64_t nth = 0;             // the call that fails, 1 is the next one; 0: none by its number
-    std::uint32_t per_million = 0;     // the probability with which any call fails
-    std::uint64_t seed = 1;            // of the rule's random numbers: the same one, the same calls
+    std::optional<Callback> callback =
+        {};                         // nothing: each callback that returns a status; calls are then counted together
+    std::uint64_t nth = 0;          // the call that fails, 1 is the next one; 0: none by its number
+    std::uint32_t per_million = 0;  // the probability with which any call fails
+    std::uint64_t seed = 1;         // of the rule's random numbers: the same one, the same calls
     NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;  // what the call returns
 };
 

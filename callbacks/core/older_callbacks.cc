@@ -41,7 +41,9 @@ Adapter* Dxgkrnl::Parts::find_lead(HANDLE handle, Findings& findings, NTSTATUS& 
     Adapter* adapter = find_adapter(handle);
     status = STATUS_SUCCESS;
     if (adapter == nullptr) {
-        report_handle(HandleKind::Adapter, handle, findings, false);
+        // One callback has no status to say it with.
+        const bool strict = findings.caller().callback == Callback::UnmapMdlFromIoMmu;
+        report_handle(HandleKind::Adapter, handle, findings, strict);
         status = STATUS_INVALID_HANDLE;
     } else if (!adapter->is_lead(handle)) {
         findings.add(Check::NotLeadAdapter,
@@ -61,7 +63,9 @@ Adapter* Dxgkrnl::Parts::find_for_older(HANDLE handle, bool lead, Findings& find
     }
     if (lead) return find_lead(handle, findings, status);
     status = adapter == nullptr ? STATUS_INVALID_HANDLE : STATUS_SUCCESS;
-    if (adapter == nullptr) report_handle(HandleKind::Adapter, handle, findings, false);
+    // UnmapMdlFromIoMmu has no status to say it with.
+    const bool strict = findings.caller().callback == Callback::UnmapMdlFromIoMmu;
+    if (adapter == nullptr) report_handle(HandleKind::Adapter, handle, findings, strict);
     return adapter;
 }
 
@@ -169,13 +173,17 @@ NTSTATUS Dxgkrnl::map_mdl(HANDLE handle, DXGKARGCB_MAPMDLTOIOMMU* args, const vo
     });
 }
 
-NTSTATUS Dxgkrnl::free_older(Callback callback, HANDLE adapter, HANDLE memory, const void* caller) {
+NTSTATUS Dxgkrnl::free_older(Callback callback, HANDLE adapter, const HANDLE* memory, const void* caller) {
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const Kind kind = callback == Callback::FreeContiguousMemory ? Kind::Contiguous
                       : callback == Callback::FreePagesFromMdl   ? Kind::Pages
                                                                  : Kind::Mdl;
-    return parts_->call(callback, caller,
-                        [&](Findings& findings) { return parts_->free_tracked(adapter, memory, kind, findings); });
+    return parts_->call(callback, caller, [&](Findings& findings) -> NTSTATUS {
+        if (memory != nullptr) return parts_->free_tracked(adapter, *memory, kind, findings);
+        // The others say it with their status.
+        if (kind == Kind::Mdl) findings.add(Check::NullArgument, Text{}.add("the argument is null"));
+        return STATUS_INVALID_PARAMETER;
+    });
 }
 
 }  // namespace remap::callbacks

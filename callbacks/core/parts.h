@@ -12,6 +12,7 @@
 #include "callbacks/core/memory_object.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace remap::callbacks {
 
@@ -55,7 +56,8 @@ struct Dxgkrnl::Parts {
 
     // Between Begin and EndExclusiveAccess (domain_switch.cc).
     NTSTATUS switch_silent_adapter(Adapter& adapter, Findings& findings);
-    void listen(Adapter& adapter, Findings& findings);
+    NTSTATUS attach_domain(Adapter& adapter, Findings& findings);
+    void listen(Adapter& adapter, unsigned rounds, std::optional<DmaFault>& first);
 
     // Sections (section_moves.cc).
     NTSTATUS move_pages(MemoryObject& object);

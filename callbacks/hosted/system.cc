@@ -19,6 +19,7 @@ void alarm(const char* what, vtd_driver::Error error) {
 }
 
 DXGK_IOMMU_CAPS caps_of(const AdapterOptions& options) {
+    if (options.caps) return *options.caps;
     DXGK_IOMMU_CAPS caps{};
     caps.DmaRemappingSupported = options.remapping;
     caps.IommuIsolationSupported = options.isolation || options.isolation_required;

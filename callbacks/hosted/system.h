@@ -41,11 +41,12 @@ struct AdapterOptions {
 
     // What the driver answers to DxgkDdiQueryAdapterInfo.
     std::vector<PhysicalAddress> highest_visible =
-        {};                           // of each GPU of the chain; empty: as far as its address bits go
-    bool remapping = true;            // DXGK_IOMMU_CAPS.DmaRemappingSupported
-    bool map_aperture2 = true;        // DXGK_VIDMMCAPS.MapAperture2Supported
-    bool isolation = false;           // DXGK_IOMMU_CAPS.IommuIsolationSupported
-    bool isolation_required = false;  // DXGK_IOMMU_CAPS.IommuIsolationRequired
+        {};                                    // of each GPU of the chain; empty: as far as its address bits go
+    bool remapping = true;                     // DXGK_IOMMU_CAPS.DmaRemappingSupported
+    bool map_aperture2 = true;                 // DXGK_VIDMMCAPS.MapAperture2Supported
+    bool isolation = false;                    // DXGK_IOMMU_CAPS.IommuIsolationSupported
+    bool isolation_required = false;           // DXGK_IOMMU_CAPS.IommuIsolationRequired
+    std::optional<DXGK_IOMMU_CAPS> caps = {};  // all of them, in place of the three
     std::vector<callbacks::ReservedRange> reserved = {};
     std::vector<std::uint64_t> frame_buffer_save = {};  // bytes for each GPU of the chain; empty: none
 

@@ -31,6 +31,7 @@ Execution execution;
 void alarm(const char* what, Error error) { panic("%s: %s", what, vtd_driver::name_of(error)); }
 
 DXGK_IOMMU_CAPS caps_of(const AdapterOptions& options) {
+    if (options.caps) return *options.caps;
     DXGK_IOMMU_CAPS caps{};
     caps.DmaRemappingSupported = options.remapping;
     caps.IommuIsolationSupported = options.isolation;

@@ -20,6 +20,7 @@ struct AdapterOptions {
     bool remapping = true;                                    // DXGK_IOMMU_CAPS.DmaRemappingSupported
     bool map_aperture2 = true;                                // DXGK_VIDMMCAPS.MapAperture2Supported
     bool isolation = false;                                   // DXGK_IOMMU_CAPS.IommuIsolationSupported
+    std::optional<DXGK_IOMMU_CAPS> caps{};                    // all of them, in place of the two
     std::span<const callbacks::ReservedRange> reserved{};
     std::span<const std::uint64_t> frame_buffer_save{};  // bytes, for each function of the chain; empty: none
     callbacks::DmaMode preferred = callbacks::DmaMode::Remapping;

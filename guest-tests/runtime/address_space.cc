@@ -168,6 +168,8 @@ unsigned pat_index_of(const Leaf& leaf) {
 
 bool has_user_rights(const Leaf& leaf) { return (leaf.attributes & paging::X86Long::user) != 0; }
 
+bool is_writable(const Leaf& leaf) { return (leaf.attributes & paging::X86Long::writable) != 0; }
+
 MemoryType pat_type(unsigned index) { return static_cast<MemoryType>(cpu::read_msr(pat_msr) >> (index * 8) & 7); }
 
 }  // namespace remap::guest

@@ -90,5 +90,6 @@ unsigned pat_index_of(const Leaf& leaf);
 MemoryType pat_type(unsigned index);
 
 bool has_user_rights(const Leaf& leaf);
+bool is_writable(const Leaf& leaf);
 
 }  // namespace remap::guest

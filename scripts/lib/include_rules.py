@@ -35,6 +35,7 @@ ROOMS = {
     "callbacks/driver": ["base", "callbacks/ddk", "hw/spec", "hw/driver"],
     "callbacks/pe": ["base", "callbacks/core"],
     "callbacks/miniport": ["base", "callbacks/ddk", "callbacks/core", "callbacks/kernel"],
+    "callbacks/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/driver", "hw/spec", "hw/driver"],
     "callbacks/hosted": ["base", "callbacks", "callbacks/ddk", "callbacks/core", "callbacks/kernel", "callbacks/vtd",
                          "callbacks/pe", "callbacks/miniport", "hw/hosted", "hw/gpu", "iommu/driver", "iommu/engine",
                          "iommu/paging"],
@@ -43,6 +44,7 @@ ROOMS = {
                             "callbacks/pe", "callbacks/miniport"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "callbacks/kernel", "guest-tests/runtime"],
+    "guest-tests/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/rules", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
     "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "guest-tests/runtime"],
@@ -52,8 +54,8 @@ ROOMS = {
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
                 "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
-                "callbacks/miniport", "callbacks/pe",
-                "guest-tests/runtime", "guest-tests/suites",
+                "callbacks/miniport", "callbacks/pe", "callbacks/rules",
+                "guest-tests/runtime", "guest-tests/rules", "guest-tests/suites",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
