@@ -6,6 +6,7 @@
 #include "callbacks/core/adl.h"
 #include "callbacks/core/dma_view.h"
 #include "callbacks/core/dxgkrnl.h"
+#include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
 #include "callbacks/core/memory_object.h"
 #include "callbacks/core/tracked_memory.h"
@@ -44,7 +45,9 @@ public:
     DmaView view;
     List<AdapterObject> objects;
     List<TrackedMemory> tracked;
-    bool switching = false;  // between Begin and EndExclusiveAccess
+    std::array<TrackedMemory*, most_physical_adapters> pinned{};  // what of `tracked` pins each save area
+    IntervalTree<TrackedMemory> save_views;                       // and what shows them, by address
+    bool switching = false;                                       // between Begin and EndExclusiveAccess
 
 private:
     explicit Adapter(const AdapterDescription& description)

@@ -7,6 +7,7 @@
 #include "callbacks/core/dma_view.h"
 #include "callbacks/core/findings.h"
 #include "callbacks/core/frame_list.h"
+#include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
 #include "callbacks/core/page_runs.h"
 #include "callbacks/ddk/d3dkmddi.h"
@@ -25,7 +26,7 @@ struct AdlRequest {
     bool prefer_contiguous = false;
 };
 
-class Adl : public Link<Adl> {
+class Adl : public Link<Adl>, public IntervalLink<Adl> {
 public:
     // STATUS_INVALID_ADDRESS, STATUS_INSUFFICIENT_RESOURCES. `view` and `frames` outlive the list.
     static Result<Adl*, NTSTATUS> make(DmaView& view, const FrameList& frames, const AdlRequest& request);

@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "callbacks/core/frame_list.h"
+#include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
 #include "callbacks/core/ports.h"
 #include "callbacks/ddk/ntddk.h"
@@ -12,7 +13,7 @@
 
 namespace remap::callbacks {
 
-struct CpuMapping : Link<CpuMapping> {
+struct CpuMapping : Link<CpuMapping>, IntervalLink<CpuMapping> {
     void* base = nullptr;
     std::uint64_t pages = 0;
     AccessMode mode = AccessMode::Kernel;

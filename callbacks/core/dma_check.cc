@@ -9,17 +9,6 @@ namespace {
 // Records that one look takes: a GPU that faults without end does not hold the callbacks up.
 constexpr unsigned most_faults = 16;
 
-bool shows(const CpuMapping& mapping, std::uint64_t address) {
-    const auto base = reinterpret_cast<std::uintptr_t>(mapping.base);
-    return address >= base && address - base < mapping.pages << page_shift;
-}
-
-bool has_view_at(const MemoryObject& object, std::uint64_t address) {
-    const CpuMapping* mapping = object.mappings.first();
-    while (mapping != nullptr && !shows(*mapping, address)) mapping = mapping->next;
-    return mapping != nullptr;
-}
-
 bool has_frame(const MemoryObject& object, PhysicalPage page) {
     return !object.frames().for_each_run(
         [&](FrameRun run) { return page < run.first || page - run.first >= run.pages; });
@@ -49,7 +38,7 @@ struct Explainer {
 
     bool by_objects(const List<MemoryObject>& objects) const {
         for (const MemoryObject* object = objects.first(); object != nullptr; object = object->next) {
-            const bool view = has_view_at(*object, fault.address.value);
+            const bool view = object->view_at(fault.address.value) != nullptr;
             if (!view && !has_frame(*object, {fault.address.page().number})) continue;
             findings.add(Check::CpuAddressGivenToGpu,
                          access(fault).add(view ? ", where the CPU has a view of the object"

@@ -105,7 +105,7 @@ bool DmaView::stop() {
     const bool whole = mode_ != DmaMode::Remapping || (flush_quarantine() && space_.whole());
     for (std::size_t i = 0; i < reserved_count_; ++i) {
         if (mode_ == DmaMode::Remapping) port_->unmap({reserved_[i].first}, reserved_[i].count);
-        if (mode_ == DmaMode::Isolation) (void)identity_.remove(*port_, reserved_[i]);
+        if (mode_ == DmaMode::Isolation) identity_.remove(*port_, reserved_[i]);
     }
     reserved_count_ = 0;
     return whole;
@@ -170,7 +170,7 @@ bool DmaView::close(const PageRuns& runs, const Subject& subject, const Caller& 
     bool all = true;
     for (const PageRun& run : runs) {
         if (mode_ == DmaMode::Isolation) {
-            all &= identity_.remove(*port_, run);
+            identity_.remove(*port_, run);
             (void)freed_.add({run, subject, caller});
             continue;
         }
@@ -199,7 +199,7 @@ NTSTATUS DmaView::isolate(std::span<const PageRun> runs) {
 }
 
 void DmaView::unisolate(std::span<const PageRun> runs) {
-    for (const PageRun& run : runs) (void)identity_.remove(*port_, run);
+    for (const PageRun& run : runs) identity_.remove(*port_, run);
 }
 
 NTSTATUS DmaView::isolate_reserved() { return isolate({reserved_.data(), reserved_count_}); }

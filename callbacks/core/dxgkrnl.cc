@@ -119,7 +119,7 @@ NTSTATUS Dxgkrnl::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, const void* caller) {
         const auto mapping =
             make_mapping(parts_->ports.views, object->frames(), parts_->ports.execution.process(), *request);
         if (!mapping) return mapping.error();
-        object->mappings.add(**mapping);
+        object->add(**mapping);
         args->pMappedAddress = (*mapping)->base;
         args->Offset = asked.Offset & (page_size - 1);
         args->Size = (*mapping)->pages << page_shift;
@@ -151,7 +151,7 @@ void Dxgkrnl::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args, const void* cal
                 Text{}.add("unmapped with size ").add_hex(args->Size).add(", but Map returned ").add_hex(size));
         if (!mapping->belongs_to(process))
             return refuse(Check::WrongProcess, Text{}.add("the view was mapped in another process"));
-        object->mappings.remove(*mapping);
+        object->remove(*mapping);
         end_mapping(parts_->ports.views, mapping);
         return STATUS_SUCCESS;
     });
@@ -174,7 +174,7 @@ NTSTATUS Dxgkrnl::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args, const void* caller)
         if (!request) return request.error();
         const auto adl = Adl::make(opened->adapter.view, opened->object.frames(), *request);
         if (!adl) return adl.error();
-        opened->adls.add(**adl);
+        opened->add(**adl);
         args->pAdl = (*adl)->handed_out();
         return STATUS_SUCCESS;
     });

@@ -9,15 +9,16 @@ namespace {
 
 using Kind = TrackedMemory::Kind;
 
-TrackedMemory* find(const Adapter& adapter, Kind kind, unsigned area, const void* view) {
-    TrackedMemory* tracked = adapter.tracked.first();
-    while (tracked != nullptr && (tracked->kind != kind || tracked->area != area || tracked->view != view))
-        tracked = tracked->next;
-    return tracked;
+std::uint64_t number(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
+
+TrackedMemory* find_pin(const Adapter& adapter, unsigned area) {
+    return area < adapter.pinned.size() ? adapter.pinned[area] : nullptr;
 }
 
-bool is_pinned(const Adapter& adapter, unsigned area) {
-    return find(adapter, Kind::SaveArea, area, nullptr) != nullptr;
+TrackedMemory* find_view(const Adapter& adapter, unsigned area, const void* view) {
+    return adapter.save_views.find(number(view), number(view), [&](const TrackedMemory& tracked) {
+        return tracked.view == view && tracked.area == area;
+    });
 }
 
 bool whole_pages(std::uint64_t bytes) { return (bytes & (page_size - 1)) == 0; }
@@ -27,7 +28,7 @@ NTSTATUS check_pin(const Adapter& adapter, unsigned index, std::uint64_t bytes) 
     const FrameList* area = adapter.save_area(index);
     if (area == nullptr || bytes == 0 || !whole_pages(bytes) || bytes >> page_shift > area->size())
         return STATUS_INVALID_PARAMETER;
-    return is_pinned(adapter, index) ? STATUS_INVALID_DEVICE_STATE : STATUS_SUCCESS;
+    return find_pin(adapter, index) != nullptr ? STATUS_INVALID_DEVICE_STATE : STATUS_SUCCESS;
 }
 
 }  // namespace
@@ -53,6 +54,7 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
         };
         const auto tracked = parts_->track_filled(*adapter, Kind::SaveArea, findings.caller(), fill);
         if (!tracked) return tracked.error();
+        adapter->pinned[index] = *tracked;
         args->pMdl = (*tracked)->mdl;
         return STATUS_SUCCESS;
     });
@@ -86,6 +88,7 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
         };
         const auto tracked = parts_->track_filled(*adapter, Kind::SaveArea, findings.caller(), fill);
         if (!tracked) return tracked.error();
+        adapter->pinned[index] = *tracked;
         args->pAdl = (*tracked)->adl->handed_out();
         return STATUS_SUCCESS;
     });
@@ -113,6 +116,7 @@ NTSTATUS Dxgkrnl::map_frame_buffer(HANDLE handle, DXGKARGCB_MAPFRAMEBUFFERPOINTE
         };
         const auto tracked = parts_->track_filled(*adapter, Kind::SaveAreaView, findings.caller(), fill);
         if (!tracked) return tracked.error();
+        adapter->save_views.add(**tracked, number((*tracked)->view), number((*tracked)->view));
         args->pBaseAddress = (*tracked)->view;
         args->Offset = 0;
         return STATUS_SUCCESS;
@@ -127,11 +131,11 @@ NTSTATUS Dxgkrnl::end_frame_buffer(Callback callback, HANDLE handle, unsigned in
         NTSTATUS status = STATUS_SUCCESS;
         // A pin of a remapped adapter is ended like any other.
         const Adapter* named = parts_->find_adapter(handle);
-        Adapter* adapter = unpins && named != nullptr && is_pinned(*named, index)
+        Adapter* adapter = unpins && named != nullptr && find_pin(*named, index) != nullptr
                                ? parts_->find_lead(handle, findings, status)
                                : parts_->find_for_older(handle, true, findings, status);
         if (adapter == nullptr) return status;
-        TrackedMemory* tracked = find(*adapter, unpins ? Kind::SaveArea : Kind::SaveAreaView, index, view);
+        TrackedMemory* tracked = unpins ? find_pin(*adapter, index) : find_view(*adapter, index, view);
         if (tracked == nullptr) {
             findings.add(Check::UnknownView,
                          Text{}

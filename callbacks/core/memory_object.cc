@@ -8,25 +8,28 @@ namespace {
 // 16 MiB were read twice in about 9 seconds.
 constexpr std::uint64_t slow_uncached_pages = (std::uint64_t{16} << 20) / page_size;
 
+std::uint64_t number(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
+
 }  // namespace
 
+void AdapterObject::add(Adl& adl) {
+    const std::uint64_t address = number(adl.handed_out());
+    adls.add(adl);
+    by_address_.add(adl, address, address);
+}
+
+void AdapterObject::remove(Adl& adl) {
+    adls.remove(adl);
+    by_address_.remove(adl);
+}
+
 Adl* AdapterObject::find_adl(const DXGK_ADL* handed_out) const {
-    Adl* adl = adls.first();
-    while (adl != nullptr && adl->handed_out() != handed_out) adl = adl->next;
-    return adl;
+    return by_address_.find(number(handed_out), number(handed_out));
 }
 
 bool MemoryObject::is_slow_to_read(const CpuMapping& mapping) const {
     return cache() == CacheType::Uncached && type() != DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE &&
            mapping.pages >= slow_uncached_pages;
-}
-
-bool MemoryObject::overlaps_io(const MemoryObject& other) const {
-    constexpr auto io_space = DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE;
-    if (type() != io_space || other.type() != io_space) return false;
-    const PhysicalPage mine = frames_[0];
-    const PhysicalPage theirs = other.frames_[0];
-    return mine <= theirs ? theirs - mine < frames_.size() : mine - theirs < other.frames_.size();
 }
 
 bool MemoryObject::inside(std::uint64_t offset, std::uint64_t bytes) const {
@@ -63,14 +66,27 @@ Result<AdlRequest, NTSTATUS> MemoryObject::read_adl(const DXGKARGCB_ALLOCATE_ADL
                       .prefer_contiguous = args.Flags.PreferContiguous != 0};
 }
 
+void MemoryObject::add(CpuMapping& mapping) {
+    const std::uint64_t first = number(mapping.base);
+    mappings.add(mapping);
+    by_address_.add(mapping, first, first + ((mapping.pages << page_shift) - 1));
+}
+
+void MemoryObject::remove(CpuMapping& mapping) {
+    mappings.remove(mapping);
+    by_address_.remove(mapping);
+}
+
 CpuMapping* MemoryObject::find_mapping(const void* base, std::uint64_t process) const {
+    const std::uint64_t address = number(base);
     CpuMapping* foreign = nullptr;
-    for (CpuMapping* mapping = mappings.first(); mapping != nullptr; mapping = mapping->next) {
-        if (mapping->base != base) continue;
-        if (mapping->belongs_to(process)) return mapping;
-        foreign = mapping;
-    }
-    return foreign;
+    CpuMapping* const mine = by_address_.find(address, address, [&](CpuMapping& mapping) {
+        if (mapping.base != base) return false;
+        if (mapping.belongs_to(process)) return true;
+        foreign = &mapping;
+        return false;
+    });
+    return mine != nullptr ? mine : foreign;
 }
 
 }  // namespace remap::callbacks

@@ -8,6 +8,7 @@
 #include "callbacks/core/create_request.h"
 #include "callbacks/core/findings.h"
 #include "callbacks/core/frame_list.h"
+#include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
 #include "callbacks/ddk/d3dkmddi.h"
 
@@ -28,12 +29,18 @@ struct AdapterObject : Link<AdapterObject> {
     HANDLE handle = nullptr;
     List<Adl> adls;
 
+    void add(Adl& adl);
+    void remove(Adl& adl);
+
     // The live list that was handed out with this address. Only addresses are compared: what a driver passes is not
     // read.
     Adl* find_adl(const DXGK_ADL* handed_out) const;
+
+private:
+    IntervalTree<Adl> by_address_;
 };
 
-class MemoryObject : public Link<MemoryObject> {
+class MemoryObject : public Link<MemoryObject>, public IntervalLink<MemoryObject> {
 public:
     MemoryObject(const CreateRequest& request, FrameList frames) : request_(request), frames_(std::move(frames)) {}
 
@@ -46,9 +53,6 @@ public:
 
     // Other frames for all pages, as many; the ones before.
     FrameList exchange_frames(FrameList frames) { return std::exchange(frames_, std::move(frames)); }
-
-    // Whether both wrap ranges of a device that share a page.
-    bool overlaps_io(const MemoryObject& other) const;
 
     // Checks the arguments against this object's type and size. STATUS_INVALID_PARAMETER.
     Result<CpuMappingRequest, NTSTATUS> read_map(const DXGKARGCB_MAP_PHYSICAL_MEMORY& args) const;
@@ -64,11 +68,18 @@ public:
     AdapterObject* opened = nullptr;
     List<CpuMapping> mappings;
 
+    void add(CpuMapping& mapping);
+    void remove(CpuMapping& mapping);
+
+    // A view that shows something at an address, in whatever process.
+    const CpuMapping* view_at(std::uint64_t address) const { return by_address_.find(address, address); }
+
 private:
     bool inside(std::uint64_t offset, std::uint64_t bytes) const;
 
     const CreateRequest request_;
     FrameList frames_;
+    IntervalTree<CpuMapping> by_address_;
 };
 
 }  // namespace remap::callbacks

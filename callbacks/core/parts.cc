@@ -155,12 +155,17 @@ Result<MemoryObject*, NTSTATUS> Dxgkrnl::Parts::make_object(const CreateRequest&
         return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
     }
     list_of(*object).add(*object);
+    if (object->type() == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) {
+        const std::uint64_t first = object->frames()[0].number;
+        io_ranges_of(*object).add(*object, first, first + (object->frames().size() - 1));
+    }
     return object;
 }
 
 // The object is closed and has no views.
 void Dxgkrnl::Parts::end_object(MemoryObject& object) {
     list_of(object).remove(object);
+    if (object.type() == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) io_ranges_of(object).remove(object);
     handles.remove(object.handle);
     give_frames(ports.frames, object.request(), object.frames());
     delete &object;
@@ -182,8 +187,10 @@ void Dxgkrnl::Parts::end_uses(MemoryObject& object, bool closes, Findings& findi
 }
 
 void Dxgkrnl::Parts::warn_of_mixed_cache_types(const MemoryObject& object, Findings& findings) {
-    for (const MemoryObject* other = io_objects.first(); other != nullptr; other = other->next) {
-        if (other == &object || other->cache() == object.cache() || !object.overlaps_io(*other)) continue;
+    const std::uint64_t first = object.frames()[0].number;
+    for (const IntervalTree<MemoryObject>& ranges : io_ranges) {
+        const MemoryObject* other = ranges.find(first, first + (object.frames().size() - 1));
+        if (other == nullptr || other->cache() == object.cache()) continue;
         findings.add(Check::MixedCacheTypes,
                      Text{}
                          .add("the IO range overlaps that of the object with context ")
@@ -215,7 +222,7 @@ void Dxgkrnl::Parts::close(AdapterObject& opened) {
 // ---- lists and views -----------------------------------------------------------------------------------------------
 
 void Dxgkrnl::Parts::end_adl(AdapterObject& opened, Adl& adl, const Caller& caller) {
-    opened.adls.remove(adl);
+    opened.remove(adl);
     // What is lost for want of memory is reported when the adapter stops.
     (void)Adl::end(&adl, opened.object.subject(), caller);
 }
@@ -229,7 +236,7 @@ std::uint64_t Dxgkrnl::Parts::end_adls(AdapterObject& opened, const Caller& call
 std::uint64_t Dxgkrnl::Parts::end_mappings(MemoryObject& object) {
     std::uint64_t count = 0;
     while (CpuMapping* mapping = object.mappings.first()) {
-        object.mappings.remove(*mapping);
+        object.remove(*mapping);
         end_mapping(ports.views, mapping);
         ++count;
     }

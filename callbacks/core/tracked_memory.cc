@@ -69,13 +69,18 @@ Result<TrackedMemory*, NTSTATUS> Dxgkrnl::Parts::track(Adapter& adapter, Tracked
 // The adapter's access goes first, the frames last. Whatever the allocation did not get to is not there.
 void Dxgkrnl::Parts::end_tracked(TrackedMemory& tracked, const Caller& caller) {
     const Subject subject{reinterpret_cast<std::uintptr_t>(tracked.handle), 0};
-    (void)tracked.adapter.view.close(tracked.runs, subject, caller);
+    Adapter& adapter = tracked.adapter;
+    if (tracked.kind == TrackedMemory::Kind::SaveArea && adapter.pinned[tracked.area] == &tracked)
+        adapter.pinned[tracked.area] = nullptr;
+    if (tracked.kind == TrackedMemory::Kind::SaveAreaView && tracked.view != nullptr)
+        adapter.save_views.remove(tracked);
+    (void)adapter.view.close(tracked.runs, subject, caller);
     if (tracked.adl != nullptr) (void)Adl::end(tracked.adl, subject, caller);
     if (tracked.view != nullptr) ports.views.unmap(tracked.view, tracked.view_pages, tracked.view_process);
     if (tracked.owns_mdl() && tracked.mdl != nullptr) free_mdl(tracked.mdl);
     if (tracked.owns_frames() && !tracked.frames.empty()) ports.frames.free(tracked.frames);
     handles.remove(tracked.handle);
-    tracked.adapter.tracked.remove(tracked);
+    adapter.tracked.remove(tracked);
     delete &tracked;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "callbacks/core/frame_list.h"
+#include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
 #include "callbacks/core/page_runs.h"
 #include "callbacks/ddk/wdm.h"
@@ -15,7 +16,7 @@ namespace remap::callbacks {
 class Adapter;
 class Adl;
 
-struct TrackedMemory : Link<TrackedMemory> {
+struct TrackedMemory : Link<TrackedMemory>, IntervalLink<TrackedMemory> {
     enum class Kind : std::uint8_t {
         Contiguous,    // memory of ours with a CPU view
         Pages,         // memory of ours, described by an MDL of ours

@@ -266,11 +266,34 @@ REMAP_DDK_END
 #ifndef CONTAINING_RECORD
 #define CONTAINING_RECORD(address, type, field) ((type*)((PCHAR)(address)-offsetof(type, field)))
 #endif
+// A literal of either width; a pointer does not compile.
+#ifdef __cplusplus
+extern "C++" {
+template <typename Character, size_t Count>
+constexpr USHORT rtl_text_bytes(const Character (&)[Count]) {
+    return Count * sizeof(Character);
+}
+template <size_t Bytes>
+struct rtl_text_pointer {
+    typedef PWCH type;
+};
+template <>
+struct rtl_text_pointer<1> {
+    typedef PCHAR type;
+};
+}
+#define RTL_CONSTANT_STRING(text)                                                            \
+    {                                                                                        \
+        static_cast<USHORT>(rtl_text_bytes(text) - sizeof((text)[0])), rtl_text_bytes(text), \
+            (rtl_text_pointer<sizeof((text)[0])>::type)(text)                                \
+    }
+#else
+#define RTL_TEXT_BYTES(text) \
+    (sizeof(text) + 0 * sizeof(char[1 - 2 * __builtin_types_compatible_p(__typeof__(text), __typeof__(&(text)[0]))]))
 #define RTL_CONSTANT_STRING(text) \
-    { sizeof(text) - sizeof((text)[0]), sizeof(text), (text) }
-#define DECLARE_CONST_UNICODE_STRING(name, text) \
-    static const WCHAR name##_buffer[] = (text); \
-    static const UNICODE_STRING name = {sizeof(text) - sizeof((text)[0]), sizeof(text), (PWCH)name##_buffer}
+    { RTL_TEXT_BYTES(text) - sizeof((text)[0]), RTL_TEXT_BYTES(text), (text) }
+#endif
+#define DECLARE_CONST_UNICODE_STRING(name, text) static const UNICODE_STRING name = RTL_CONSTANT_STRING(text)
 
 #ifdef __cplusplus
 #define C_ASSERT(condition) static_assert(condition, #condition)

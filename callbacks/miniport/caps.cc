@@ -53,6 +53,7 @@ private:
     Outcome ask_save_size(unsigned adapter);
     Outcome ask_reserved_ranges();
     Outcome check_reserved_ranges() const;
+    Outcome check_promised_ddis() const;
 
     bool knows_remapping() const { return ddis_.Version >= DXGKDDI_INTERFACE_VERSION_WDDM2_9; }
     bool uses_iommu() const { return caps_.iommu.IommuIsolationSupported || caps_.iommu.DmaRemappingSupported; }
@@ -189,6 +190,17 @@ Outcome Questions::check_reserved_ranges() const {
     return {};
 }
 
+// Who says that it supports isolation or remapping says that it has the DDIs which these need.
+Outcome Questions::check_promised_ddis() const {
+    if (uses_iommu() && ddis_.DxgkDdiBeginExclusiveAccess == nullptr)
+        return untrue("IOMMU_CAPS needs DxgkDdiBeginExclusiveAccess, and the driver registered none", 0);
+    if (uses_iommu() && ddis_.DxgkDdiEndExclusiveAccess == nullptr)
+        return untrue("IOMMU_CAPS needs DxgkDdiEndExclusiveAccess, and the driver registered none", 0);
+    if (caps_.map_aperture2 && ddis_.DxgkDdiBuildPagingBuffer == nullptr)
+        return untrue("MapAperture2Supported needs DxgkDdiBuildPagingBuffer, and the driver registered none", 0);
+    return {};
+}
+
 Outcome Questions::ask_all() {
     caps_ = Caps{};
     caps_.interface_version = ddis_.Version;
@@ -205,6 +217,7 @@ Outcome Questions::ask_all() {
             if (const Outcome outcome = (this->*question)(adapter); !outcome.ok()) return outcome;
     for (unsigned adapter = 0; adapter < caps_.physical_adapters; ++adapter)
         if (caps_.highest_visible[adapter] == 0) return untrue("the highest visible address is 0", adapter);
+    if (const Outcome outcome = check_promised_ddis(); !outcome.ok()) return outcome;
     if (!uses_iommu()) return {};
     for (unsigned adapter = 0; adapter < caps_.physical_adapters; ++adapter)
         if (const Outcome outcome = ask_save_size(adapter); !outcome.ok()) return outcome;

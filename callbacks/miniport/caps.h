@@ -36,7 +36,8 @@ struct Caps {
 //
 // A failed query is handed back. STATUS_DEVICE_CONFIGURATION_ERROR (ours): an answer that cannot be true: bytes written
 // behind the buffer, nothing filled in, reserved bits, isolation required and not supported, physical adapters of one
-// chain that disagree, sizes and ranges that are not of whole pages, ranges that overlap or wrap, more than announced.
+// chain that disagree, a capability whose DDI was not registered, sizes and ranges that are not of whole pages, ranges
+// that overlap or wrap, more than announced.
 Outcome query_caps(Calls& calls, const DRIVER_INITIALIZATION_DATA& ddis, std::span<const PVOID> contexts, Caps& caps);
 
 }  // namespace remap::miniport

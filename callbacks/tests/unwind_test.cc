@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A driver's usual sequence with each request to a port, and each allocation of memory, failing in turn: whatever was
 // done is undone, and the machine goes on.
+#include "callbacks/tests/failing_memory.h"
 #include "callbacks/tests/fakes.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-std::int64_t allocations_until_failure = -1;  // negative: none fails
-
-bool allocation_fails() { return allocations_until_failure >= 0 && allocations_until_failure-- == 0; }
-
-}  // namespace
-
-// Only the code under test allocates with nothrow.
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-    return allocation_fails() ? nullptr : ::operator new(bytes);
-}
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-    return allocation_fails() ? nullptr : ::operator new[](bytes);
-}
+#include <optional>
 
 namespace remap::callbacks::tests {
 namespace {
@@ -61,7 +45,7 @@ struct Sequence {
     const char* name;
     DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT (*args)(HANDLE adapter);
     UINT32 flags;
-    bool remapping;
+    DmaMode mode;
 };
 
 DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT scattered(HANDLE adapter) { return mdl_of(64 * KiB, adapter); }
@@ -84,7 +68,11 @@ DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT io_space(HANDLE adapter) { return io_spa
 
 class Unwind : public testing::TestWithParam<Sequence> {
 protected:
-    HANDLE start(World& world) { return GetParam().remapping ? world.start_remapping() : world.start_physical(); }
+    HANDLE start(World& world) {
+        const DmaMode mode = GetParam().mode;
+        if (mode == DmaMode::Remapping) return world.start_remapping();
+        return mode == DmaMode::Isolation ? world.start_isolated() : world.start_physical();
+    }
 };
 
 TEST_P(Unwind, AnyRequestToAPortMayFail) {
@@ -113,10 +101,12 @@ TEST_P(Unwind, AnyAllocationOfBookKeepingMayFail) {
         World world;
         const HANDLE adapter = start(world);
         Driver driver;
-        allocations_until_failure = at;
-        const NTSTATUS status = take(world, GetParam().args(adapter), GetParam().flags, driver);
-        succeeded = allocations_until_failure >= 0;
-        allocations_until_failure = -1;
+        NTSTATUS status = STATUS_SUCCESS;
+        {
+            const FailingMemory memory(at);
+            status = take(world, GetParam().args(adapter), GetParam().flags, driver);
+            succeeded = !memory.failed();
+        }
         // One of the fake memory's own allocations is among them, and that one asks again.
         EXPECT_TRUE(NT_SUCCESS(status) || is_resource_failure(status)) << "allocation " << at;
         EXPECT_TRUE(!succeeded || NT_SUCCESS(status)) << "allocation " << at;
@@ -129,17 +119,22 @@ TEST_P(Unwind, AnyAllocationOfBookKeepingMayFail) {
     EXPECT_GE(failures, 5) << "object, frames, opening, list, view each need memory";
 }
 
-INSTANTIATE_TEST_SUITE_P(Sequences, Unwind,
-                         testing::Values(Sequence{"ScatteredRemapped", scattered, prefer_contiguous, true},
-                                         Sequence{"ScatteredRemappedAsArray", scattered, 0, true},
-                                         Sequence{"ScatteredPhysical", scattered, 0, false},
-                                         Sequence{"WindowsRemapped", windows, 0, true},
-                                         Sequence{"ChunksPhysical", chunks, 0, false},
-                                         Sequence{"ContiguousRemapped", contiguous, require_contiguous, true},
-                                         Sequence{"ContiguousPhysical", contiguous, require_contiguous, false},
-                                         Sequence{"SectionRemapped", section, prefer_contiguous, true},
-                                         Sequence{"IoSpaceRemapped", io_space, require_contiguous, true}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Sequences, Unwind,
+    testing::Values(Sequence{"ScatteredRemapped", scattered, prefer_contiguous, DmaMode::Remapping},
+                    Sequence{"ScatteredRemappedAsArray", scattered, 0, DmaMode::Remapping},
+                    Sequence{"ScatteredPhysical", scattered, 0, DmaMode::Physical},
+                    Sequence{"WindowsRemapped", windows, 0, DmaMode::Remapping},
+                    Sequence{"ChunksPhysical", chunks, 0, DmaMode::Physical},
+                    Sequence{"ContiguousRemapped", contiguous, require_contiguous, DmaMode::Remapping},
+                    Sequence{"ContiguousPhysical", contiguous, require_contiguous, DmaMode::Physical},
+                    Sequence{"SectionRemapped", section, prefer_contiguous, DmaMode::Remapping},
+                    Sequence{"IoSpaceRemapped", io_space, require_contiguous, DmaMode::Remapping},
+                    Sequence{"ScatteredIsolated", scattered, 0, DmaMode::Isolation},
+                    Sequence{"ContiguousIsolated", contiguous, require_contiguous, DmaMode::Isolation},
+                    Sequence{"SectionIsolated", section, prefer_contiguous, DmaMode::Isolation},
+                    Sequence{"IoSpaceIsolated", io_space, 0, DmaMode::Isolation}),
+    [](const auto& info) { return info.param.name; });
 
 // The logical space is full of holes, so that a list has several runs, and any request of the domain may fail.
 TEST(UnwindAdl, AListOfSeveralRunsIsUndone) {
@@ -158,12 +153,12 @@ TEST(UnwindAdl, AListOfSeveralRunsIsUndone) {
         EXPECT_EQ(world.dma.table.size(), 7u);
     }
     for (std::int64_t at = 0;; ++at) {
-        allocations_until_failure = at;
         DXGK_ADL* adl = nullptr;
         world.fuse = {};
+        std::optional<FailingMemory> memory(at);
         const NTSTATUS status = world.allocate_adl(opened, 0, 8 * 4096, 0, &adl);
-        const bool blew = allocations_until_failure < 0;
-        allocations_until_failure = -1;
+        const bool blew = memory->failed();
+        memory.reset();
         // A request that finds no logical pages is made again when all that are kept out of use are back.
         EXPECT_TRUE(NT_SUCCESS(status) || blew);
         EXPECT_EQ(world.dma.table.size(), NT_SUCCESS(status) ? 15u : 7u);
@@ -177,13 +172,13 @@ TEST(UnwindAdl, AListOfSeveralRunsIsUndone) {
 TEST(UnwindStart, AnAdapterThatCannotStartLeavesNothing) {
     World world;
     for (std::int64_t at = 0;; ++at) {
-        allocations_until_failure = at;
         const std::vector<PhysicalAddress> visible(8, PhysicalAddress{~0ull});
         AdapterDescription description = world.describe();
         description.highest_visible = visible;
+        std::optional<FailingMemory> memory(at);
         const NTSTATUS status = world.dxgkrnl->start_adapter(description, world.handles);
-        const bool blew = allocations_until_failure < 0;
-        allocations_until_failure = -1;
+        const bool blew = memory->failed();
+        memory.reset();
         EXPECT_EQ(status, blew ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
         if (!blew) break;
     }
@@ -195,9 +190,9 @@ TEST(UnwindMachine, AMachineWithoutMemoryRefusesEverything) {
     FakeExecution execution;
     FakeViews views(fuse, execution);
     FakeReports reports;
-    allocations_until_failure = 0;
+    std::optional<FailingMemory> memory(0);
     Dxgkrnl dxgkrnl(Ports{frames, views, execution, reports});
-    allocations_until_failure = -1;
+    memory.reset();
     auto create = mdl_of(4096);
     DXGKARGCB_MAP_PHYSICAL_MEMORY map{};
     DXGKARGCB_ALLOCATE_ADL adl{};

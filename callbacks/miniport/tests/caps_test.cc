@@ -178,6 +178,40 @@ TEST_P(UntrueCaps, AreRefusedWithTheirReason) {
     EXPECT_FALSE(bench.adapter.start().ok());
 }
 
+TEST(MiniportCaps, ACapabilityNeedsItsDdi) {
+    const struct {
+        void (*drop)(DRIVER_INITIALIZATION_DATA&);
+        const char* why;
+    } cases[] = {
+        {[](DRIVER_INITIALIZATION_DATA& ddis) { ddis.DxgkDdiBeginExclusiveAccess = nullptr; },
+         "physical adapter 0: IOMMU_CAPS needs DxgkDdiBeginExclusiveAccess, and the driver registered none"},
+        {[](DRIVER_INITIALIZATION_DATA& ddis) { ddis.DxgkDdiEndExclusiveAccess = nullptr; },
+         "physical adapter 0: IOMMU_CAPS needs DxgkDdiEndExclusiveAccess, and the driver registered none"},
+        {[](DRIVER_INITIALIZATION_DATA& ddis) { ddis.DxgkDdiBuildPagingBuffer = nullptr; },
+         "physical adapter 0: MapAperture2Supported needs DxgkDdiBuildPagingBuffer, and the driver registered none"},
+    };
+    for (const auto& [drop, why] : cases) {
+        FakeDriver fake;
+        drop(fake.ddis);
+        ASSERT_TRUE(fake.start().ok());
+        FakeCore core;
+        FakeDevices devices;
+        LogicalAdapter adapter(fake.driver, core, devices);
+        const DeviceDescription description;
+        ASSERT_TRUE(adapter.add({&description, 1}).ok());
+        const Outcome outcome = adapter.query();
+        EXPECT_EQ(outcome.status, STATUS_DEVICE_CONFIGURATION_ERROR);
+        EXPECT_STREQ(outcome.why.c_str(), why);
+        fake.on_query = [](unsigned index, const Query& query) {
+            const NTSTATUS status = good_answer(index, query);
+            if (query.Type == DXGKQAITYPE_IOMMU_CAPS) answer<DXGK_IOMMU_CAPS>(query).Value = 0;
+            if (query.Type == DXGKQAITYPE_DRIVERCAPS) answer<DXGK_DRIVERCAPS>(query).MemoryManagementCaps.Value = 0;
+            return status;
+        };
+        EXPECT_TRUE(adapter.query().ok());
+    }
+}
+
 TEST(MiniportCaps, AFailedQueryIsNamedWithItsStatus) {
     const std::map<int, const char*> names{{1, "DRIVERCAPS"},
                                            {34, "PHYSICAL_MEMORY_CAPS"},

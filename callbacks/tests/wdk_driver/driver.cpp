@@ -27,7 +27,7 @@ static NTSTATUS APIENTRY SampleCreateDevice(IN_CONST_HANDLE hAdapter, PVOID pCre
 namespace {
 
 const ULONG SampleTag = 'lpmS';
-const UNICODE_STRING SampleName = RTL_CONSTANT_STRING((PWCH)L"Sample");
+DECLARE_CONST_UNICODE_STRING(SampleName, L"Sample");
 
 struct SAMPLE_ADAPTER {
     PDEVICE_OBJECT PhysicalDeviceObject;

@@ -44,7 +44,6 @@ NTSTATUS APIENTRY RingCreate(_In_ const DXGKRNL_INTERFACE *Dxgk, _In_ SIZE_T Siz
     create.Type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY;
     create.CacheType = DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED;
     create.ContiguousMemory.HighestAcceptableAddress.QuadPart = -1;
-    ExAcquireFastMutex(&ring->Mutex);
     status = Dxgk->DxgkCbCreatePhysicalMemoryObject(&create);
     if (!NT_SUCCESS(status))
         goto Exit;
@@ -71,7 +70,6 @@ NTSTATUS APIENTRY RingCreate(_In_ const DXGKRNL_INTERFACE *Dxgk, _In_ SIZE_T Siz
     }
 
 Exit:
-    ExReleaseFastMutex(&ring->Mutex);
     if (!NT_SUCCESS(status)) {
         RingDestroy(ring);
         return status;
@@ -122,6 +120,7 @@ ULONG APIENTRY RingDrain(_Inout_ PRING Ring)
     ULONG offset = 0;
     KIRQL irql;
 
+    ExAcquireFastMutex(&Ring->Mutex);
     KeAcquireSpinLock(&Ring->Lock, &irql);
     while (!IsListEmpty(&Ring->Packets)) {
         PLIST_ENTRY link = RemoveHeadList(&Ring->Packets);
@@ -135,5 +134,6 @@ ULONG APIENTRY RingDrain(_Inout_ PRING Ring)
     KeMemoryBarrier();
     KeReleaseSpinLock(&Ring->Lock, irql);
     KeSetEvent(&Ring->Idle, IO_NO_INCREMENT, FALSE);
+    ExReleaseFastMutex(&Ring->Mutex);
     return offset;
 }
