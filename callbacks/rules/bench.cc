@@ -34,7 +34,7 @@ AdapterWish Bench::wish(DmaMode mode) const {
 Adapter& Bench::start(const AdapterWish& wish) {
     REQUIRE(used_gpus_ + wish.chain <= gpus && wish.chain <= longest_chain);
     const unsigned first = used_gpus_;
-    Adapter& adapter = adapters_[first].emplace(machine_, first, wish.chain);
+    Adapter& adapter = adapters_[first].emplace(machine_, first);
     REQUIRE_EQ(machine_.start(first, wish, adapter.handles_.data(), adapter.interfaces_.data()), STATUS_SUCCESS);
     started_[first] = true;
     used_gpus_ += wish.chain;

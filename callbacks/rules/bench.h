@@ -14,8 +14,7 @@ namespace remap::rules {
 // A started adapter, and the GPUs behind it.
 class Adapter {
 public:
-    Adapter(Machine& machine, unsigned first_gpu, unsigned chain)
-        : machine_(machine), first_gpu_(first_gpu), chain_(chain) {}
+    Adapter(Machine& machine, unsigned first_gpu) : machine_(machine), first_gpu_(first_gpu) {}
     Adapter(const Adapter&) = delete;
     Adapter& operator=(const Adapter&) = delete;
 
@@ -33,7 +32,6 @@ private:
 
     Machine& machine_;
     const unsigned first_gpu_;
-    const unsigned chain_;
     std::array<HANDLE, longest_chain> handles_{};
     std::array<DXGKRNL_INTERFACE, longest_chain> interfaces_{};
     std::array<std::optional<Gpu>, longest_chain> gpus_;

@@ -47,7 +47,9 @@ RULE(gpu_use_of_freed_pages_is_found_by_the_next_call,
      "What the GPU did to freed pages is found at the latest by the next FreeAdl, Close, Destroy or stop.",
      "ours: a driver that never asks is told too") {
     Adapter& adapter = bench.start();
-    const auto [object, listed] = object_with_list(adapter, 1);
+    const Listed2 made = object_with_list(adapter, 1);
+    const CreateArgs& object = made.object;
+    const Listed& listed = made.listed;
     const LogicalAddress first = listed[0];
     (void)adapter.gpu().write(first, 1);
     free(adapter, object.hAdapterMemoryObject, listed.adl);
