@@ -50,7 +50,8 @@ TEST(HandleState, NumbersThatWereNeverHandedOutAreUnknown) {
         EXPECT_EQ(table.find(HandleKind::PhysicalMemory, handle_of(other)), nullptr);
     }
     table.remove(handle);
-    EXPECT_EQ(table.state(HandleKind::PhysicalMemory, handle_of(number(handle) + generation)), HandleState::Unknown);
+    for (const std::uint64_t other : {number(handle) + generation, number(handle) - generation})
+        EXPECT_EQ(table.state(HandleKind::PhysicalMemory, handle_of(other)), HandleState::Unknown) << std::hex << other;
 }
 
 TEST(HandleState, AgreesWithAMapOverARandomLife) {
