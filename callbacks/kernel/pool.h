@@ -80,8 +80,10 @@ template <typename Visit>
 void Pool::for_each_live(Visit visit) {
     for (Region* region = regions_.first(); region != nullptr;) {
         Region* const next = region->next;
-        if (region->kind == Region::Kind::Pool) visit(block_of(*region));
-        if (region->kind == Region::Kind::Slab)
+        // A block of pages of its own takes its region with it when the visit frees it.
+        if (region->kind == Region::Kind::Pool)
+            visit(block_of(*region));
+        else if (region->kind == Region::Kind::Slab)
             for (std::uint32_t slot = 0; slot < region->pages() * 4096 / 32; ++slot) {
                 const PoolBlock block = block_in(*region, slot);
                 if (block.state == PoolBlock::State::Live) visit(block);
