@@ -2,8 +2,10 @@
 // How a display driver finds the graphics kernel: DxgkInitialize, and the steps of the WDK's display library.
 #include "callbacks/kernel/tests/fixture.h"
 
-#include <string>
-#include <vector>
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
 
 namespace remap::kernel {
 
@@ -21,17 +23,20 @@ NTSTATUS NTAPI register_driver(PDRIVER_OBJECT driver, PUNICODE_STRING path, PDRI
     return STATUS_MORE_ENTRIES;
 }
 
-// "\Device\DxgKrnl" and the like, for as long as the object lives.
+// "\Device\DxgKrnl" and the like, for as long as the object lives. Its memory is its own: where the machine stops no
+// destructor runs.
 class Name {
 public:
-    explicit Name(const char* text) : characters_(text, text + std::string(text).size()) {
-        characters_.push_back(0);
+    explicit Name(const char* text) {
+        const std::size_t length = std::strlen(text);
+        EXPECT_LT(length, characters_.size());
+        std::copy_n(text, std::min(length, characters_.size() - 1), characters_.begin());
         RtlInitUnicodeString(&string_, characters_.data());
     }
     operator PUNICODE_STRING() { return &string_; }
 
 private:
-    std::vector<WCHAR> characters_;
+    std::array<WCHAR, 256> characters_{};
     UNICODE_STRING string_;
 };
 
