@@ -4,6 +4,7 @@
 #include "base/bits.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace remap::callbacks {
 
@@ -19,6 +20,7 @@ constexpr std::uint64_t widest_gap = 4;
 // 4 KiB would take gigabytes of tables.
 constexpr std::uint64_t large_request = std::uint64_t{1} << (30 - page_shift);
 constexpr std::uint64_t large_page = std::uint64_t{1} << (21 - page_shift);
+constexpr std::uint64_t huge_page = std::uint64_t{1} << (30 - page_shift);
 
 }  // namespace
 
@@ -49,11 +51,16 @@ std::uint64_t FramePool::random_up_to(std::uint64_t most) {
 bool FramePool::allocate(const FrameRequest& request, FrameList& frames) {
     if (request.pages == 0) return false;
     if (!request.contiguous) return allocate_scattered(request, frames);
-    const auto first = free_.take({.count = request.pages,
-                                   .lowest = request.lowest.number,
-                                   .highest = request.highest.number,
-                                   .boundary = request.boundary,
-                                   .from = ExtentPool::From::Top});
+    std::optional<std::uint64_t> first;
+    // Aligned where it can be, so that tables of it have large leaves.
+    for (const std::uint64_t alignment : {huge_page, large_page, std::uint64_t{1}})
+        if (!first && request.pages >= alignment)
+            first = free_.take({.count = request.pages,
+                                .lowest = request.lowest.number,
+                                .highest = request.highest.number,
+                                .alignment = alignment,
+                                .boundary = request.boundary,
+                                .from = ExtentPool::From::Top});
     if (!first) return false;
     if (frames.add({{*first}, request.pages})) return true;
     (void)free_.give({*first, request.pages});

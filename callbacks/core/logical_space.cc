@@ -2,6 +2,7 @@
 #include "callbacks/core/logical_space.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace remap::callbacks {
 
@@ -10,8 +11,8 @@ namespace {
 constexpr std::uint64_t interrupt_first = 0xfee00;
 constexpr std::uint64_t interrupt_last = 0xfeeff;
 
-// Leaves of 2 MiB in the tables want logical and physical pages that are both multiples of this.
-constexpr std::uint64_t large_page = 512;
+// Leaves of 1 GiB and 2 MiB in the tables want logical and physical pages that are both multiples of these.
+constexpr std::uint64_t large_pages[] = {512 * 512, 512};
 
 }  // namespace
 
@@ -28,12 +29,13 @@ bool LogicalSpace::open(LogicalPage highest) {
 // From the top down: an address that a driver cuts off at 32 bits, or takes for a physical one, is then a wrong one.
 bool LogicalSpace::take_single(std::uint64_t count, PageRuns& runs) {
     ExtentPool::Request request{.count = count, .highest = highest_.number, .from = ExtentPool::From::Top};
-    request.alignment = count >= large_page ? large_page : 1;
-    auto first = pool_.take(request);
-    if (!first && request.alignment != 1) {
-        request.alignment = 1;
-        first = pool_.take(request);
+    std::optional<std::uint64_t> first;
+    for (const std::uint64_t large : large_pages) {
+        request.alignment = large;
+        if (!first && count >= large) first = pool_.take(request);
     }
+    request.alignment = 1;
+    if (!first) first = pool_.take(request);
     if (!first) return false;
     if (runs.add({*first, count})) return true;
     pool_.give({*first, count});

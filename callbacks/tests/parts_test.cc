@@ -98,6 +98,9 @@ TEST(LogicalSpace, LongRunsFitLargePages) {
     ASSERT_TRUE(space.take(1, true, one));
     ASSERT_TRUE(space.take(1000, true, large));
     EXPECT_EQ(large[0].first % 512, 0u);
+    PageRuns huge;
+    ASSERT_TRUE(space.take(300'000, true, huge));
+    EXPECT_EQ(huge[0].first % (512 * 512), 0u);
     LogicalSpace small;
     ASSERT_TRUE(small.open({600}));
     PageRuns runs;
