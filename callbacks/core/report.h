@@ -100,4 +100,15 @@ struct Report {
     const char* advice = "";       // what to do
 };
 
+// How a machine stopped, for what outlives the report. The kernel services have the code and the parameter only.
+struct Bugcheck {
+    Check check{};
+    std::uint32_t code = 0;
+    std::uint64_t parameter = 0;  // 1
+    Callback callback{};
+    const void* caller = nullptr;
+    std::uint64_t object = 0;
+    std::uint64_t context = 0;
+};
+
 }  // namespace remap::callbacks

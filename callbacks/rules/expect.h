@@ -2,39 +2,13 @@
 // What a rule's test looks at. EXPECT goes on when it fails, REQUIRE ends the case.
 #pragma once
 
+#include "base/compared.h"
 #include "callbacks/rules/rule.h"
 
 #include <cstdint>
 #include <optional>
-#include <type_traits>
 
 namespace remap::rules {
-
-// How a compared value is shown.
-template <typename T>
-std::uint64_t shown(const T& value) {
-    if constexpr (std::is_pointer_v<T>) {
-        return reinterpret_cast<std::uintptr_t>(value);
-    } else if constexpr (std::is_null_pointer_v<T>) {
-        return 0;
-    } else if constexpr (requires { value.number; }) {
-        return value.number;  // a page
-    } else if constexpr (requires { value.value; }) {
-        return value.value;  // an address
-    } else if constexpr (requires { value.has_value(); }) {
-        return value ? shown(*value) : ~std::uint64_t{0};
-    } else {
-        return static_cast<std::uint64_t>(value);
-    }
-}
-
-template <typename A, typename B>
-bool equal(const A& a, const B& b) {
-    if constexpr (std::is_integral_v<A> && std::is_integral_v<B>)
-        return static_cast<std::uint64_t>(a) == static_cast<std::uint64_t>(b);
-    else
-        return a == b;
-}
 
 inline bool expect(const char* file, int line, const char* text, bool value) {
     if (!value) fail(file, line, text);

@@ -29,16 +29,7 @@ struct AdapterWish {
     callbacks::DriverPort* driver = nullptr;
 };
 
-// How the machine stopped.
-struct Bugcheck {
-    callbacks::Check check{};
-    std::uint32_t code = 0;
-    std::uint64_t parameter = 0;  // 1
-    callbacks::Callback callback{};
-    const void* caller = nullptr;
-    std::uint64_t object = 0;
-    std::uint64_t context = 0;
-};
+using callbacks::Bugcheck;
 
 // How the CPU sees a page.
 struct PageView {

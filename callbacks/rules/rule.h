@@ -18,6 +18,7 @@
 #include "callbacks/core/dma_mode.h"
 
 #include <cstdint>
+#include <span>
 
 namespace remap::rules {
 
@@ -31,6 +32,19 @@ struct Rule {
     void (*body)(Bench&);
     Modes modes;
 };
+
+struct NamedMode {
+    callbacks::DmaMode mode{};
+    const char* name = "";
+};
+inline constexpr NamedMode named_modes[] = {{callbacks::DmaMode::Remapping, "remapping"},
+                                            {callbacks::DmaMode::Isolation, "isolation"},
+                                            {callbacks::DmaMode::Physical, "off"}};
+
+// The modes in which a rule is run.
+constexpr std::span<const NamedMode> modes_of(const Rule& rule) {
+    return std::span(named_modes).first(rule.modes == Modes::Each ? 3 : 1);
+}
 
 // Of the machine: runs the rule as a case of the tests.
 void run(const Rule& rule);

@@ -143,10 +143,7 @@ public:
     void fail_allocations(bool on) override { EXPECT(!on); }
 
     std::optional<Bugcheck> catch_bugcheck(void (*call)(void*), void* context) override {
-        const auto caught = guest::catch_bugcheck_in(call, context);
-        if (!caught) return std::nullopt;
-        return Bugcheck{caught->check,  caught->code,   caught->parameter, caught->callback,
-                        caught->caller, caught->object, caught->context};
+        return guest::catch_bugcheck_in(call, context);
     }
 
     std::optional<callbacks::Check> warning() override { return guest::reports().last_warning(); }
@@ -183,12 +180,7 @@ const char* running_mode = "";
 
 void run(const Rule& rule) {
     static GuestMachine machine;
-    const struct {
-        DmaMode mode;
-        const char* name;
-    } modes[] = {{DmaMode::Remapping, "remapping"}, {DmaMode::Isolation, "isolation"}, {DmaMode::Physical, "off"}};
-    for (const auto& [mode, name] : modes) {
-        if (mode != DmaMode::Remapping && rule.modes != Modes::Each) continue;
+    for (const auto& [mode, name] : modes_of(rule)) {
         running_mode = name;
         machine.begin();
         Bench& bench = bench_place.make(machine, mode);

@@ -29,15 +29,7 @@ private:
 // The machine's reports.
 Reports& reports();
 
-struct Bugcheck {
-    callbacks::Check check{};  // of the callbacks; the kernel services have the code and the parameter only
-    std::uint32_t code = 0;
-    std::uint64_t parameter = 0;  // 1
-    callbacks::Callback callback{};
-    const void* caller = nullptr;
-    std::uint64_t object = 0;
-    std::uint64_t context = 0;
-};
+using callbacks::Bugcheck;
 
 // The machine stops: ends the code in catch_bugcheck, else the case, which has failed.
 [[noreturn]] void stop_with(const Bugcheck& bugcheck, const char* what);

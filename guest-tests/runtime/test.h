@@ -13,6 +13,7 @@
 // A program that is not a suite has, in place of cases:   PROGRAM() { print(...); return Verdict::Pass; }
 #pragma once
 
+#include "base/compared.h"
 #include "guest-tests/runtime/exceptions.h"
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/print.h"
@@ -32,30 +33,6 @@ struct TestCase {
 
 // A line of diagnostics with the case that runs, whether it fails or not.
 [[gnu::format(printf, 1, 2)]] void note(const char* format, ...);
-
-// How a compared value is shown.
-template <typename T>
-std::uint64_t shown(const T& value) {
-    if constexpr (std::is_pointer_v<T>) {
-        return reinterpret_cast<std::uint64_t>(value);
-    } else if constexpr (std::is_null_pointer_v<T>) {
-        return 0;
-    } else if constexpr (requires { value.number; }) {
-        return value.number;  // a page
-    } else if constexpr (requires { value.value; }) {
-        return value.value;  // an address
-    } else {
-        return static_cast<std::uint64_t>(value);
-    }
-}
-
-template <typename A, typename B>
-bool equal(const A& a, const B& b) {
-    if constexpr (std::is_integral_v<A> && std::is_integral_v<B>)
-        return static_cast<std::uint64_t>(a) == static_cast<std::uint64_t>(b);
-    else
-        return a == b;
-}
 
 template <typename A, typename B>
 bool check_equal(const char* file, int line, const char* text, const A& value, const B& expected) {

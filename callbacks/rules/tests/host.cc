@@ -216,12 +216,7 @@ void add(const Case* const* begin, const Case* const* end) {
 }  // namespace
 
 void run(const Rule& rule) {
-    const struct {
-        DmaMode mode;
-        const char* name;
-    } modes[] = {{DmaMode::Remapping, "remapping"}, {DmaMode::Isolation, "isolation"}, {DmaMode::Physical, "off"}};
-    for (const auto& [mode, name] : modes) {
-        if (mode != DmaMode::Remapping && rule.modes != Modes::Each) continue;
+    for (const auto& [mode, name] : modes_of(rule)) {
         SCOPED_TRACE(std::string("mode: ") + name);
         SCOPED_TRACE(rule.sentence);
         try {
