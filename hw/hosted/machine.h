@@ -23,7 +23,7 @@ namespace remap::hosted {
 class HostedGpu;
 
 struct MachineOptions {
-    std::string memory_name = {};  // of the shared memory; empty: a unique one
+    std::string memory_name = {};  // for other processes to attach to; empty: none can
     // By default 256 MiB at 0 and 256 MiB from 1 TiB up, as a large machine has some of its memory there.
     std::vector<MemoryRange> memory = {{{0}, 65536}, {{std::uint64_t{1} << 28}, 65536}};
     bool iommu = true;

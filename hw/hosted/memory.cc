@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
-#include <unistd.h>
+#include <sys/file.h>
+#include <sys/random.h>
 
 namespace remap::hosted {
 
@@ -54,9 +56,50 @@ std::string complaint(std::span<const MemoryRange> ranges) {
     return {};
 }
 
+// A name that no process has, nor one that crashed under the same process id ever had.
 std::string unique_name() {
-    static std::atomic<unsigned> count = 0;
-    return "remaplab-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+    std::uint64_t random[2];
+    if (::getrandom(random, sizeof random, 0) != sizeof random) std::abort();
+    return "remaplab-" + std::to_string(random[0]) + "-" + std::to_string(random[1]);
+}
+
+ipc::shared_memory_object create_object(const std::string& name) {
+    return {ipc::create_only, name.c_str(), ipc::read_write, ipc::permissions(0600)};
+}
+
+// The owner of a name holds this lock, and loses it when its process ends, however that happens.
+bool take_ownership(const ipc::shared_memory_object& object) {
+    return ::flock(object.get_mapping_handle().handle, LOCK_EX | LOCK_NB) == 0;
+}
+
+// Removes the memory of this name if it is a machine's whose owner is gone: a bugcheck ends the process without
+// destructors, and the next run wants its name again.
+bool remove_orphan(const std::string& name) {
+    ipc::shared_memory_object left(ipc::open_only, name.c_str(), ipc::read_write);
+    ipc::offset_t size = 0;
+    if (!left.get_size(size) || size < static_cast<ipc::offset_t>(first_range_offset)) return false;
+    const ipc::mapped_region first_page(left, ipc::read_only, 0, header_bytes);
+    // The magic is written by an owner that holds its lock: without it, one may be about to.
+    const auto* header = static_cast<const Header*>(first_page.get_address());
+    return header->magic.load(std::memory_order_acquire) == magic && take_ownership(left) &&
+           ipc::shared_memory_object::remove(name.c_str());
+}
+
+// A named object lives until its owner removes it; one without a name is this process's and its children's alone, and
+// nothing that happens to them leaves it behind.
+ipc::shared_memory_object create_shared(const std::string& name) {
+    if (name.empty()) {
+        const std::string passing = unique_name();
+        ipc::shared_memory_object object = create_object(passing);
+        ipc::shared_memory_object::remove(passing.c_str());
+        return object;
+    }
+    try {
+        return create_object(name);
+    } catch (const ipc::interprocess_exception& error) {
+        if (error.get_error_code() != ipc::already_exists_error || !remove_orphan(name)) throw;
+        return create_object(name);
+    }
 }
 
 }  // namespace
@@ -64,19 +107,16 @@ std::string unique_name() {
 Result<std::unique_ptr<Memory>, std::string> Memory::create(std::string name, std::span<const MemoryRange> ranges) {
     if (std::string what = complaint(ranges); !what.empty()) return Failure{what};
     std::unique_ptr<Memory> memory(new Memory);
-    memory->name_ = name.empty() ? unique_name() : std::move(name);
+    memory->name_ = std::move(name);
     memory->ranges_.assign(ranges.begin(), ranges.end());
     try {
-        memory->object_ =
-            ipc::shared_memory_object(ipc::create_only, memory->name_.c_str(), ipc::read_write, ipc::permissions(0600));
-        memory->owner_ = true;
+        memory->object_ = create_shared(memory->name_);
+        memory->owner_ = !memory->name_.empty() && take_ownership(memory->object_);
         memory->object_.truncate(static_cast<ipc::offset_t>(first_range_offset + total_pages(ranges) * page_size));
         memory->all_ = ipc::mapped_region(memory->object_, ipc::read_write);
     } catch (const ipc::interprocess_exception& error) {
         return Failure{"cannot create shared memory " + memory->name_ + ": " + error.what() +
-                       (error.get_error_code() == ipc::already_exists_error
-                            ? "; another machine has this name, or one that crashed left it in /dev/shm"
-                            : "")};
+                       (error.get_error_code() == ipc::already_exists_error ? "; another machine has this name" : "")};
     }
     auto* header = new (memory->all_.get_address()) Header{};
     header->range_count = ranges.size();

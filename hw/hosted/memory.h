@@ -31,8 +31,9 @@ public:
     static constexpr std::size_t max_ranges = 16;
     static constexpr std::size_t directory_bytes = 4 * 1024 * 1024;
 
-    // Creates the memory under a name of the form accepted by shm_open without its slash; an empty name makes a unique
-    // one. The error is a sentence for people.
+    // Creates the memory under a name of the form accepted by shm_open without its slash, for other processes to attach
+    // to. A name that a crashed owner left is taken over. With an empty name the memory is this process's and its
+    // children's alone. The error is a sentence for people.
     static Result<std::unique_ptr<Memory>, std::string> create(std::string name, std::span<const MemoryRange> ranges);
 
     // Attaches to memory that another process created.
@@ -42,6 +43,7 @@ public:
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
 
+    // Empty if others cannot attach.
     const std::string& name() const { return name_; }
     std::span<const MemoryRange> ranges() const { return ranges_; }
 

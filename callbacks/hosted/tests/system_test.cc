@@ -158,7 +158,7 @@ TEST(HostedSystem, FramesOfAnObjectAreScattered) {
 }
 
 TEST(HostedSystem, AnotherProcessMapsTheObjectTheGpuWrites) {
-    Bench bench;
+    Bench bench({.memory_name = shared_name()});
     Buffer buffer(bench.adapter, 32 * page_size, DXGK_PHYSICAL_MEMORY_TYPE_SECTION);
     ASSERT_TRUE(bench.system->publish(buffer.object(), 99, CacheType::WriteBack));
     ASSERT_EQ(bench.run(fill(system_memory(buffer.address().value + 31 * page_size), page_size, 0x01020304)),

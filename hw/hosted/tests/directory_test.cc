@@ -16,7 +16,7 @@ class HostedDirectory : public testing::Test {
 protected:
     static std::unique_ptr<Memory> create() {
         const MemoryRange range{{0}, 2048};
-        auto memory = Memory::create("", {&range, 1});
+        auto memory = Memory::create(shared_name(), {&range, 1});
         return std::move(*memory);
     }
 

@@ -9,6 +9,7 @@
 #include <boost/interprocess/shared_memory_object.hpp>
 
 #include <cstring>
+#include <filesystem>
 
 namespace remap::hosted {
 namespace {
@@ -17,9 +18,9 @@ namespace ipc = boost::interprocess;
 
 constexpr PhysicalPage high{std::uint64_t{1} << 28};  // 1 TiB
 
-std::unique_ptr<Memory> two_ranges() {
+std::unique_ptr<Memory> two_ranges(const std::string& name = {}) {
     const MemoryRange ranges[] = {{{0}, 16}, {high, 16}};
-    auto memory = Memory::create("", ranges);
+    auto memory = Memory::create(name, ranges);
     EXPECT_TRUE(memory) << memory.error();
     return std::move(*memory);
 }
@@ -51,7 +52,7 @@ TEST(HostedMemory, RefusesRangesThatMakeNoSense) {
 }
 
 TEST(HostedMemory, ANameThatIsTakenIsAnErrorThatSaysSo) {
-    const auto memory = two_ranges();
+    const auto memory = two_ranges(shared_name());
     const MemoryRange range{{0}, 1};
     const auto second = Memory::create(memory->name(), {&range, 1});
     ASSERT_FALSE(second);
@@ -59,12 +60,33 @@ TEST(HostedMemory, ANameThatIsTakenIsAnErrorThatSaysSo) {
 }
 
 TEST(HostedMemory, TheNameIsGoneWithItsOwner) {
-    const std::string name = two_ranges()->name();
+    const std::string name = two_ranges(shared_name())->name();
     EXPECT_FALSE(Memory::attach(name));
 }
 
-TEST(HostedMemory, AnotherProcessSeesTheSameBytes) {
+TEST(HostedMemory, ANameWhoseOwnerCrashedIsTakenOver) {
+    const std::string name = shared_name();
+    EXPECT_TRUE(in_second_process([&] {
+        two_ranges(name).release();  // as a process leaves it that ends without destructors
+        return true;
+    }));
+    EXPECT_TRUE(Memory::attach(name));
+    const auto memory = two_ranges(name);
+    ASSERT_TRUE(memory);
+    std::byte first{1};
+    EXPECT_TRUE(memory->read({0}, &first, sizeof first));
+    EXPECT_EQ(first, std::byte{0});
+}
+
+TEST(HostedMemory, WithoutANameNothingIsLeftWhateverHappens) {
     const auto memory = two_ranges();
+    EXPECT_EQ(memory->name(), "");
+    const auto descriptor = std::to_string(memory->object().get_mapping_handle().handle);
+    EXPECT_TRUE(std::filesystem::read_symlink("/proc/self/fd/" + descriptor).string().ends_with(" (deleted)"));
+}
+
+TEST(HostedMemory, AnotherProcessSeesTheSameBytes) {
+    const auto memory = two_ranges(shared_name());
     const char text[] = "written by the owner";
     ASSERT_TRUE(memory->write(high.address(), text, sizeof text));
     EXPECT_TRUE(in_second_process([&] {
@@ -79,7 +101,7 @@ TEST(HostedMemory, AnotherProcessSeesTheSameBytes) {
 }
 
 TEST(HostedMemory, AttachingToAnythingElseIsAnError) {
-    const std::string name = "remaplab-test-foreign-" + std::to_string(::getpid());
+    const std::string name = shared_name();
     EXPECT_FALSE(Memory::attach(name));
     ipc::shared_memory_object foreign(ipc::create_only, name.c_str(), ipc::read_write);
     EXPECT_FALSE(Memory::attach(name));
@@ -89,7 +111,7 @@ TEST(HostedMemory, AttachingToAnythingElseIsAnError) {
 }
 
 TEST(HostedMemory, AHeaderThatLiesIsRefused) {
-    const auto memory = two_ranges();
+    const auto memory = two_ranges(shared_name());
     const ipc::mapped_region header(memory->object(), ipc::read_write, 0, page_size);
     auto* words = static_cast<std::uint64_t*>(header.get_address());
     const std::uint64_t honest[4] = {words[0], words[1], words[2], words[3]};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Runs a check in another process.
+// Runs a check in another process, which may attach to memory that was created under a name.
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,5 +17,8 @@ inline bool in_second_process(const std::function<bool()>& check) {
     int status = 0;
     return child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
+
+// A name for shared memory that no other test of this run has.
+inline std::string shared_name() { return "remaplab-test-" + std::to_string(::getpid()); }
 
 }  // namespace remap::hosted
