@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// The cache model's registers (-machine cache-model=...): a page of memory-mapped registers at a fixed address through
+// which a guest's tests read what was found and a guest's driver side names what it maps. No hardware has them; where
+// the model is off reads return all ones. Registers are 8 bytes and are accessed as 8 bytes.
+#pragma once
+
+#include <cstdint>
+
+namespace remap::spec::cache {
+
+inline constexpr std::uint64_t base = 0xfed8'0000;  // physical address
+inline constexpr std::uint64_t bytes = 0x1000;
+
+inline constexpr std::uint64_t id = 0x00;                      // read: magic
+inline constexpr std::uint64_t magic = 0x3165'6863'6163'6d52;  // "Rmcache1"
+
+inline constexpr std::uint64_t mode = 0x08;      // read: 1 report, 2 strict
+inline constexpr std::uint64_t findings = 0x10;  // read: different ones so far
+inline constexpr std::uint64_t select = 0x18;    // the finding that the next registers describe, from 0
+
+// Of the selected finding; zeros when there is none.
+inline constexpr std::uint64_t kind = 0x20;           // as cache::FindingKind
+inline constexpr std::uint64_t first = 0x28;          // physical address of the first byte that differs
+inline constexpr std::uint64_t length = 0x30;         // bytes
+inline constexpr std::uint64_t store_code = 0x38;     // address of the instruction that stored; 0: none, as below
+inline constexpr std::uint64_t store_address = 0x40;  // virtual
+inline constexpr std::uint64_t load_code = 0x48;
+inline constexpr std::uint64_t load_address = 0x50;
+inline constexpr std::uint64_t flush_code = 0x58;
+inline constexpr std::uint64_t dma_address = 0x60;  // as the device put it on the bus
+inline constexpr std::uint64_t dma_source = 0x68;   // bus, device, function
+inline constexpr std::uint64_t count = 0x70;        // how often
+
+// Runs of pages that are mapped for DMA, for whatever the model cannot see itself.
+inline constexpr std::uint64_t run_first = 0x80;   // physical page number
+inline constexpr std::uint64_t run_pages = 0x88;   // write: how many, and only then
+inline constexpr std::uint64_t run_mapped = 0x90;  // write 1: the run is mapped for DMA; 0: it no longer is
+
+}  // namespace remap::spec::cache
