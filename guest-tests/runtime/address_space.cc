@@ -120,12 +120,19 @@ void start_address_space() {
     enter_space(*kernel);
 }
 
+unsigned largest_leaf() {
+    constexpr std::uint32_t extended_features = 0x8000'0001;
+    using Page1Gb = Flag<26>;  // of EDX
+    static const bool has_1g = Page1Gb::get(cpu::identify(extended_features).d);
+    return has_1g ? paging::leaf_1g : paging::leaf_2m;
+}
+
 bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::uint64_t pages,
                const Protection& protection) {
     const std::uint64_t attributes =
         X86Long::memory_type(pat_index(protection.cache)) | (protection.executable ? 0 : X86Long::no_execute) |
         (protection.writable ? X86Long::writable : 0) | (protection.mode == AccessMode::User ? X86Long::user : 0);
-    const EditError error = editor_for(space, first).map({first, to, pages, attributes, paging::leaf_2m});
+    const EditError error = editor_for(space, first).map({first, to, pages, attributes, largest_leaf()});
     if (!is_user(first)) follow_kernel(*current);
     // No invalidation: the CPU caches no translation that is not present (SDM volume 3, section "Details of TLB Use").
     return error == EditError::None;

@@ -64,8 +64,12 @@ struct Protection {
     bool executable = false;
 };
 
-// Maps pages at a place of the caller's choice. False when a page there is mapped already or there is no memory for
-// tables; then nothing has changed. `space` counts for the user region only.
+// Shift of the largest leaf that this processor has: 2 MiB or 1 GiB.
+unsigned largest_leaf();
+
+// Maps pages at a place of the caller's choice, by the largest leaves that its alignment allows. False when a page
+// there is mapped already or there is no memory for tables; then nothing has changed. `space` counts for the user
+// region only.
 bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::uint64_t pages,
                const Protection& protection);
 

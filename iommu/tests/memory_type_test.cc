@@ -106,14 +106,16 @@ TEST(RangeRegisters, MakeAllMemoryUncacheableWhenTheyAreOff) {
 // Table "Address Mapping for Fixed-Range MTRRs": 64 KiB, 16 KiB and 4 KiB fields, the lowest byte the lowest address.
 TEST(RangeRegisters, OfTheFirstMebibyteHaveFieldsOfThreeSizes) {
     Mtrrs mtrrs{.capabilities = 0x508, .default_type = 0xc06};
-    mtrrs.fixed = {0x0606060606060600, 0x0106060606060606, 0x0000000000000000, 0x0505050505050504,
+    mtrrs.fixed = {0x0506060606060600, 0x0106060606060606, 0x0000000000000000, 0x0505050505050504,
                    0x0606060606060606, 0x0606060606060606, 0x0606060606060606, 0x0606060606060606,
                    0x0606060606060606, 0x0606060606060606, 0x0406060606060606};
     const auto at = [&](std::uint64_t address) { return mtrrs.type_at({address}, 40); };
     EXPECT_EQ(at(0), Uncacheable);
     EXPECT_EQ(at(0xffff), Uncacheable);
     EXPECT_EQ(at(0x10000), WriteBack);
-    EXPECT_EQ(at(0x7ffff), WriteBack);
+    EXPECT_EQ(at(0x6ffff), WriteBack);
+    EXPECT_EQ(at(0x70000), WriteProtected);
+    EXPECT_EQ(at(0x7ffff), WriteProtected);
     EXPECT_EQ(at(0x80000), WriteBack);
     EXPECT_EQ(at(0x9bfff), WriteBack);
     EXPECT_EQ(at(0x9c000), WriteCombining);
