@@ -23,6 +23,7 @@ ROOMS = {
     "iommu/driver": ["base", "iommu/spec", "iommu/paging"],
     "hw/spec": ["base"],
     "hw/gpu": ["base", "hw/spec"],
+    "hw/cache": ["base", "iommu/paging"],
     "hw/driver": ["base", "hw/spec"],
     "hw/hosted": ["base", "hw/spec", "hw/gpu", "iommu/engine"],
     "hw/capi": ["base", "hw/spec", "hw/gpu", "iommu/spec", "iommu/engine"],
