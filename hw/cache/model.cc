@@ -80,14 +80,18 @@ void Model::heal(View& view) {
     }
 }
 
+// The buffer that has a byte's newest value; of several, the lowest processor's.
 const Buffer* Model::holder(const View& view, unsigned byte) {
     if (view.line->buffered == 0) return nullptr;
+    const Buffer* lowest = nullptr;
+    unsigned number = 0;
     for (Processor* processor : processors_.met()) {
         const Buffer* buffer = processor->find(view.address);
         if (buffer == nullptr || (buffer->mask >> byte & 1) == 0) continue;
-        if (buffer->data[byte] == view.coherent[byte]) return buffer;
+        if (buffer->data[byte] != view.coherent[byte]) continue;
+        if (lowest == nullptr || processor->number() < number) lowest = buffer, number = processor->number();
     }
-    return nullptr;
+    return lowest;
 }
 
 void Model::type_changed(PhysicalPage page, MemoryType type) {

@@ -81,7 +81,7 @@ private:
     void empty_line(unsigned cpu, std::uint64_t line);
     void order(const Processor& processor, std::uint64_t line);
     void write_noted(View& view, const Note& note);
-    void drop_all(View& view, bool write_back);
+    void drop(Line& line, bool writes_back);
     void make_room(unsigned cpu);
     void note(View& view, const Origin& origin, bool drops);
     template <typename Which>

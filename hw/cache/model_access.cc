@@ -86,7 +86,7 @@ void Model::newest(View& view, const Origin& origin, const Piece& piece, const s
     std::memcpy(&view.coherent[piece.at], from, piece.bytes);
     Line& line = state(view);
     line.stores.add(origin, piece.at, piece.bytes);
-    line.by_device &= ~piece.mask();
+    line.dma.remove(piece.mask());
 }
 
 // Write-back: the line is fetched, and only the copy changes.

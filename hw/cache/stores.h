@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Bytes of a line, and who stored each of them last.
+// Bytes of a line, and who stored or wrote each of them last.
 #pragma once
 
 #include "hw/cache/coherency.h"
@@ -97,6 +97,36 @@ private:
 
     std::vector<Entry> entries_;
     std::array<std::uint8_t, line_bytes> starts_{};  // of the last store to each byte: its first byte in the line
+};
+
+// The same for what devices wrote: the bytes whose newest value is a device's.
+class DmaWrites {
+public:
+    void add(const DmaOrigin& origin, Mask mask) {
+        remove(mask);
+        entries_.push_back({origin, mask});
+    }
+
+    void remove(Mask mask) {
+        std::erase_if(entries_, [mask](Entry& entry) { return (entry.mask &= ~mask) == 0; });
+    }
+
+    std::optional<DmaOrigin> at(unsigned byte) const {
+        for (const Entry& entry : entries_) {
+            if ((entry.mask >> byte & 1) != 0) return entry.origin;
+        }
+        return std::nullopt;
+    }
+
+    void clear() { entries_.clear(); }
+
+private:
+    struct Entry {
+        DmaOrigin origin;
+        Mask mask = 0;
+    };
+
+    std::vector<Entry> entries_;
 };
 
 }  // namespace remap::cache
