@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "hw/capi/remap_cache.h"
 
+#include "hw/cache/alias_audit.h"
 #include "hw/cache/coherency.h"
+#include "hw/cache/page_tables.h"
 #include "hw/spec/cache_registers.h"
-#include "iommu/paging/walker.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <string>
 
 namespace {
 
 using namespace remap;
 
-struct CallbackPorts final : cache::MemoryPort, cache::FindingPort {
+struct CallbackPorts final : cache::MemoryPort, cache::FindingPort, cache::TableReader {
     CallbackPorts(const RemapCacheOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override {
@@ -21,6 +25,9 @@ struct CallbackPorts final : cache::MemoryPort, cache::FindingPort {
     }
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override {
         return ops.write(opaque, to.value, from, bytes);
+    }
+    bool read(PhysicalAddress from, std::uint64_t* words, std::size_t count) override {
+        return ops.read(opaque, from.value, words, count * sizeof *words);
     }
     void found(const cache::Finding& finding) override { ops.found(opaque, describe(finding).c_str()); }
 
@@ -46,6 +53,37 @@ cache::DmaAccess access_of(const RemapCacheDma& dma, bool write) {
                        .snoop = dma.snoop}};
 }
 
+// What the audit finds is kept and told by the model.
+struct Forward final : cache::FindingPort {
+    explicit Forward(cache::Coherency& model) : model(model) {}
+    void found(const cache::Finding& finding) override { model.add(finding); }
+
+    cache::Coherency& model;
+};
+
+cache::PagingState state_of(const RemapCachePaging& paging) {
+    cache::PagingState state{.cr3 = paging.cr3,
+                             .cr4 = paging.cr4,
+                             .efer = paging.efer,
+                             .controls = {.cr0 = paging.cr0, .pat = {paging.pat}},
+                             .largest_leaf = paging.huge_leaves ? paging::leaf_1g : paging::leaf_2m};
+    state.controls.physical_address_width = paging.address_width;
+    paging::Mtrrs& mtrrs = state.controls.mtrrs;
+    mtrrs.capabilities = paging.mtrr_capabilities;
+    mtrrs.default_type = paging.mtrr_default;
+    std::copy(std::begin(paging.mtrr_fixed), std::end(paging.mtrr_fixed), mtrrs.fixed.begin());
+    for (std::size_t i = 0; i < std::size(paging.mtrr_variable); ++i) {
+        mtrrs.variable[i] = {paging.mtrr_variable[i].base, paging.mtrr_variable[i].mask};
+    }
+    return state;
+}
+
+// Of the modes of 32 bits, whose tables are not walked, the MTRRs alone decide.
+cache::MemoryType type_of(const cache::PagingState& state, cache::TableReader& reader, const cache::CpuAccess& access) {
+    const auto mapping = cache::mapping_of(state, reader, access.origin.address);
+    return mapping ? mapping->type : state.controls.effective(access.address, 0);
+}
+
 std::uint64_t code_of(const std::optional<cache::Origin>& origin) { return origin ? origin->code : 0; }
 std::uint64_t address_of(const std::optional<cache::Origin>& origin) { return origin ? origin->address.value : 0; }
 
@@ -55,11 +93,15 @@ struct RemapCache {
     RemapCache(RemapCacheMode mode, const RemapCacheOps& ops, void* opaque)
         : ports(ops, opaque),
           mode(mode),
-          model(ports, ports, {.mode = mode == REMAP_CACHE_STRICT ? cache::Mode::Strict : cache::Mode::Report}) {}
+          model(ports, ports, {.mode = mode == REMAP_CACHE_STRICT ? cache::Mode::Strict : cache::Mode::Report}),
+          forward(model),
+          audit(ports, forward) {}
 
     CallbackPorts ports;
     const RemapCacheMode mode;
     cache::Coherency model;
+    Forward forward;
+    cache::AliasAudit audit;
 };
 
 RemapCache* remap_cache_new(RemapCacheMode mode, const RemapCacheOps* ops, void* opaque) {
@@ -74,11 +116,15 @@ void remap_cache_track(RemapCache* cache, uint64_t first_page, uint64_t pages) {
 
 void remap_cache_untrack(RemapCache* cache, uint64_t first_page, uint64_t pages) {
     cache->model.untrack({first_page}, pages);
+    cache->audit.forget({first_page}, pages);
 }
 
 bool remap_cache_tracked(const RemapCache* cache, uint64_t page) { return cache->model.tracked({page}); }
 
-void remap_cache_settle(RemapCache* cache) { cache->model.settle(); }
+void remap_cache_settle(RemapCache* cache) {
+    cache->model.settle();
+    cache->audit.forget_all();
+}
 
 bool remap_cache_load(RemapCache* cache, const RemapCacheAccess* access, void* to) {
     return cache->model.load(access_of(*access), to);
@@ -113,21 +159,31 @@ bool remap_cache_dma_write(RemapCache* cache, const RemapCacheDma* dma, const vo
     return cache->model.dma_write(access_of(*dma, true), from);
 }
 
-unsigned remap_cache_type_of(RemapCache* cache, const RemapCachePaging* paging, uint64_t virtual_address, uint64_t) {
-    paging::WalkRequest<paging::X86Long> request;
-    request.root = {paging->cr3 & ~std::uint64_t{0xfff}};
-    request.levels = paging->cr4 & 1 << 12 ? 5 : 4;
-    request.address = virtual_address;
-    const auto walk = paging::walk(request, [cache](PhysicalAddress at) -> std::optional<std::uint64_t> {
-        std::uint64_t entry;
-        if (!cache->ports.read(at, &entry, sizeof entry)) return std::nullopt;
-        return entry;
-    });
-    if (!walk.found()) return 6;
-    const unsigned index = (walk.attributes & paging::X86Long::write_through ? 1 : 0) |
-                           (walk.attributes & paging::X86Long::cache_disable ? 2 : 0) |
-                           (walk.attributes & paging::X86Long::pat ? 4 : 0);
-    return paging->pat >> (8 * index) & 7;
+unsigned remap_cache_mapped(RemapCache* cache, const RemapCachePaging* paging, const RemapCacheAccess* access) {
+    const cache::PagingState state = state_of(*paging);
+    const cache::CpuAccess use = access_of(*access);
+    const cache::MemoryType type = type_of(state, cache->ports, use);
+    const PhysicalPage page = use.address.page();
+    cache->audit.seen(
+        page, {.page = use.origin.address.page(), .type = type, .code = use.origin.code, .cpu = use.origin.cpu}, state);
+    cache->model.type_changed(page, type);
+    return static_cast<unsigned>(type);
+}
+
+char* remap_cache_mappings_text(RemapCache* cache, const RemapCachePaging* paging, uint64_t page) {
+    const auto mappings = cache::mappings_of(state_of(*paging), cache->ports, {page});
+    std::string text;
+    for (const cache::PageMapping& mapping : mappings.list) {
+        char line[128];
+        std::snprintf(line, sizeof line, "0x%016llx %s %s%s, leaf of %llu KiB\n",
+                      static_cast<unsigned long long>(mapping.page.address().value),
+                      paging::abbreviation_of(mapping.type), mapping.writable ? "writable" : "read-only",
+                      mapping.user ? ", user" : "", 1ull << (mapping.shift - 10));
+        text += line;
+    }
+    if (!mappings.complete)
+        text += "there may be more: the tables are too large, wrong, or of a mode that is not walked\n";
+    return ::strdup(text.c_str());
 }
 
 void remap_cache_counters(const RemapCache* cache, RemapCacheCounters* counters) {

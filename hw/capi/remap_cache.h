@@ -101,7 +101,9 @@ bool remap_cache_dma_write(RemapCache *cache, const RemapCacheDma *dma, const vo
 #define REMAP_CACHE_VARIABLE_MTRRS 8
 typedef struct RemapCachePaging {
     uint64_t cr0, cr3, cr4, efer, pat;
-    uint64_t mtrr_default;                          /* IA32_MTRR_DEF_TYPE */
+    bool huge_leaves; /* of 1 GiB */
+    uint64_t mtrr_capabilities;
+    uint64_t mtrr_default;
     uint64_t mtrr_fixed[REMAP_CACHE_FIXED_MTRRS];   /* in the order of their addresses */
     struct {
         uint64_t base, mask;
@@ -109,9 +111,17 @@ typedef struct RemapCachePaging {
     unsigned address_width; /* bits of physical address */
 } RemapCachePaging;
 
-/* The effective memory type of a virtual address, whose page is `page`. */
-unsigned remap_cache_type_of(RemapCache *cache, const RemapCachePaging *paging, uint64_t virtual_address,
-                             uint64_t page);
+/*
+ * A processor's emulated TLB is filled with a mapping of a page that is tracked, by the instruction at `code`. Returns the
+ * effective memory type. A page that has another mapping of another type is a finding.
+ */
+unsigned remap_cache_mapped(RemapCache *cache, const RemapCachePaging *paging, const RemapCacheAccess *access);
+
+/*
+ * Who maps a page, by the tables of a processor: text for people, a line for each mapping; the caller frees it with
+ * free(). Null when there is no memory.
+ */
+char *remap_cache_mappings_text(RemapCache *cache, const RemapCachePaging *paging, uint64_t page);
 
 typedef struct RemapCacheCounters {
     uint64_t tracked_pages, lines;

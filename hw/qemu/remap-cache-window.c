@@ -175,16 +175,31 @@ static bool remap_cache_is_ram(hwaddr page)
     return remap_memory_find(page, TARGET_PAGE_SIZE, true, &found);
 }
 
-static void remap_cache_redirect(CPUState *cpu, vaddr address, int mmu_index, RemapCacheSlot slot)
+/* The memory type of a mapping that a processor begins to use; the model looks for others of the page. */
+static unsigned remap_cache_use_mapping(CPUState *cpu, const RemapCacheSlot *slot, uintptr_t host_pc)
+{
+    RemapCachePaging paging = remap_cache_paging(cpu);
+    RemapCacheAccess access = {
+        .address = slot->page,
+        .cpu = cpu->cpu_index,
+        .code = remap_cache_code_at(cpu, host_pc),
+        .virtual_address = slot->virtual_page,
+    };
+
+    return remap_cache_mapped(remap_cache, &paging, &access);
+}
+
+static void remap_cache_redirect(CPUState *cpu, vaddr address, int mmu_index, bool is_device, uintptr_t host_pc)
 {
     CPUTLBEntryFull entry = *remap_cache_entry(cpu, address, mmu_index);
+    RemapCacheSlot slot = {
+        .page = entry.phys_addr,
+        .virtual_page = address & TARGET_PAGE_MASK,
+        .is_device = is_device,
+    };
 
-    slot.page = entry.phys_addr;
-    slot.virtual_page = address & TARGET_PAGE_MASK;
-    if (!slot.is_device) {
-        RemapCachePaging paging = remap_cache_paging(cpu);
-
-        slot.type = remap_cache_type_of(remap_cache, &paging, slot.virtual_page, slot.page >> TARGET_PAGE_BITS);
+    if (!is_device) {
+        slot.type = remap_cache_use_mapping(cpu, &slot, host_pc);
     }
     entry.phys_addr = WINDOW_BASE + cpu->cpu_index * WINDOW_PER_CPU +
                       ((hwaddr)remap_cache_take_slot(cpu, &slot) << TARGET_PAGE_BITS);
@@ -205,10 +220,10 @@ static bool remap_cache_tlb_fill(CPUState *cpu, vaddr address, int size, MMUAcce
     }
     entry = remap_cache_entry(cpu, address, mmu_index);
     if (unlikely(entry->slow_flags[MMU_DATA_LOAD] & TLB_MMIO)) {
-        remap_cache_redirect(cpu, address, mmu_index, (RemapCacheSlot) { .is_device = true });
+        remap_cache_redirect(cpu, address, mmu_index, true, host_pc);
     } else if (unlikely(remap_cache_tracked(remap_cache, entry->phys_addr >> TARGET_PAGE_BITS)) &&
                remap_cache_is_ram(entry->phys_addr)) {
-        remap_cache_redirect(cpu, address, mmu_index, (RemapCacheSlot) { .is_device = false });
+        remap_cache_redirect(cpu, address, mmu_index, false, host_pc);
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "exec/exec-all.h"
+#include "exec/target_page.h"
 #include "hw/boards.h"
 #include "hw/i386/pc.h"
 #include "migration/blocker.h"
@@ -53,6 +54,8 @@ RemapCachePaging remap_cache_paging(CPUState *cpu)
         .efer = env->efer,
         .pat = env->pat,
         .mtrr_default = env->mtrr_deftype,
+        .huge_leaves = env->features[FEAT_8000_0001_EDX] & CPUID_EXT2_PDPE1GB,
+        .mtrr_capabilities = MSR_MTRRcap_VCNT | MSR_MTRRcap_FIXRANGE_SUPPORT,
         .address_width = X86_CPU(cpu)->phys_bits,
     };
 
@@ -115,6 +118,46 @@ static char *remap_cache_get_report(Object *object, Error **errp)
     return g_string_free(text, false);
 }
 
+/* -- who maps a page: its address is set, and then the answer read */
+
+static uint64_t remap_cache_page; /* bytes */
+
+static void remap_cache_get_page(Object *object, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    visit_type_uint64(v, name, &remap_cache_page, errp);
+}
+
+static void remap_cache_set_page(Object *object, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    visit_type_uint64(v, name, &remap_cache_page, errp);
+}
+
+typedef struct RemapCacheQuestion {
+    uint64_t page;
+    GString *answer;
+} RemapCacheQuestion;
+
+/* On the processor's own thread, between two of its instructions. */
+static void remap_cache_ask_processor(CPUState *cpu, run_on_cpu_data data)
+{
+    RemapCacheQuestion *question = data.host_ptr;
+    RemapCachePaging paging = remap_cache_paging(cpu);
+    g_autofree char *text = remap_cache_mappings_text(remap_cache, &paging, question->page);
+
+    g_string_append_printf(question->answer, "cpu %d, cr3 0x%" PRIx64 ":\n%s", cpu->cpu_index, paging.cr3, text);
+}
+
+static char *remap_cache_get_mappings(Object *object, Error **errp)
+{
+    RemapCacheQuestion question = { remap_cache_page >> TARGET_PAGE_BITS, g_string_new(NULL) };
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        run_on_cpu(cpu, remap_cache_ask_processor, RUN_ON_CPU_HOST_PTR(&question));
+    }
+    return g_string_free(question.answer, false);
+}
+
 static void remap_cache_class_init(ObjectClass *class, void *data)
 {
     for (size_t i = 0; i < ARRAY_SIZE(remap_cache_counter_list); i++) {
@@ -125,6 +168,11 @@ static void remap_cache_class_init(ObjectClass *class, void *data)
     }
     object_class_property_add_str(class, "report", remap_cache_get_report, NULL);
     object_class_property_set_description(class, "report", "The mistakes found so far, in words");
+    object_class_property_add(class, "page", "uint64", remap_cache_get_page, remap_cache_set_page, NULL, NULL);
+    object_class_property_set_description(class, "page", "Physical address of the page that \"mappings\" is about");
+    object_class_property_add_str(class, "mappings", remap_cache_get_mappings, NULL);
+    object_class_property_set_description(class, "mappings",
+                                          "Who maps the page: virtual addresses and memory types, a line for each");
 }
 
 static const TypeInfo remap_cache_types[] = {
