@@ -57,6 +57,7 @@ public:
     std::size_t outstanding() const { return table_.outstanding.size(); }
     std::uint64_t given_up() const { return given_up_; }
     const FindingLog& log() const { return log_; }
+    void add(const Finding& finding) { log_.add(finding); }
 
 private:
     // A line with all its bytes in both worlds, taken apart, changed and put back.

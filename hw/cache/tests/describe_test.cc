@@ -37,7 +37,7 @@ TEST(Describe, every_part_of_a_finding_is_told) {
     const std::string text = describe(finding);
     for (const char* part : {"\n  store: cpu 1, code at 0xa1, address 0xb1, mapped write-through",
                              "\n  flush: cpu 2, code at 0xa2, address 0xb2, mapped write-combining",
-                             "\n  load: cpu 3, code at 0xa3, address 0xb3, mapped uncached",
+                             "\n  load: cpu 3, code at 0xa3, address 0xb3, mapped uncacheable",
                              "\n  lost store: cpu 4, code at 0xa4, address 0xb4, mapped uncached-minus",
                              "\n  other mapping: cpu 5, code at 0xa5, address 0xb5, mapped write-protected"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
