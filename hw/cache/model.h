@@ -41,6 +41,7 @@ public:
     // Accesses to lines of tracked pages. False, and nothing changed, when the line is not memory.
     bool load(const Origin& origin, const Piece& piece, std::uint8_t* to);
     bool store(const Origin& origin, const Piece& piece, const std::uint8_t* from);
+    bool store_non_temporal(const Origin& origin, const Piece& piece, const std::uint8_t* from);
     bool dma_read(const DmaOrigin& origin, const Piece& piece, std::uint8_t* to);
     bool dma_write(const DmaOrigin& origin, const Piece& piece, const std::uint8_t* from);
 
@@ -89,7 +90,7 @@ private:
     void remove_notes(Line& line, Which&& which) {
         std::erase_if(line.notes, [&](const Note& note) {
             if (!which(note)) return false;
-            processors_.at(note.origin.cpu).flush_done();
+            processors_.at(note.cpu).flush_done();
             return true;
         });
     }

@@ -116,6 +116,21 @@ void Model::store_through(View& view, const Origin& origin, const Piece& piece, 
     for (Note& note : view.line->notes) std::memcpy(&note.contents[piece.at], from, piece.bytes);
 }
 
+// To a cacheable page: combined, but coherent with the copy, which goes (Intel SDM volume 1, "Cacheability Control,
+// Prefetch, and Memory Ordering Instructions").
+bool Model::store_non_temporal(const Origin& origin, const Piece& piece, const std::uint8_t* from) {
+    if (!cacheable(origin.type)) return store(origin, piece, from);
+    const Page* page = table_.find_page(piece.line);
+    if (page != nullptr && (page->cached & LineTable::bit_of(piece.line)) != 0) {
+        View view;
+        if (!open(view, piece.line)) return false;
+        write_back(view);
+        drop_copy(view);
+        close(view);
+    }
+    return store_combining(origin, piece, from);
+}
+
 bool Model::store_combining(const Origin& origin, const Piece& piece, const std::uint8_t* from) {
     Processor& processor = processors_.at(origin.cpu);
     Buffer* buffer = processor.find(piece.line);

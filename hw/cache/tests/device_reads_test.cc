@@ -129,6 +129,36 @@ TEST_P(DeviceReads, write_combining_store_waits_for_a_fence_even_if_the_device_s
     EXPECT_TRUE(rig.model.idle());
 }
 
+TEST_P(DeviceReads, non_temporal_store_waits_for_a_fence_and_needs_no_flush) {
+    for (const MemoryType type : {wb, wt, wp}) {
+        const auto kind = static_cast<unsigned>(type);
+        rig.store(wb, at, 0x10 + kind);
+        rig.store(wb, at + 8, 0x20 + kind);
+        CpuAccess access = Rig::access(type, at, 0xab0 + kind, 0);
+        access.non_temporal = true;
+        const std::uint64_t value = 0x1100 + kind;
+        EXPECT_TRUE(rig.model.store(access, &value));
+        EXPECT_EQ(rig.dma_read(at + 8, no_snoop), 0x20 + kind);  // the line was written back
+        EXPECT_EQ(rig.news(), "");
+        EXPECT_EQ(rig.dma_read(at, snoop), rig.either(0x10 + kind, value));
+        ASSERT_EQ(rig.news(), "undrained-store");
+        EXPECT_EQ(rig.told.back().store->code, 0xab0 + kind);
+        rig.fence(Fence::Store);
+        EXPECT_EQ(rig.dma_read(at, no_snoop), value);
+        EXPECT_EQ(rig.load(wb, at), value);
+        EXPECT_EQ(rig.news(), "");
+    }
+}
+
+TEST_P(DeviceReads, non_temporal_store_to_an_uncached_page_is_an_uncached_store) {
+    CpuAccess access = Rig::access(uc, at, 0x100, 0);
+    access.non_temporal = true;
+    const std::uint64_t value = 0x1111;
+    EXPECT_TRUE(rig.model.store(access, &value));
+    EXPECT_EQ(rig.dma_read(at, no_snoop), value);
+    EXPECT_EQ(rig.news(), "");
+}
+
 TEST_P(DeviceReads, whatever_empties_the_write_combining_buffers) {
     std::uint64_t value = 0x10;
     for (const Fence kind : {Fence::Store, Fence::Full, Fence::Serializing, Fence::Uncached}) {

@@ -229,9 +229,14 @@ TEST_P(Keeping, processors_have_any_number) {
     }
     rig.store(wc, at, 0x2222, 0x100, 0x1'0003);
     EXPECT_TRUE(rig.model.pending(3));
-    rig.flush(Flush::Clwb, at, 0x300, ~0u);
-    rig.model.flush_all(~0u, true);
     rig.fence(Fence::Full, 3);
+    EXPECT_TRUE(rig.model.idle());
+    rig.store(wb, at, 0x3333, 0x100, ~0u);
+    for (unsigned again = 0; again < 3; ++again) rig.flush(Flush::Clwb, at, 0x300, ~0u);
+    rig.fence(Fence::Full, ~0u);
+    EXPECT_FALSE(rig.model.pending(~0u));
+    EXPECT_EQ(rig.dma_read(at, no_snoop), 0x3333u);
+    EXPECT_EQ(rig.news(), "");
     EXPECT_TRUE(rig.model.idle());
 }
 
