@@ -190,6 +190,11 @@ Counters Coherency::counters() const {
     return counters;
 }
 
+void Coherency::add(const Finding& finding) {
+    const std::lock_guard lock(state_->mutex);
+    state_->model.add(finding);
+}
+
 std::size_t Coherency::finding_count() const {
     const std::lock_guard lock(state_->mutex);
     return state_->model.log().findings().size();

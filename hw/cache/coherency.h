@@ -129,6 +129,9 @@ public:
 
     Counters counters() const;
 
+    // A finding of somebody else's, for example of an audit of mappings: kept and told with the model's own.
+    void add(const Finding& finding);
+
     // What was found, oldest first, each with how often. Nothing for a number that is not below the count.
     std::size_t finding_count() const;
     std::optional<Finding> finding(std::size_t number) const;

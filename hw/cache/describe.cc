@@ -51,18 +51,6 @@ const Words* words_of(FindingKind kind) {
     return nullptr;
 }
 
-const char* name_of(MemoryType type) {
-    switch (type) {
-        case MemoryType::Uncacheable: return "uncached";
-        case MemoryType::WriteCombining: return "write-combining";
-        case MemoryType::WriteThrough: return "write-through";
-        case MemoryType::WriteProtected: return "write-protected";
-        case MemoryType::WriteBack: return "write-back";
-        case MemoryType::UncachedMinus: return "uncached-minus";
-    }
-    return "of an unknown type";
-}
-
 [[gnu::format(printf, 2, 3)]] void append(std::string& text, const char* format, ...) {
     char line[256];
     std::va_list arguments;

@@ -33,10 +33,11 @@ void LineTable::erase(Page& page, Line& line) {
     Lines::node_type node = lines_.extract(line.address);
     if (spare_.size() >= most_spare) return;
     Line& kept = node.mapped();
-    kept.apart = kept.by_device = 0;
+    kept.apart = 0;
     kept.dirty = false;
     kept.buffered = 0;
     kept.stores.clear();
+    kept.dma.clear();
     kept.notes.clear();
     spare_.push_back(std::move(node));
 }

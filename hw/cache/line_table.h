@@ -33,8 +33,7 @@ struct Line {
     Origin dirtied{};       // the store that made it so
     unsigned buffered = 0;  // processors that have bytes of it in a write-combining buffer
     Stores stores;
-    Mask by_device = 0;  // bytes whose newest value is a device's: `dma`
-    DmaOrigin dma{};     // the last that wrote
+    DmaWrites dma;
     std::vector<Note> notes;
 
     Links<Line> all, unwritten, outstanding;

@@ -67,11 +67,7 @@ void Model::heal(View& view) {
     Mask nowhere = differing(view.memory, view.coherent);
     if (view.cached) nowhere &= differing(view.copy, view.coherent);
     if (nowhere == 0) return;
-    if (view.line->buffered != 0) {
-        for_each_byte(nowhere, [&](unsigned i) {
-            if (holder(view, i) != nullptr) nowhere &= ~(Mask{1} << i);
-        });
-    }
+    nowhere &= ~held(view);
     if (options_.mode == Mode::Strict) {
         copy(view.coherent, view.memory, nowhere);
     } else {
@@ -80,14 +76,29 @@ void Model::heal(View& view) {
     }
 }
 
+// Bytes whose newest value is in a buffer.
+Mask Model::held(const View& view) {
+    Mask bytes = 0;
+    if (view.line->buffered == 0) return bytes;
+    for (Processor* processor : processors_.met()) {
+        const Buffer* buffer = processor->find(view.address);
+        if (buffer != nullptr) bytes |= buffer->mask & ~differing(buffer->data, view.coherent);
+    }
+    return bytes;
+}
+
+// The buffer that has a byte's newest value; of several, the lowest processor's.
 const Buffer* Model::holder(const View& view, unsigned byte) {
     if (view.line->buffered == 0) return nullptr;
+    const Buffer* lowest = nullptr;
+    unsigned number = 0;
     for (Processor* processor : processors_.met()) {
         const Buffer* buffer = processor->find(view.address);
         if (buffer == nullptr || (buffer->mask >> byte & 1) == 0) continue;
-        if (buffer->data[byte] == view.coherent[byte]) return buffer;
+        if (buffer->data[byte] != view.coherent[byte]) continue;
+        if (lowest == nullptr || processor->number() < number) lowest = buffer, number = processor->number();
     }
-    return nullptr;
+    return lowest;
 }
 
 void Model::type_changed(PhysicalPage page, MemoryType type) {

@@ -57,6 +57,7 @@ public:
     std::size_t outstanding() const { return table_.outstanding.size(); }
     std::uint64_t given_up() const { return given_up_; }
     const FindingLog& log() const { return log_; }
+    void add(const Finding& finding) { log_.add(finding); }
 
 private:
     // A line with all its bytes in both worlds, taken apart, changed and put back.
@@ -81,7 +82,7 @@ private:
     void empty_line(unsigned cpu, std::uint64_t line);
     void order(const Processor& processor, std::uint64_t line);
     void write_noted(View& view, const Note& note);
-    void drop_all(View& view, bool write_back);
+    void drop(Line& line, bool writes_back);
     void make_room(unsigned cpu);
     void note(View& view, const Origin& origin, bool drops);
     template <typename Which>
@@ -110,6 +111,7 @@ private:
     void judge(const View& view, const Piece& piece, const Bytes& seen, const Reader& reader);
     bool explain(Finding& finding, const View& view, unsigned byte);
     void overwritten(const View& view, FindingKind kind, Mask lost, const std::optional<Origin>& by);
+    Mask held(const View& view);
     const Buffer* holder(const View& view, unsigned byte);
 
     // Bounds.

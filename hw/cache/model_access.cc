@@ -42,11 +42,12 @@ bool Model::load(const Origin& origin, const Piece& piece, std::uint8_t* to) {
     View view;
     if (!open(view, piece.line)) return false;
     accessed(origin, piece);
-    if (fetches && !view.cached) fetch(view);
+    const bool fetched = fetches && !view.cached;
+    if (fetched) fetch(view);
     const Bytes& seen = fetches ? view.copy : view.memory;
     judge(view, piece, seen, {&origin, nullptr});
     std::memcpy(to, &(options_.mode == Mode::Report ? view.coherent : seen)[piece.at], piece.bytes);
-    close(view);
+    if (fetched) close(view);
     return true;
 }
 
@@ -86,7 +87,7 @@ void Model::newest(View& view, const Origin& origin, const Piece& piece, const s
     std::memcpy(&view.coherent[piece.at], from, piece.bytes);
     Line& line = state(view);
     line.stores.add(origin, piece.at, piece.bytes);
-    line.by_device &= ~piece.mask();
+    line.dma.remove(piece.mask());
 }
 
 // Write-back: the line is fetched, and only the copy changes.

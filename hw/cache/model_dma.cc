@@ -44,9 +44,7 @@ bool Model::dma_write(const DmaOrigin& origin, const Piece& piece, const std::ui
     }
     std::memcpy(&view.memory[piece.at], from, piece.bytes);
     std::memcpy(&view.coherent[piece.at], from, piece.bytes);
-    Line& line = state(view);
-    line.dma = origin;
-    line.by_device |= piece.mask();
+    state(view).dma.add(origin, piece.mask());
     close(view);
     keep_bounds();
     return true;

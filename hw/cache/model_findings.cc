@@ -31,14 +31,11 @@ void Model::judge(const View& view, const Piece& piece, const Bytes& seen, const
 bool Model::explain(Finding& finding, const View& view, unsigned byte) {
     const Line& line = *view.line;
     const bool in_memory = view.memory[byte] == view.coherent[byte];
-    if (in_memory && (line.by_device >> byte & 1) != 0) {  // so what was read is an old copy
-        finding.kind = FindingKind::StaleRead;
-        finding.dma = line.dma;
-        return true;
-    }
-    finding.store = line.stores.at(byte);
-    if (in_memory) {
-        finding.kind = FindingKind::StaleAliasRead;
+    const std::optional<DmaOrigin> device = line.dma.at(byte);
+    if (!device) finding.store = line.stores.at(byte);
+    if (in_memory) {  // so what was read is an old copy
+        finding.kind = device ? FindingKind::StaleRead : FindingKind::StaleAliasRead;
+        if (device) finding.dma = device;
         return true;
     }
     if (const Buffer* buffer = holder(view, byte)) {
@@ -66,11 +63,8 @@ void Model::overwritten(const View& view, FindingKind kind, Mask lost, const std
     Finding finding = finding_of(kind, view.address, lost);
     finding.store = by;
     const unsigned first = first_of(lost);
-    if ((view.line->by_device >> first & 1) != 0) {
-        finding.dma = view.line->dma;
-    } else {
-        finding.lost = view.line->stores.at(first);
-    }
+    finding.dma = view.line->dma.at(first);
+    if (!finding.dma) finding.lost = view.line->stores.at(first);
     log_.add(finding);
 }
 

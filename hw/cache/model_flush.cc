@@ -19,14 +19,16 @@ void Model::flush(const Origin& origin, std::uint64_t address, Flush how) {
     Page* page = table_.find_page(address);
     const Mask bit = LineTable::bit_of(address);
     if (page == nullptr || (page->cached & bit) == 0) return;
-    if ((page->stateful & bit) == 0) {  // clean, and nobody has newer bytes: to drop it now or later is all the same
+    if ((page->stateful & bit) == 0) {
         if (how != Flush::Clwb) page->cached &= ~bit;
         return;
     }
     if (how != Flush::Clflush) make_room(origin.cpu);
     View view;
     if (!open(view, address) || view.line == nullptr) return;
-    if (how == Flush::Clflush) {
+    // To drop a copy that has what memory has is the same now and later.
+    const bool agrees = !view.line->dirty && differing(view.copy, view.memory) == 0;
+    if (how == Flush::Clflush || (how == Flush::Clflushopt && agrees)) {
         write_back(view);
         drop_copy(view);
     } else if (view.line->dirty || how == Flush::Clflushopt) {
@@ -108,27 +110,26 @@ void Model::write_noted(View& view, const Note& done) {
 
 void Model::flush_all(unsigned cpu, bool write_back) {
     empty_buffers(cpu);
-    for (Line* line = table_.all.oldest(); line != nullptr;) {
-        Line* const next = table_.all.after(*line);
-        View view;
-        if (open(view, line->address)) {
-            drop_all(view, write_back);
-            close(view);
+    const auto drop_each = [&](auto& queue) {
+        for (Line* line = queue.oldest(); line != nullptr;) {
+            Line* const next = queue.after(*line);
+            drop(*line, write_back);
+            line = next;
         }
-        line = next;
-    }
+    };
+    drop_each(table_.dirty);  // in the order in which they became so
+    drop_each(table_.all);
     table_.for_each_page(0, PageSet::limit, [](std::uint64_t, Page& page) { page.cached = 0; });
 }
 
 // What INVD drops is gone in both worlds: that is what the instruction is for.
-void Model::drop_all(View& view, bool writes_back) {
+void Model::drop(Line& line, bool writes_back) {
+    View view;
+    if (!open(view, line.address)) return;
     if (writes_back) write_back(view);
     drop_copy(view);
-    Mask gone = differing(view.memory, view.coherent);
-    for_each_byte(gone, [&](unsigned i) {
-        if (holder(view, i) != nullptr) gone &= ~(Mask{1} << i);
-    });
-    copy(view.coherent, view.memory, gone);
+    copy(view.coherent, view.memory, differing(view.memory, view.coherent) & ~held(view));
+    close(view);
 }
 
 }  // namespace remap::cache

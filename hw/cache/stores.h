@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Bytes of a line, and who stored each of them last.
+// Bytes of a line, and who stored or wrote each of them last.
 #pragma once
 
 #include "hw/cache/coherency.h"
@@ -26,23 +26,30 @@ void for_each_byte(Mask mask, Visit&& visit) {
     for (; mask != 0; mask &= mask - 1) visit(first_of(mask));
 }
 
+// The bytes in which two lines differ. Eight at a time: every access to a line that is not clean asks this.
 inline Mask differing(const Bytes& one, const Bytes& other) {
+    constexpr std::uint64_t low_bits_of_bytes = 0x7f7f'7f7f'7f7f'7f7f;
+    constexpr std::uint64_t gather = 0x0102'0408'1020'4080;  // bit 0 of byte i to bit 56 + i
     Mask mask = 0;
     for (unsigned at = 0; at < line_bytes; at += 8) {
         std::uint64_t first, second;
         std::memcpy(&first, &one[at], 8);
         std::memcpy(&second, &other[at], 8);
-        if (first == second) continue;
-        for (unsigned i = at; i < at + 8; ++i) mask |= Mask{one[i] != other[i]} << i;
+        const std::uint64_t change = first ^ second;
+        const std::uint64_t high_bits = ((change & low_bits_of_bytes) + low_bits_of_bytes) | change;
+        mask |= ((high_bits >> 7 & ~low_bits_of_bytes >> 7) * gather >> 56) << at;
     }
     return mask;
 }
 
 inline void copy(Bytes& to, const Bytes& from, Mask mask) {
-    if (mask == ~Mask{0}) {
-        to = from;
-    } else {
-        for_each_byte(mask, [&](unsigned i) { to[i] = from[i]; });
+    for (unsigned at = 0; at < line_bytes; at += 8) {
+        const Mask part = mask >> at & 0xff;
+        if (part == 0xff) {
+            std::memcpy(&to[at], &from[at], 8);
+        } else if (part != 0) {
+            for_each_byte(part << at, [&](unsigned i) { to[i] = from[i]; });
+        }
     }
 }
 
@@ -97,6 +104,36 @@ private:
 
     std::vector<Entry> entries_;
     std::array<std::uint8_t, line_bytes> starts_{};  // of the last store to each byte: its first byte in the line
+};
+
+// The same for what devices wrote: the bytes whose newest value is a device's.
+class DmaWrites {
+public:
+    void add(const DmaOrigin& origin, Mask mask) {
+        remove(mask);
+        entries_.push_back({origin, mask});
+    }
+
+    void remove(Mask mask) {
+        std::erase_if(entries_, [mask](Entry& entry) { return (entry.mask &= ~mask) == 0; });
+    }
+
+    std::optional<DmaOrigin> at(unsigned byte) const {
+        for (const Entry& entry : entries_) {
+            if ((entry.mask >> byte & 1) != 0) return entry.origin;
+        }
+        return std::nullopt;
+    }
+
+    void clear() { entries_.clear(); }
+
+private:
+    struct Entry {
+        DmaOrigin origin;
+        Mask mask = 0;
+    };
+
+    std::vector<Entry> entries_;
 };
 
 }  // namespace remap::cache

@@ -3,8 +3,10 @@
 #include "qemu/atomic.h"
 #include "qemu/rcu.h"
 #include "exec/address-spaces.h"
+#include "exec/target_page.h"
 #include "hw/pci/pci.h"
 
+#include "remap-cache.h"
 #include "remap-dma.h"
 #include "remap-memory.h"
 #include "trace.h"
@@ -132,6 +134,40 @@ static bool remap_dma_reach(const RemapDma *dma, const RemapDmaSide *side, size_
     return true;
 }
 
+static RemapCacheDma remap_dma_of_caches(const RemapDma *dma, const RemapDmaSide *side, const RemapDmaTarget *target,
+                                         size_t bytes)
+{
+    return (RemapCacheDma) {
+        .address = target->memory.address,
+        .bus_address = side->address,
+        .bytes = bytes,
+        .source = pci_requester_id(dma->pci),
+        .snoop = target->snoop,
+    };
+}
+
+/* What the device gets and leaves is the model's to say. Both sides were found, so that nothing is refused any more. */
+static void remap_dma_move_through_caches(const RemapDma *dma, const RemapDmaSide *to, const RemapDmaTarget *target,
+                                          const RemapDmaSide *from, const RemapDmaTarget *source, size_t bytes)
+{
+    uint8_t piece[TARGET_PAGE_SIZE];
+    const void *data = source->memory.host;
+
+    if (!from->own) {
+        RemapCacheDma access = remap_dma_of_caches(dma, from, source, bytes);
+
+        remap_cache_device_reads(&access, piece);
+        data = piece;
+    }
+    if (to->own) {
+        remap_memory_move(to->own, data, bytes);
+    } else {
+        RemapCacheDma access = remap_dma_of_caches(dma, to, target, bytes);
+
+        remap_cache_device_writes(&access, data);
+    }
+}
+
 static RemapDmaRefusal remap_dma_move(const RemapDma *dma, const RemapDmaSide *to, const RemapDmaSide *from,
                                       size_t bytes)
 {
@@ -142,6 +178,10 @@ static RemapDmaRefusal remap_dma_move(const RemapDma *dma, const RemapDmaSide *t
     }
     if (!remap_dma_reach(dma, to, bytes, true, &target)) {
         return REMAP_DMA_WRITE;
+    }
+    if (unlikely(remap_cache)) {
+        remap_dma_move_through_caches(dma, to, &target, from, &source, bytes);
+        return REMAP_DMA_NONE;
     }
     remap_memory_move(target.memory.host, source.memory.host, bytes);
     if (target.memory.region) {

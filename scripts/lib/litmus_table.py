@@ -14,7 +14,8 @@ from rules_table import STRING, join
 PAGE = "docs/litmus.md"
 CASES = "hw/litmus"
 BEGIN, END = "<!-- cases: made by scripts/lib/litmus_table.py -->", "<!-- end of the cases -->"
-CASE = re.compile(rf"^(LITMUS|LITMUS_OF_TWO_PROCESSORS)\(\s*(\w+),\s*((?:{STRING}\s*)+),\s*((?:{STRING}\s*)+)\)", re.MULTILINE)
+CASE = re.compile(rf"^(LITMUS|LITMUS_OF_TWO_PROCESSORS)\(\s*(\w+),\s*((?:{STRING}\s*)+),\s*((?:{STRING}\s*)+)\)",
+                  re.MULTILINE)
 MACHINES = {"LITMUS": "both", "LITMUS_OF_TWO_PROCESSORS": "hosted"}
 AT_LEAST = 48
 
