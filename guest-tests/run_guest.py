@@ -8,7 +8,8 @@
 
 A suite speaks TAP, a program what it likes. Either way the image's verdict is also QEMU's exit status; the two must
 agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use. A line "@picture" is a request to save what
-the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be.
+the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be. A line "@mappings
+ADDRESS" asks who maps a physical page (docs/coherency.md).
 
 A file beside the image with its name and the suffix .sys is a driver in binary form: the guest gets it as its boot module.
 
@@ -33,6 +34,7 @@ import threading
 import time
 
 from monitor import Monitor
+from source_lines import SourceLines
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRMWARE = ["/usr/share/qemu", "/usr/share/seabios"]  # where distributions put it; QEMU's own places are tried too
@@ -40,6 +42,7 @@ LARGE_MIB = 65536  # from here on the host reserves no memory in advance
 SECONDS_TO_VERDICT = 3.0  # where the variant does not say
 STATUS_PASS, STATUS_FAIL = 1, 3  # of QEMU: isa-debug-exit makes 2 * value + 1 of the verdict
 RESULT = re.compile(r"(not )?ok (\d+)\b(.*)")
+MAPPING = re.compile(r"^(0x[0-9a-f]+) ([A-Z]+-?) ", re.MULTILINE)
 SKIPPED = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
 
 
@@ -128,11 +131,11 @@ def say(line):
     sys.stdout.flush()
 
 
-def forward_as_comments(stream, begun):
+def forward_as_comments(stream, begun, lines):
     """Not before the guest has begun: TAP wants its version on the first line."""
     for line in stream:
         begun.wait()
-        say("# qemu: " + line.rstrip())
+        say("# qemu: " + lines.add_to(line.rstrip()))
 
 
 def save_picture(args):
@@ -147,12 +150,24 @@ def save_picture(args):
     return "+"
 
 
-REQUESTS = {"@picture": save_picture}
+def name_mappings(args, page):
+    """Who maps a physical page, as the cache model says it: "ADDRESS:TYPE" of each mapping, by ascending addresses."""
+    try:
+        args.monitor.ask("qom-set", path="/machine/caches", property="page", value=int(page, 16))
+        text = args.monitor.ask("qom-get", path="/machine/caches", property="mappings")
+    except (OSError, RuntimeError, ValueError) as error:
+        say(f"# no mappings: {error}")
+        return "\n"
+    return " ".join(f"{address}:{kind}" for address, kind in MAPPING.findall(text)) + "\n"
+
+
+REQUESTS = {"@picture": save_picture, "@mappings": name_mappings}
 
 
 def run(command, seconds, tap, args, requests=None, files=()):
     """Forwards what guest and QEMU say, and answers the guest's requests. QEMU inherits the monitor and these files.
-    Returns QEMU's status, or None if it had to be killed."""
+    Addresses of code that QEMU tells of are looked up in args.image. Returns QEMU's status, or None if it had to be
+    killed."""
     requests = REQUESTS if requests is None else requests
     killed, begun = threading.Event(), threading.Event()
 
@@ -164,14 +179,15 @@ def run(command, seconds, tap, args, requests=None, files=()):
                           encoding="utf-8", errors="replace",
                           pass_fds=[args.monitor.for_qemu.fileno(), *files]) as process:
         timer = threading.Timer(seconds, kill)
-        comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun])
+        comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun, SourceLines(args.image)])
         timer.start()
         comments.start()
         try:
             for line in process.stdout:
                 line = line.rstrip("\r\n")
-                if line in requests:
-                    process.stdin.write(requests[line](args))
+                request, *words = line.split(" ")
+                if request in requests:
+                    process.stdin.write(requests[request](args, *words))
                     process.stdin.flush()
                     continue
                 say(line)

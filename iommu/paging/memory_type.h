@@ -33,7 +33,7 @@ constexpr const char* name_of(MemoryType type) {
         case MemoryType::WriteThrough: return "write-through";
         case MemoryType::WriteProtected: return "write-protected";
         case MemoryType::WriteBack: return "write-back";
-        case MemoryType::UncachedMinus: return "uncached";
+        case MemoryType::UncachedMinus: return "uncached-minus";
     }
     return "?";
 }
