@@ -15,7 +15,7 @@ constexpr std::size_t most_flushes = 65536;
 
 void Model::flush(const Origin& origin, std::uint64_t address, Flush how) {
     // CLFLUSH is ordered with older stores; the other two take effect at a fence, which empties the buffers too.
-    if (how == Flush::Clflush && pending(origin.cpu)) empty_line(origin.cpu, address);
+    if (how == Flush::Clflush) empty_line(origin.cpu, address);
     Page* page = table_.find_page(address);
     const Mask bit = LineTable::bit_of(address);
     if (page == nullptr || (page->cached & bit) == 0) return;

@@ -107,6 +107,53 @@ TEST_P(DeviceReads, store_after_clflushopt_is_not_flushed_by_it) {
     EXPECT_EQ(rig.news(), "");
 }
 
+TEST_P(DeviceReads, store_after_clflushopt_lacks_a_flush_and_not_a_fence) {
+    rig.store(wb, at, 0x1111);
+    rig.flush(Flush::Clflushopt, at);
+    rig.store(wb, at, 0x2222);
+    EXPECT_EQ(rig.dma_read(at, no_snoop), rig.either(0, 0x2222));
+    EXPECT_EQ(rig.news(), "missed-flush");
+}
+
+TEST_P(DeviceReads, fence_of_an_older_flush_does_not_bring_older_bytes) {
+    rig.store(wb, at, 0x1111);
+    rig.flush(Flush::Clwb, at, 0x300, 0);
+    rig.store(wb, at, 0x2222);
+    rig.flush(Flush::Clwb, at, 0x300, 1);
+    rig.store(wb, at, 0x3333);
+    rig.fence(Fence::Store, 1);
+    rig.fence(Fence::Store, 0);
+    EXPECT_EQ(rig.dma_read(at, no_snoop), rig.either(0x2222, 0x3333));
+    EXPECT_EQ(rig.news(), "missed-flush");
+}
+
+TEST_P(DeviceReads, flush_under_way_does_not_undo_a_write_through_store) {
+    rig.store(wb, at + 8, 0x1111);
+    rig.flush(Flush::Clflushopt, at);
+    rig.store(wt, at, 0x2222);
+    rig.fence(Fence::Store);
+    EXPECT_EQ(rig.dma_read(at, no_snoop), 0x2222u);
+    EXPECT_EQ(rig.dma_read(at + 8, no_snoop), 0x1111u);
+    EXPECT_EQ(rig.news(), "");
+}
+
+TEST_P(DeviceReads, line_that_was_written_back_is_not_flushed_again) {
+    rig.store(wb, at, 0x1111);
+    rig.flush(Flush::Clflushopt, at);
+    EXPECT_EQ(rig.dma_read(at, snoop), 0x1111u);
+    rig.dma_write(at + 8, 0x2222, no_snoop);
+    rig.fence(Fence::Store);
+    EXPECT_EQ(rig.dma_read(at + 8, no_snoop), 0x2222u);
+    EXPECT_EQ(rig.news(), "");
+}
+
+TEST_P(DeviceReads, flush_of_a_line_that_agrees_with_memory_is_not_pending) {
+    rig.store(wc, at, 0x1111, 0x100, 1);
+    rig.load(wb, at + 8);
+    rig.flush(Flush::Clflushopt, at);
+    EXPECT_FALSE(rig.model.pending(0));
+}
+
 TEST_P(DeviceReads, uncached_and_write_through_stores_reach_memory) {
     std::uint64_t value = 0x10;
     for (const MemoryType type : {uc, uc_minus, wt, wp}) {

@@ -178,16 +178,21 @@ TEST_P(Keeping, flushes_of_a_line_that_comes_and_goes_do_not_pile_up) {
 }
 
 TEST_P(Keeping, agreeing_lines_keep_nothing) {
+    Options options = Rig::options_of(GetParam());
+    options.most_lines = 2;
+    Rig small{options};
     for (unsigned round = 0; round < 100; ++round) {
-        rig.store(wc, at, round);
-        rig.store(wb, at + 64, round);
-        rig.flush(Flush::Clflushopt, at + 64);
-        rig.fence(Fence::Store);
-        rig.load(wb, at + 128);
-        EXPECT_TRUE(rig.model.idle());
-        EXPECT_FALSE(rig.model.pending(0));
-        EXPECT_EQ(rig.model.counters().lines, 0u);
+        const std::uint64_t line = at + round % 32 * 2 * line_bytes;
+        small.store(wc, line, round);
+        small.store(wb, line + 64, round);
+        small.flush(Flush::Clflushopt, line + 64);
+        small.fence(Fence::Store);
+        small.load(wb, line + 128);
+        EXPECT_TRUE(small.model.idle());
+        EXPECT_FALSE(small.model.pending(0));
+        EXPECT_EQ(small.model.counters().lines, 0u);
     }
+    EXPECT_EQ(small.model.counters().given_up, 0u);
 }
 
 TEST_P(Keeping, accesses_outside_memory_fail_and_change_nothing) {
