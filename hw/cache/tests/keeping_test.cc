@@ -182,7 +182,7 @@ TEST_P(Keeping, agreeing_lines_keep_nothing) {
     options.most_lines = 2;
     Rig small{options};
     for (unsigned round = 0; round < 100; ++round) {
-        const std::uint64_t line = at + round % 32 * 2 * line_bytes;
+        const std::uint64_t line = at + round % 16 * 4 * line_bytes;
         small.store(wc, line, round);
         small.store(wb, line + 64, round);
         small.flush(Flush::Clflushopt, line + 64);
