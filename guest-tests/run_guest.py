@@ -33,6 +33,7 @@ import threading
 import time
 
 from monitor import Monitor
+from source_lines import SourceLines
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRMWARE = ["/usr/share/qemu", "/usr/share/seabios"]  # where distributions put it; QEMU's own places are tried too
@@ -128,11 +129,11 @@ def say(line):
     sys.stdout.flush()
 
 
-def forward_as_comments(stream, begun):
+def forward_as_comments(stream, begun, lines):
     """Not before the guest has begun: TAP wants its version on the first line."""
     for line in stream:
         begun.wait()
-        say("# qemu: " + line.rstrip())
+        say("# qemu: " + lines.add_to(line.rstrip()))
 
 
 def save_picture(args):
@@ -152,7 +153,8 @@ REQUESTS = {"@picture": save_picture}
 
 def run(command, seconds, tap, args, requests=None, files=()):
     """Forwards what guest and QEMU say, and answers the guest's requests. QEMU inherits the monitor and these files.
-    Returns QEMU's status, or None if it had to be killed."""
+    Addresses of code that QEMU tells of are looked up in args.image. Returns QEMU's status, or None if it had to be
+    killed."""
     requests = REQUESTS if requests is None else requests
     killed, begun = threading.Event(), threading.Event()
 
@@ -164,7 +166,7 @@ def run(command, seconds, tap, args, requests=None, files=()):
                           encoding="utf-8", errors="replace",
                           pass_fds=[args.monitor.for_qemu.fileno(), *files]) as process:
         timer = threading.Timer(seconds, kill)
-        comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun])
+        comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun, SourceLines(args.image)])
         timer.start()
         comments.start()
         try:

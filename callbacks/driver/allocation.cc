@@ -13,19 +13,10 @@ PHYSICAL_ADDRESS to_ddk(PhysicalAddress address) {
 
 }  // namespace
 
-NTSTATUS Allocation::make(const DXGKRNL_INTERFACE& callbacks, const AllocationRequest& request) {
-    callbacks_ = &callbacks;
-    bytes_ = request.bytes;
-    NTSTATUS status = create(request);
-    if (NT_SUCCESS(status)) status = list(request);
-    if (NT_SUCCESS(status)) status = map(request);
-    if (!NT_SUCCESS(status)) release();
-    return status;
-}
-
-NTSTATUS Allocation::create(const AllocationRequest& request) {
+NTSTATUS create_object(const DXGKRNL_INTERFACE& callbacks, const AllocationRequest& request, HANDLE& object,
+                       HANDLE& adapter_object) {
     DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args{};
-    args.hAdapter = callbacks_->DeviceHandle;
+    args.hAdapter = callbacks.DeviceHandle;
     args.Size = request.bytes;
     args.Context = request.context;
     args.Type = request.type;
@@ -45,11 +36,21 @@ NTSTATUS Allocation::create(const AllocationRequest& request) {
             break;
         case DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE: args.IOSpace.BaseAddress = to_ddk(request.io_base); break;
     }
-    const NTSTATUS status = callbacks_->DxgkCbCreatePhysicalMemoryObject(&args);
+    const NTSTATUS status = callbacks.DxgkCbCreatePhysicalMemoryObject(&args);
     if (NT_SUCCESS(status)) {
-        object_ = args.hPhysicalMemoryObject;
-        adapter_object_ = args.hAdapterMemoryObject;
+        object = args.hPhysicalMemoryObject;
+        adapter_object = args.hAdapterMemoryObject;
     }
+    return status;
+}
+
+NTSTATUS Allocation::make(const DXGKRNL_INTERFACE& callbacks, const AllocationRequest& request) {
+    callbacks_ = &callbacks;
+    bytes_ = request.bytes;
+    NTSTATUS status = create_object(callbacks, request, object_, adapter_object_);
+    if (NT_SUCCESS(status)) status = list(request);
+    if (NT_SUCCESS(status)) status = map(request);
+    if (!NT_SUCCESS(status)) release();
     return status;
 }
 

@@ -25,6 +25,11 @@ struct AllocationRequest {
     ULONG_PTR context = 0;
 };
 
+// Creates the object alone, opened on the callbacks' adapter. The callback's own status; on failure the handles are
+// left.
+NTSTATUS create_object(const DXGKRNL_INTERFACE& callbacks, const AllocationRequest& request, HANDLE& object,
+                       HANDLE& adapter_object);
+
 class Allocation {
 public:
     Allocation() = default;
@@ -58,7 +63,6 @@ public:
     const DXGK_ADL* adl() const { return adl_; }
 
 private:
-    NTSTATUS create(const AllocationRequest& request);
     NTSTATUS list(const AllocationRequest& request);
     NTSTATUS map(const AllocationRequest& request);
 

@@ -28,6 +28,10 @@ std::string take_option(const std::string& word) {
         options.scalable = value == "on";
         return {};
     }
+    if (name == "caches" && value == "on") {
+        options.caches = true;
+        return {};
+    }
     if (name == "disk-mib" && take_number(value, options.disk_mib)) return {};
     if (name == "network-mib" && take_number(value, options.network_mib)) return {};
     return "what does " + word + " mean?";

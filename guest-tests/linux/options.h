@@ -9,6 +9,7 @@
 namespace remap::linux_guest {
 
 struct Options {
+    bool caches = false;             // caches=on: the machine has a GPU and models the processors' caches
     std::optional<bool> scalable;    // scalable=on|off: the mode in which the kernel must have switched the unit on
     std::uint64_t disk_mib = 1024;   // disk-mib=N: written and read back
     std::uint64_t network_mib = 24;  // network-mib=N: sent each way

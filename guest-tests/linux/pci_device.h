@@ -25,6 +25,12 @@ public:
     int unbind(const std::string& driver) const;
     int bind(const std::string& driver) const;
 
+    // Binds it to this driver, which others of its kind do not get. The kernel's answer: errno, or 0.
+    int bind_only_to(const std::string& driver) const;
+
+    // The number of its IOMMU group; empty without an IOMMU.
+    std::string iommu_group() const;
+
     // Names of what the driver made of it: class "net", or the block devices of "nvme" ("nvme0n1").
     std::vector<std::string> network_interfaces() const;
     std::vector<std::string> disks() const;
@@ -37,5 +43,8 @@ private:
 
 // The devices that a driver has, in the order of their addresses.
 std::vector<PciDevice> devices_of(const std::string& driver);
+
+// The devices of a vendor and kind ("0x1234"), with a driver or without, in the order of their addresses.
+std::vector<PciDevice> devices_of_kind(const std::string& vendor, const std::string& device);
 
 }  // namespace remap::linux_guest

@@ -9,8 +9,8 @@
 What is not named is taken from the build directory (build). Each WORD goes to the program: disk-mib=N, network-mib=N,
 or an option of GoogleTest, for example --guest=--gtest_filter=Disk.* .
 
-Keys of a machine: about; devices (each a -device, before those that every machine has); kernel (for its command line);
-guest (words for the program); memory_mib (4096, so that half of it lies above 4 GiB); seconds (300, the longest a run
+Keys of a machine: about; devices (each a -device, before those that every machine has); machine (more properties of q35);
+kernel (for its command line); guest (words for the program); memory_mib (4096, so that half of it lies above 4 GiB); seconds (300, the longest a run
 may take); by_hand (why it is not among the tests).
 
 The disk lives in memory, as long as the run. The kernel's messages go to a console of their own; a run that fails shows
@@ -75,7 +75,7 @@ def command_line(machine, args, files):
     for directory in filter(os.path.isdir, FIRMWARE):
         command += ["-L", directory]
     command += ["-accel", args.accel or "tcg,thread=multi"]
-    command += ["-machine", "q35", "-cpu", "max", "-smp", "2", "-m", f"{memory}M"]
+    command += ["-machine", ",".join(["q35", *machine.get("machine", [])]), "-cpu", "max", "-smp", "2", "-m", f"{memory}M"]
     command += ["-serial", "stdio", "-serial", f"file:{args.console}", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     disk = f"driver=file,node-name=disk,filename=/proc/self/fd/{files.disk}"
     command += ["-blockdev", disk + ",locking=off,cache.no-flush=on"]
@@ -132,6 +132,7 @@ def parse_arguments():
     args.qemu = args.qemu or os.path.join(args.build, "qemu-system-x86_64")
     args.kernel = args.kernel or os.path.join(folder, "vmlinuz")
     args.initramfs = args.initramfs or os.path.join(folder, "initramfs.cpio")
+    args.image = os.path.join(folder, "linux-init")
     args.console = args.console or os.path.join(folder, f"{args.machine}.console")
     return args
 

@@ -36,15 +36,6 @@ const char* name_of(DXGK_MEMORY_CACHING_TYPE type) {
     return names[type];
 }
 
-const char* name_of(MemoryType type) {
-    switch (type) {
-        case MemoryType::Uncacheable: return "UC";
-        case MemoryType::WriteCombining: return "WC";
-        case MemoryType::WriteBack: return "WB";
-        default: return "another type";
-    }
-}
-
 // Behind the callbacks: the frame of an object's page, and the PAT's type of a mapping.
 PhysicalPage frame_of(const Allocation& memory, std::uint64_t index) { return dxgkrnl().frame(memory.object(), index); }
 
@@ -164,7 +155,7 @@ void show_mappings(const DXGKRNL_INTERFACE& callbacks) {
         const unsigned index = pat_index_of(*leaf);
         const MemoryType type = pat_type(index);
         figure(name_of(cache), "page tables at CR3, PAT MSR", "virtual 0x%lx: physical 0x%012lx, PAT %u: %s",
-               reinterpret_cast<std::uint64_t>(memory.data()), physical, index, name_of(type));
+               reinterpret_cast<std::uint64_t>(memory.data()), physical, index, paging::abbreviation_of(type));
         const MemoryType expected = cache == DXGK_MEMORY_CACHING_TYPE_CACHED           ? MemoryType::WriteBack
                                     : cache == DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED ? MemoryType::WriteCombining
                                                                                        : MemoryType::Uncacheable;

@@ -3,24 +3,16 @@
 
 namespace remap::guest {
 
-namespace {
-
-constexpr std::uint64_t pages_per_large_leaf = 512;
-
-}  // namespace
-
 bool AddressRegion::start(const VirtualRegion& region) {
     first_ = region.first.page().number;
     next_ = first_;
     return pool_.give({first_, region.bytes >> page_shift});
 }
 
-std::optional<CpuVirtualPage> AddressRegion::take(std::uint64_t pages, std::uint64_t phase) {
+std::optional<CpuVirtualPage> AddressRegion::take(std::uint64_t pages, std::uint64_t alignment, std::uint64_t phase) {
     const std::uint64_t count = pages + 1;
     for (const std::uint64_t lowest : {next_, first_}) {
-        ExtentPool::Request request{.count = phase + count, .lowest = lowest, .alignment = pages_per_large_leaf};
-        if (pages < pages_per_large_leaf) request.count = count, request.alignment = 1, phase = 0;
-        const auto found = pool_.take(request);
+        const auto found = pool_.take({.count = phase + count, .lowest = lowest, .alignment = alignment});
         if (!found) continue;
         if (phase != 0) pool_.give({*found, phase});
         next_ = *found + phase + count;

@@ -15,8 +15,9 @@ public:
     // False when there is no memory.
     bool start(const VirtualRegion& region);
 
-    // Room for `pages` pages that begin `phase` pages after a 2 MiB boundary, and a guard page behind them.
-    std::optional<CpuVirtualPage> take(std::uint64_t pages, std::uint64_t phase);
+    // Room for `pages` pages that begin `phase` pages after a multiple of `alignment` pages (a power of two above it),
+    // and a guard page behind them.
+    std::optional<CpuVirtualPage> take(std::uint64_t pages, std::uint64_t alignment, std::uint64_t phase);
     bool give(CpuVirtualPage first, std::uint64_t pages) { return pool_.give({first.number, pages + 1}); }
 
 private:

@@ -28,17 +28,12 @@ constexpr unsigned top_entries = 512;
 alignas(CpuTables) unsigned char tables_room[sizeof(CpuTables)];
 CpuTables* tables;
 
-constexpr std::uint64_t pat_entry(unsigned index, MemoryType type) {
-    return static_cast<std::uint64_t>(type) << (8 * index);
-}
-
-// Entries 4 to 7 are never selected; they keep what they hold after a reset.
-constexpr std::uint64_t pat_value = pat_entry(pat_index(CacheType::WriteBack), MemoryType::WriteBack) |
-                                    pat_entry(pat_index(CacheType::WriteCombined), MemoryType::WriteCombining) |
-                                    pat_entry(2, MemoryType::UncachedMinus) |
-                                    pat_entry(pat_index(CacheType::Uncached), MemoryType::Uncacheable) |
-                                    pat_entry(4, MemoryType::WriteBack) | pat_entry(5, MemoryType::WriteThrough) |
-                                    pat_entry(6, MemoryType::UncachedMinus) | pat_entry(7, MemoryType::Uncacheable);
+// Entries 4 to 7 are never selected; they keep what they hold after a reset, and so does entry 2.
+constexpr paging::Pat machine_pat =
+    paging::Pat{}
+        .with(pat_index(CacheType::WriteBack), memory_type(CacheType::WriteBack))
+        .with(pat_index(CacheType::WriteCombined), memory_type(CacheType::WriteCombined))
+        .with(pat_index(CacheType::Uncached), memory_type(CacheType::Uncached));
 
 bool is_user(CpuVirtualPage page) { return page < kernel_region.first.page() && page >= user_region.first.page(); }
 
@@ -120,9 +115,16 @@ void start_address_space() {
         panic("mapping the kernel: %s", paging::name_of(error));
     // SDM volume 3, section "Programming the PAT": a change needs caches and TLB flushed only where memory is mapped
     // through an entry that changes. The boot tables use entry 0 alone, which stays write-back.
-    cpu::write_msr(pat_msr, pat_value);
+    cpu::write_msr(paging::Pat::msr, machine_pat.value);
     cpu::write_back_and_invalidate_caches();
     enter_space(*kernel);
+}
+
+unsigned largest_leaf() {
+    constexpr std::uint32_t extended_features = 0x8000'0001;
+    using Page1Gb = Flag<26>;  // of EDX
+    static const bool has_1g = Page1Gb::get(cpu::identify(extended_features).d);
+    return has_1g ? paging::leaf_1g : paging::leaf_2m;
 }
 
 bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::uint64_t pages,
@@ -130,7 +132,7 @@ bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::
     const std::uint64_t attributes =
         X86Long::memory_type(pat_index(protection.cache)) | (protection.executable ? 0 : X86Long::no_execute) |
         (protection.writable ? X86Long::writable : 0) | (protection.mode == AccessMode::User ? X86Long::user : 0);
-    const EditError error = editor_for(space, first).map({first, to, pages, attributes, paging::leaf_2m});
+    const EditError error = editor_for(space, first).map({first, to, pages, attributes, largest_leaf()});
     if (!is_user(first)) follow_kernel(*current);
     // No invalidation: the CPU caches no translation that is not present (SDM volume 3, section "Details of TLB Use").
     return error == EditError::None;
@@ -160,16 +162,16 @@ std::optional<Leaf> find_leaf(CpuVirtualAddress address) {
     return Leaf{found.translate(request.address), found.attributes, found.shift};
 }
 
-unsigned pat_index_of(const Leaf& leaf) {
-    using paging::X86Long;
-    return ((leaf.attributes & X86Long::write_through) != 0 ? 1 : 0) |
-           ((leaf.attributes & X86Long::cache_disable) != 0 ? 2 : 0) | ((leaf.attributes & X86Long::pat) != 0 ? 4 : 0);
-}
+unsigned pat_index_of(const Leaf& leaf) { return X86Long::pat_index(leaf.attributes); }
 
 bool has_user_rights(const Leaf& leaf) { return (leaf.attributes & paging::X86Long::user) != 0; }
 
 bool is_writable(const Leaf& leaf) { return (leaf.attributes & paging::X86Long::writable) != 0; }
 
-MemoryType pat_type(unsigned index) { return static_cast<MemoryType>(cpu::read_msr(pat_msr) >> (index * 8) & 7); }
+MemoryType pat_type(unsigned index) {
+    const auto type = paging::Pat{cpu::read_msr(paging::Pat::msr)}.type(index);
+    if (!type) panic("entry %u of the PAT holds a reserved type", index);
+    return *type;
+}
 
 }  // namespace remap::guest

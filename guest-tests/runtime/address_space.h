@@ -9,6 +9,7 @@
 
 #include "callbacks/core/ports.h"
 #include "iommu/paging/editor.h"
+#include "iommu/paging/memory_type.h"
 
 #include <cstdint>
 #include <optional>
@@ -26,17 +27,7 @@ inline constexpr std::uint64_t region_bytes = std::uint64_t{1} << 46;
 inline constexpr VirtualRegion user_region{{0x0000'1000'0000'0000}, region_bytes};
 inline constexpr VirtualRegion kernel_region{{0xffff'8000'0000'0000}, region_bytes};
 
-// Memory types as the PAT MSR holds them (SDM volume 3, table "Memory Types That Can Be Encoded With PAT").
-enum class MemoryType : std::uint8_t {
-    Uncacheable = 0,
-    WriteCombining = 1,
-    WriteThrough = 4,
-    WriteProtected = 5,
-    WriteBack = 6,
-    UncachedMinus = 7
-};
-
-inline constexpr std::uint32_t pat_msr = 0x277;
+using paging::MemoryType;
 
 // The entry of the PAT that each cache type uses, and the type found there. Entry 0 is what tables select by default
 // and stays write-back; entries up to 3 need only the PWT and PCD bits, which stand in the same place in leaves of all
@@ -73,8 +64,12 @@ struct Protection {
     bool executable = false;
 };
 
-// Maps pages at a place of the caller's choice. False when a page there is mapped already or there is no memory for
-// tables; then nothing has changed. `space` counts for the user region only.
+// Shift of the largest leaf that this processor has: 2 MiB or 1 GiB.
+unsigned largest_leaf();
+
+// Maps pages at a place of the caller's choice, by the largest leaves that its alignment allows. False when a page
+// there is mapped already or there is no memory for tables; then nothing has changed. `space` counts for the user
+// region only.
 bool map_pages(AddressSpace& space, CpuVirtualPage first, PhysicalPage to, std::uint64_t pages,
                const Protection& protection);
 

@@ -11,7 +11,8 @@ namespace {
 // CPUID leaf 1: size of a CLFLUSH line in units of eight bytes.
 using FlushLineSize = Field<15, 8>;
 
-constexpr std::uint64_t line_by_line_up_to = std::uint64_t{1} << 20;  // bytes; beyond it WBINVD is quicker
+// Bytes. Beyond it WBINVD is quicker; up to it nothing else is flushed, so that what a driver forgot to flush stays.
+constexpr std::uint64_t line_by_line_up_to = std::uint64_t{64} << 20;
 
 std::uint64_t line_bytes() {
     static const std::uint64_t bytes = FlushLineSize::get(cpu::identify(1).b) * 8;

@@ -27,6 +27,12 @@ inline void write_msr(std::uint32_t number, std::uint64_t value) {
                  : "memory");
 }
 
+inline std::uint64_t read_cr0() {
+    std::uint64_t value;
+    asm volatile("movq %%cr0, %0" : "=r"(value));
+    return value;
+}
+
 inline std::uint64_t read_cr2() {
     std::uint64_t value;
     asm volatile("movq %%cr2, %0" : "=r"(value));

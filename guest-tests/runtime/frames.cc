@@ -23,6 +23,7 @@ constexpr std::uint64_t pages_at_once = 2048;                    // mapped to be
 
 callbacks::FramePool pool;
 Frames machine_frames;
+
 // The whole pages of a range; count 0 if it has none.
 ExtentPool::Range whole_pages(const MemoryRange& range) {
     if (range.bytes == 0 || range.first.value + (range.bytes - 1) < range.first.value) return {};
@@ -65,6 +66,8 @@ bool zero(const FrameList& frames, std::uint64_t first) {
         const PartView part(frames, first, pages);
         if (part.words() == nullptr) return false;
         std::fill_n(part.words(), part.count(), 0);
+        // Who gets them may show them with another type, or to a device that does not snoop.
+        flush_cache_lines(part.words(), pages << page_shift);
     }
     return true;
 }

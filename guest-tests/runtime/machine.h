@@ -12,6 +12,8 @@
 //   frames(), views()           physical memory and how to map it; PhysicalView for a view with a scope
 //   Process                     tables of its own with user views in them; run(body) acts for it
 //   find_leaf(address)          what the CPU's tables say of an address
+//   read_cache_controls()       CR0, PAT and MTRRs: the effective type of a leaf (cache_controls.h, not included here)
+//   MappedObject, ObjectView    an object and its views, without a list (mapped_object.h, not included here)
 //   option, number_option       name=value of the command line
 //   wait_until, Deadline        time
 //   catch_trap                  a call that may trap

@@ -84,6 +84,7 @@ void heap_free(void* pointer) {
 // Table pages: those never used yet, and a list through the first word of those given back.
 std::uint64_t fresh_page;
 std::uint64_t free_pages;  // address of the first, 0: none
+std::uint64_t pages_in_use;
 
 }  // namespace
 
@@ -112,6 +113,7 @@ std::optional<PhysicalPage> allocate_owned_page() {
     }
     auto* words = reinterpret_cast<std::uint64_t*>(page);
     std::fill(words, words + page_size / sizeof *words, 0);
+    ++pages_in_use;
     return PhysicalAddress{page}.page();
 }
 
@@ -120,7 +122,10 @@ void free_owned_page(PhysicalPage page) {
     if (address < tables_begin() || address >= fresh_page) panic("page %lx is no table page", page.number);
     *reinterpret_cast<std::uint64_t*>(address) = free_pages;
     free_pages = address;
+    --pages_in_use;
 }
+
+std::uint64_t owned_pages_in_use() { return pages_in_use; }
 
 std::uint64_t heap_bytes_in_use() { return bytes_in_use; }
 

@@ -22,6 +22,7 @@ void start_owned_memory();
 // A page of zeros inside the owned memory, or nothing when they have run out.
 std::optional<PhysicalPage> allocate_owned_page();
 void free_owned_page(PhysicalPage page);
+std::uint64_t owned_pages_in_use();
 
 std::uint64_t heap_bytes_in_use();
 

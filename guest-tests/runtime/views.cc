@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "guest-tests/runtime/views.h"
 
+#include "base/bits.h"
 #include "guest-tests/runtime/caches.h"
 #include "guest-tests/runtime/cpu.h"
 #include "guest-tests/runtime/exit.h"
@@ -9,8 +10,6 @@
 namespace remap::guest {
 
 namespace {
-
-constexpr std::uint64_t pages_per_large_leaf = 512;
 
 AddressRegion kernel_addresses;
 Views machine_views;
@@ -33,6 +32,33 @@ AccessMode mode_of(CpuVirtualPage page) {
 }
 
 void* pointer_to(CpuVirtualPage page) { return reinterpret_cast<void*>(page.address().value); }
+
+// How a view has to lie for its longest run of frames to be mapped by the largest leaves that fit inside it.
+struct Alignment {
+    std::uint64_t pages = 1;
+    std::uint64_t phase = 0;  // of the view's first page
+};
+
+Alignment alignment_for(callbacks::FrameRun run, std::uint64_t place) {
+    for (const unsigned shift : {paging::leaf_1g, paging::leaf_2m}) {
+        const std::uint64_t leaf = std::uint64_t{1} << (shift - page_shift);
+        const std::uint64_t skipped = round_up(run.first.number, leaf) - run.first.number;
+        if (shift <= largest_leaf() && run.pages >= skipped && run.pages - skipped >= leaf)
+            return {leaf, (run.first.number - place) % leaf};
+    }
+    return {};
+}
+
+Alignment alignment_for(const callbacks::ViewRequest& request) {
+    callbacks::FrameRun longest;
+    std::uint64_t place = 0, done = 0;
+    request.frames.for_each_run(request.first, request.pages, [&](callbacks::FrameRun run) {
+        if (run.pages > longest.pages) longest = run, place = done;
+        done += run.pages;
+        return true;
+    });
+    return alignment_for(longest, place);
+}
 
 // Lines of these frames that a cache still holds from a write-back view would be written over what goes to memory now
 // (SDM volume 3, section "Programming the PAT": change a page's type by unmapping it, flushing the TLB, mapping it with
@@ -75,7 +101,8 @@ CpuVirtualPage page_of(const void* pointer) {
 void* Views::map(const callbacks::ViewRequest& request) {
     if (request.pages == 0) return nullptr;
     const Place place = place_of(request.mode, current_process());
-    const auto first = place.addresses.take(request.pages, request.frames[request.first].number % pages_per_large_leaf);
+    const Alignment alignment = alignment_for(request);
+    const auto first = place.addresses.take(request.pages, alignment.pages, alignment.phase);
     if (!first) return nullptr;
     if (!map_at(place.space, *first, request)) {
         place.addresses.give(*first, request.pages);
@@ -93,21 +120,29 @@ void Views::unmap(void* base, std::uint64_t pages, std::uint64_t process) {
     if (!place.addresses.give(first, pages)) panic("no view begins at %p", base);
 }
 
-// One processor: nobody touches the pages between hold and show.
-void Views::hold(void*, std::uint64_t, std::uint64_t) { cpu::fence(); }
+// Unmapped, because what happens to the frames meanwhile goes through other views, of another type perhaps.
+void Views::hold(void* part, std::uint64_t pages, std::uint64_t process) {
+    const CpuVirtualPage first = page_of(part);
+    cpu::fence();
+    unmap_pages(place_of(mode_of(first), process).space, first, pages);
+}
 
 void Views::show(void* part, const callbacks::ViewRequest& request, std::uint64_t process) {
     const CpuVirtualPage first = page_of(part);
     AddressSpace& space = place_of(mode_of(first), process).space;
-    unmap_pages(space, first, request.pages);
-    // The tables that were just given back are there.
+    // The tables that hold gave back are there.
     if (!map_at(space, first, request)) panic("no tables to show moved pages at %p", part);
+    AddressSpace& before = current_space();
+    enter_space(space);  // whose view it is need not run now, and a flush needs its address
+    settle_new_type(part, request.pages, request.cache);
+    enter_space(before);
 }
 
 volatile void* map_physical(PhysicalAddress first, std::uint64_t bytes, CacheType cache) {
     const std::uint64_t pages = pages_of(first.page_offset() + bytes);
     if (bytes == 0 || pages == 0) return nullptr;
-    const auto base = kernel_addresses.take(pages, first.page().number % pages_per_large_leaf);
+    const Alignment alignment = alignment_for({first.page(), pages}, 0);
+    const auto base = kernel_addresses.take(pages, alignment.pages, alignment.phase);
     if (!base) return nullptr;
     if (!map_pages(kernel_space(), *base, first.page(), pages, {cache, AccessMode::Kernel, true})) {
         kernel_addresses.give(*base, pages);

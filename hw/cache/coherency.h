@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace remap::cache {
 
@@ -36,6 +37,7 @@ struct Options {
     unsigned dirty_lines = 0;       // the oldest dirty line is written back when there are more; 0: never
     unsigned buffers = 12;          // write-combining buffers of a processor, in lines; at least 1
     unsigned most_findings = 4096;  // different ones that are kept and told
+    unsigned most_lines = 1 << 20;  // with anything outstanding; beyond it the oldest is settled. At least 1
 };
 
 // Memory. Called with the model's lock held, for installed memory, never across a line. False: it is not memory.
@@ -79,7 +81,8 @@ struct Counters {
     std::uint64_t dma_reads = 0, dma_writes = 0;
     std::uint64_t findings = 0;  // different ones
     std::uint64_t repeats = 0;   // of findings told before
-    std::uint64_t untold = 0;    // different ones beyond Options::most_findings
+    std::uint64_t untold = 0;    // of findings beyond Options::most_findings: each time
+    std::uint64_t given_up = 0;  // lines settled without findings, as there were more than Options::most_lines
 };
 
 class Coherency {
@@ -95,8 +98,13 @@ public:
     void untrack(PhysicalPage first, std::uint64_t pages);
     bool tracked(PhysicalPage page) const;  // lock-free: asked at every fill of an emulated TLB
 
-    // A processor's data accesses. False, and nothing done, when some of it is not memory. `from` and `to` are the
-    // processor's registers, in memory order.
+    // A mapping of another type takes the place of those that were: whether lines of the page may be fetched at any
+    // time goes by this type from now on, until an access through another. Lines that are cached stay so.
+    void type_changed(PhysicalPage page, MemoryType type);
+
+    // A processor's data accesses. False, and nothing changed, when some of it is not memory; what `to` holds is then
+    // unspecified. `from` and `to` are the processor's registers, in memory order. Processors are told apart by the low
+    // 16 bits of their numbers.
     bool load(const CpuAccess& access, void* to);
     bool store(const CpuAccess& access, const void* from);
 
@@ -109,10 +117,10 @@ public:
     // processor's own thread.
     bool pending(unsigned cpu) const;
 
-    // Whether anything is in a cache or a buffer that memory lacks.
+    // Whether nothing is in a cache or a buffer that memory lacks. Lock-free.
     bool idle() const;
 
-    // A device's accesses. False, and nothing done, when some of it is not memory.
+    // A device's accesses. False, and nothing changed, when some of it is not memory.
     bool dma_read(const DmaAccess& access, void* to);
     bool dma_write(const DmaAccess& access, const void* from);
 
@@ -120,6 +128,13 @@ public:
     void settle();
 
     Counters counters() const;
+
+    // A finding of somebody else's, for example of an audit of mappings: kept and told with the model's own.
+    void add(const Finding& finding);
+
+    // What was found, oldest first, each with how often. Nothing for a number that is not below the count.
+    std::size_t finding_count() const;
+    std::optional<Finding> finding(std::size_t number) const;
 
 private:
     struct State;

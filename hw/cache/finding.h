@@ -54,6 +54,7 @@ struct Finding {
     std::optional<Origin> store;          // that made the bytes that are missing, or that overwrites others
     std::optional<Origin> flush;          // that was not ordered (MissedFence)
     std::optional<Origin> load;           // that reads old bytes
+    std::optional<Origin> lost;           // whose bytes are overwritten, when it was a processor
     std::optional<DmaOrigin> dma;         // that reads old bytes, or whose bytes are not seen or lost
     std::optional<Origin> other_mapping;  // TypeConflict: `store` has the new one
     std::uint64_t count = 1;              // how often this mistake of this code has been found

@@ -15,6 +15,12 @@ RemapGpuContext to_c(const gpu::Context& context) {
         .with_pasid = context.pasid.has_value(), .pasid = context.pasid.value_or(0), .privileged = context.privileged};
 }
 
+RemapGpuAddress to_c(const gpu::BusAddress& at) { return {.address = at.address.value, .snoop = at.snoop}; }
+
+RemapGpuAddress address_of(const gpu::AccessKind& kind, std::uint64_t address) {
+    return {.address = address, .snoop = kind.snoop};
+}
+
 RemapGpuPacket to_c(const gpu::spec::Packet& packet) {
     return {.opcode = packet.opcode,
             .flags = packet.flags,
@@ -28,14 +34,14 @@ RemapGpuPacket to_c(const gpu::spec::Packet& packet) {
 struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
     CallbackPorts(const RemapGpuOps& ops, void* opaque) : ops(ops), opaque(opaque) {}
 
-    bool read(LogicalAddress from, void* to, std::size_t bytes) override {
-        return ops.read(opaque, from.value, to, bytes);
+    bool read(const gpu::BusAddress& from, void* to, std::size_t bytes) override {
+        return ops.read(opaque, to_c(from), to, bytes);
     }
-    bool write(LogicalAddress to, const void* from, std::size_t bytes) override {
-        return ops.write(opaque, to.value, from, bytes);
+    bool write(const gpu::BusAddress& to, const void* from, std::size_t bytes) override {
+        return ops.write(opaque, to_c(to), from, bytes);
     }
-    gpu::Refusal copy(LogicalAddress to, LogicalAddress from, std::size_t bytes) override {
-        switch (ops.copy(opaque, to.value, from.value, bytes)) {
+    gpu::Refusal copy(const gpu::BusAddress& to, const gpu::BusAddress& from, std::size_t bytes) override {
+        switch (ops.copy(opaque, to_c(to), to_c(from), bytes)) {
             case REMAP_GPU_READ_REFUSED: return gpu::Refusal::Read;
             case REMAP_GPU_WRITE_REFUSED: return gpu::Refusal::Write;
             default: return gpu::Refusal::None;
@@ -61,11 +67,11 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
 
     bool read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override {
         const RemapGpuContext context = to_c(kind.context);
-        return ops.read_in(opaque, kind.translated ? nullptr : &context, from, to, bytes);
+        return ops.read_in(opaque, kind.translated ? nullptr : &context, address_of(kind, from), to, bytes);
     }
     bool write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) override {
         const RemapGpuContext context = to_c(kind.context);
-        return ops.write_in(opaque, kind.translated ? nullptr : &context, to, from, bytes);
+        return ops.write_in(opaque, kind.translated ? nullptr : &context, address_of(kind, to), from, bytes);
     }
     gpu::Translated translate(const gpu::PageWish& wish) override {
         const RemapGpuContext context = to_c(wish.context);
@@ -74,6 +80,7 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
                 .readable = answer.readable,
                 .writable = answer.writable,
                 .untranslated_only = answer.untranslated_only,
+                .snooped = answer.snooped,
                 .address = answer.address,
                 .granule = answer.granule};
     }
@@ -141,7 +148,8 @@ void remap_gpu_set_services(RemapGpu* gpu, const RemapGpuServices* services) {
                                          .page_requests = services->page_requests,
                                          .pasid = services->pasid,
                                          .privileged = services->privileged,
-                                         .most_page_requests = services->most_page_requests});
+                                         .most_page_requests = services->most_page_requests,
+                                         .no_snoop = services->no_snoop});
 }
 
 void remap_gpu_invalidate(RemapGpu* gpu, const RemapGpuInvalidation* what) {

@@ -28,11 +28,18 @@ typedef struct RemapGpuContext {
     bool privileged;
 } RemapGpuContext;
 
+/* Where an access goes, and whether it snoops the processors' caches. */
+typedef struct RemapGpuAddress {
+    uint64_t address;
+    bool snoop;
+} RemapGpuAddress;
+
 typedef struct RemapGpuTranslated {
     bool refused; /* nothing else counts then */
     bool readable;
     bool writable;
     bool untranslated_only;
+    bool snooped;
     uint64_t address;
     uint64_t granule;
 } RemapGpuTranslated;
@@ -52,10 +59,10 @@ enum { REMAP_GPU_EXPECTED = 16 };
 
 typedef struct RemapGpuOps {
     /* The bus, on the engine thread, no lock held. No access crosses a page. False: refused. */
-    bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
-    bool (*write)(void *opaque, uint64_t to, const void *from, size_t bytes);
+    bool (*read)(void *opaque, RemapGpuAddress from, void *to, size_t bytes);
+    bool (*write)(void *opaque, RemapGpuAddress to, const void *from, size_t bytes);
     /* The same from memory to memory. Says which of the two was refused first. */
-    RemapGpuRefusal (*copy)(void *opaque, uint64_t to, uint64_t from, size_t bytes);
+    RemapGpuRefusal (*copy)(void *opaque, RemapGpuAddress to, RemapGpuAddress from, size_t bytes);
     /* Accesses there are to come, perhaps. At most REMAP_GPU_EXPECTED addresses. */
     void (*expect)(void *opaque, const uint64_t *addresses, size_t count);
     /* On any thread, no lock held; must not block. */
@@ -67,8 +74,8 @@ typedef struct RemapGpuOps {
     void (*packet_fetched)(void *opaque, uint32_t entry, const RemapGpuPacket *packet);
     void (*halted)(void *opaque, uint32_t entry, unsigned opcode, unsigned cause, uint64_t address);
     /* On the engine thread: accesses with a PASID, and to addresses that the bus has translated (context is null). */
-    bool (*read_in)(void *opaque, const RemapGpuContext *context, uint64_t from, void *to, size_t bytes);
-    bool (*write_in)(void *opaque, const RemapGpuContext *context, uint64_t to, const void *from, size_t bytes);
+    bool (*read_in)(void *opaque, const RemapGpuContext *context, RemapGpuAddress from, void *to, size_t bytes);
+    bool (*write_in)(void *opaque, const RemapGpuContext *context, RemapGpuAddress to, const void *from, size_t bytes);
     /* On the engine thread: a translation to keep, a page to wait for, and the answer to an invalidation. */
     RemapGpuTranslated (*translate)(void *opaque, const RemapGpuContext *context, uint64_t address, bool write);
     void (*request_page)(void *opaque, const RemapGpuContext *context, uint64_t address, bool write, uint16_t group);
@@ -85,6 +92,7 @@ typedef struct RemapGpuServices {
     bool pasid;
     bool privileged;
     uint32_t most_page_requests;
+    bool no_snoop;
 } RemapGpuServices;
 
 typedef struct RemapGpuInvalidation {
@@ -136,7 +144,7 @@ void remap_gpu_write(RemapGpu *gpu, uint64_t offset, uint64_t value, unsigned by
 bool remap_gpu_run(RemapGpu *gpu);
 RemapGpuScanout remap_gpu_scanout(RemapGpu *gpu);
 
-/* Of ATS, PRI and PASID; on any thread. */
+/* Of Device Control, ATS, PRI and PASID; on any thread. */
 void remap_gpu_set_services(RemapGpu *gpu, const RemapGpuServices *services);
 void remap_gpu_invalidate(RemapGpu *gpu, const RemapGpuInvalidation *invalidation);
 void remap_gpu_answer_page(RemapGpu *gpu, uint16_t group, unsigned code);

@@ -79,7 +79,8 @@ RemapTranslation to_c(const iommu::Translation& translation) {
     return {.readable = translation.readable,
             .writable = translation.writable,
             .address = translation.address.value,
-            .granule = translation.granule};
+            .granule = translation.granule,
+            .snooped = translation.snooped};
 }
 
 iommu::Request request_of(std::uint16_t source, const RemapContext& context, std::uint64_t address, bool write) {
@@ -257,6 +258,7 @@ RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapC
             .readable = answer.readable,
             .writable = answer.writable,
             .untranslated_only = answer.untranslated_only,
+            .snooped = answer.snooped,
             .address = answer.address.value,
             .granule = answer.granule};
 }

@@ -157,6 +157,7 @@ typedef struct RemapTranslation {
     bool writable;
     uint64_t address;     /* of the very byte asked for */
     uint64_t granule;     /* a power of two: that much around the address translates alike */
+    bool snooped;         /* the access has to snoop the processors' caches, whatever the device says */
 } RemapTranslation;
 
 /* What a translation request is answered; nothing else counts when it was refused. */
@@ -165,6 +166,7 @@ typedef struct RemapCompletion {
     bool readable;
     bool writable;
     bool untranslated_only;
+    bool snooped;
     uint64_t address;
     uint64_t granule;
 } RemapCompletion;

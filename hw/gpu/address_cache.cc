@@ -34,7 +34,8 @@ void AddressCache::insert(const Context& context, std::uint64_t address, const T
                      .shift = shift,
                      .target = answer.address - within,
                      .readable = answer.readable,
-                     .writable = answer.writable};
+                     .writable = answer.writable,
+                     .snooped = answer.snooped};
     drop(context, address);
     const unsigned index = set_of(context, address, shift);
     Set& set = sets_[index];

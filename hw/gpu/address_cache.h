@@ -23,6 +23,7 @@ public:
         std::uint64_t target = 0;  // where that byte is
         bool readable = false;
         bool writable = false;
+        bool snooped = false;  // accesses have to snoop
 
         bool covers(std::uint64_t address) const { return valid && first == address >> shift << shift; }
         bool allows(bool write) const { return write ? writable : readable; }

@@ -14,6 +14,7 @@ using CacheOn = Flag<0>;
 using PageRequestsOn = Flag<1>;
 using PasidOn = Flag<2>;
 using PrivilegedOn = Flag<3>;
+using SnoopsAlways = Flag<4>;
 using MostRequests = Field<63, 32, std::uint32_t>;
 
 AddressUnit::Outcome done_if(bool done) { return done ? AddressUnit::Outcome::Done : AddressUnit::Outcome::Refused; }
@@ -26,12 +27,14 @@ TranslationServices AddressUnit::services() const {
             .page_requests = PageRequestsOn::get(word),
             .pasid = PasidOn::get(word),
             .privileged = PrivilegedOn::get(word),
-            .most_page_requests = MostRequests::get(word)};
+            .most_page_requests = MostRequests::get(word),
+            .no_snoop = !SnoopsAlways::get(word)};
 }
 
 void AddressUnit::store(const TranslationServices& services) {
     services_ = CacheOn::of(services.cache) | PageRequestsOn::of(services.page_requests) | PasidOn::of(services.pasid) |
-                PrivilegedOn::of(services.privileged) | MostRequests::of(services.most_page_requests);
+                PrivilegedOn::of(services.privileged) | SnoopsAlways::of(!services.no_snoop) |
+                MostRequests::of(services.most_page_requests);
     show();
 }
 
@@ -46,28 +49,37 @@ bool AddressUnit::allows(const Context& context, const TranslationServices& serv
     return !context.pasid || (services.pasid && (services.privileged || !context.privileged));
 }
 
-AddressUnit::Outcome AddressUnit::read(std::uint64_t from, void* to, std::size_t bytes) {
+AddressUnit::Outcome AddressUnit::read(const BusAddress& from, void* to, std::size_t bytes) {
     return access({false, from, to, bytes});
 }
 
-AddressUnit::Outcome AddressUnit::write(std::uint64_t to, const void* from, std::size_t bytes) {
+AddressUnit::Outcome AddressUnit::write(const BusAddress& to, const void* from, std::size_t bytes) {
     return access({true, to, const_cast<void*>(from), bytes});
 }
 
-AddressUnit::Outcome AddressUnit::access(const Access& access) {
+AddressUnit::Outcome AddressUnit::access(const Access& wanted) {
     const TranslationServices enabled = services();
+    const Access access{wanted.write, permitted(wanted.at, enabled), wanted.data, wanted.bytes};
     if (uses_bus_alone(enabled)) return access_bus(access);
     if (!allows(context_, enabled)) return Outcome::Refused;
-    if (!enabled.cache) return make(access, {context_, false}, access.address);
+    if (!enabled.cache) return make_untranslated(access);
     const Outcome outcome = access_through_cache(access, enabled);
     if (outcome == Outcome::Done && wishing_)
-        wishing_ = !requester_.satisfied({context_, {access.address}, access.write});
+        wishing_ = !requester_.satisfied({context_, access.at.address, access.write});
     return outcome;
 }
 
 AddressUnit::Outcome AddressUnit::access_bus(const Access& access) {
-    return done_if(access.write ? bus_.write({access.address}, access.data, access.bytes)
-                                : bus_.read({access.address}, access.data, access.bytes));
+    return done_if(access.write ? bus_.write(access.at, access.data, access.bytes)
+                                : bus_.read(access.at, access.data, access.bytes));
+}
+
+AddressUnit::Outcome AddressUnit::make_untranslated(const Access& access) {
+    return make(access, {.context = context_, .snoop = access.at.snoop}, access.at.address.value);
+}
+
+AddressUnit::Outcome AddressUnit::make_translated(const Access& access, std::uint64_t address, bool snooped) {
+    return make(access, {.context = {}, .translated = true, .snoop = access.at.snoop || snooped}, address);
 }
 
 AddressUnit::Outcome AddressUnit::make(const Access& access, const AccessKind& kind, std::uint64_t address) {
@@ -76,19 +88,20 @@ AddressUnit::Outcome AddressUnit::make(const Access& access, const AccessKind& k
 }
 
 AddressUnit::Outcome AddressUnit::access_through_cache(const Access& access, const TranslationServices& services) {
-    const AccessKind translated{.context = {}, .translated = true};
-    const AddressCache::Entry* const entry = cache_.find(context_, access.address);
+    const std::uint64_t address = access.at.address.value;
+    const AddressCache::Entry* const entry = cache_.find(context_, address);
     if (entry != nullptr && entry->allows(access.write)) {
         registers_.counters.hits.fetch_add(1, std::memory_order_relaxed);
-        return make(access, translated, entry->translate(access.address));
+        return make_translated(access, entry->translate(address), entry->snooped);
     }
     registers_.counters.requests.fetch_add(1, std::memory_order_relaxed);
-    const PageWish wish{context_, {access.address}, access.write};
+    const PageWish wish{context_, access.at.address, access.write};
     const Translated answer = port_->translate(wish);
     if (answer.refused) return Outcome::Refused;
-    if (answer.untranslated_only) return make(access, {context_, false}, access.address);
-    if (answer.readable || answer.writable) cache_.insert(context_, access.address, answer);
-    if (access.write ? answer.writable : answer.readable) return make(access, translated, answer.address);
+    if (answer.untranslated_only) return make_untranslated(access);
+    if (answer.readable || answer.writable) cache_.insert(context_, address, answer);
+    if (access.write ? answer.writable : answer.readable)
+        return make_translated(access, answer.address, answer.snooped);
     return ask_for_page(wish, services);
 }
 

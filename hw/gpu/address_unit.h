@@ -33,13 +33,16 @@ public:
     enum class Outcome : std::uint8_t { Done, Refused, Waits };  // Waits: again once is_waiting() is false
 
     void enter(const Context& context) { context_ = context; }
-    Outcome read(std::uint64_t from, void* to, std::size_t bytes);
-    Outcome write(std::uint64_t to, const void* from, std::size_t bytes);
+    Outcome read(const BusAddress& from, void* to, std::size_t bytes);
+    Outcome write(const BusAddress& to, const void* from, std::size_t bytes);
 
     // Whether accesses go over the bus as they are; and then from memory to memory.
     bool uses_bus_alone() const { return uses_bus_alone(services()); }
     void expect(std::span<const LogicalAddress> addresses) { bus_.expect(addresses); }
-    Refusal copy(std::uint64_t to, std::uint64_t from, std::size_t bytes) { return bus_.copy({to}, {from}, bytes); }
+    Refusal copy(const BusAddress& to, const BusAddress& from, std::size_t bytes) {
+        const TranslationServices enabled = services();
+        return bus_.copy(permitted(to, enabled), permitted(from, enabled), bytes);
+    }
 
     bool allows(const Context& context) const { return allows(context, services()); }
 
@@ -69,11 +72,15 @@ public:
 private:
     struct Access {
         bool write = false;
-        std::uint64_t address = 0;
+        BusAddress at;
         void* data = nullptr;  // only read from when it is a write
         std::size_t bytes = 0;
     };
 
+    // An access that wants to go past the caches may do so only while software lets the function.
+    static BusAddress permitted(const BusAddress& at, const TranslationServices& services) {
+        return {at.address, at.snoop || !services.no_snoop};
+    }
     static bool allows(const Context& context, const TranslationServices& services);
     bool uses_bus_alone(const TranslationServices& services) const {
         return port_ == nullptr || (!services.cache && !context_.pasid);
@@ -83,6 +90,8 @@ private:
     Outcome access(const Access& access);
     Outcome access_through_cache(const Access& access, const TranslationServices& services);
     Outcome access_bus(const Access& access);
+    Outcome make_untranslated(const Access& access);
+    Outcome make_translated(const Access& access, std::uint64_t address, bool snooped);
     Outcome make(const Access& access, const AccessKind& kind, std::uint64_t address);
     Outcome ask_for_page(const PageWish& wish, const TranslationServices& services);
     void show() { registers_.show(services(), requester_.status().failed); }

@@ -46,7 +46,7 @@ Fault Memory::copy(Place to, Place from, std::size_t bytes) {
         if (const Fault fault = read(from, piece, bytes)) return fault;
         return write(to, piece, bytes);
     }
-    switch (system_.copy(to.address, from.address, bytes)) {
+    switch (system_.copy(on_bus(to), on_bus(from), bytes)) {
         case Refusal::Read: return {.cause = FaultCause::BusReadRefused, .address = from.address};
         case Refusal::Write: return {.cause = FaultCause::BusWriteRefused, .address = to.address};
         case Refusal::None: break;
@@ -59,7 +59,7 @@ Fault Memory::read(Place from, void* to, std::size_t bytes) {
         std::memmove(to, vram_at(from), bytes);
         return {};
     }
-    return fault_of(system_.read(from.address, to, bytes), FaultCause::BusReadRefused, from.address);
+    return fault_of(system_.read(on_bus(from), to, bytes), FaultCause::BusReadRefused, from.address);
 }
 
 Fault Memory::write(Place to, const void* from, std::size_t bytes) {
@@ -68,7 +68,7 @@ Fault Memory::write(Place to, const void* from, std::size_t bytes) {
         log_.written(to.address, bytes);
         return {};
     }
-    return fault_of(system_.write(to.address, from, bytes), FaultCause::BusWriteRefused, to.address);
+    return fault_of(system_.write(on_bus(to), from, bytes), FaultCause::BusWriteRefused, to.address);
 }
 
 Fault Memory::write_fence(Place to, std::uint64_t value) {

@@ -42,6 +42,7 @@ public:
 
 private:
     std::byte* vram_at(spec::Place place) const { return vram_.data() + place.address; }
+    static BusAddress on_bus(spec::Place place) { return {{place.address}, place.snoop}; }
     static Fault fault_of(AddressUnit::Outcome outcome, spec::FaultCause refused, std::uint64_t address);
 
     std::span<std::byte> vram_;

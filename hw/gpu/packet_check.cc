@@ -16,15 +16,17 @@ struct Use {
 constexpr Use unknown_opcode{.flags = ~std::uint64_t{0}};
 
 constexpr Use use_of(std::uint16_t opcode) {
-    constexpr std::uint64_t to = PacketFlags::DestinationInVram::mask;
-    constexpr std::uint64_t from = PacketFlags::SourceInVram::mask;
+    constexpr std::uint64_t in_vram = PacketFlags::DestinationInVram::mask;
+    constexpr std::uint64_t to = in_vram | PacketFlags::DestinationNoSnoop::mask;
+    constexpr std::uint64_t from = PacketFlags::SourceInVram::mask | PacketFlags::SourceNoSnoop::mask;
     switch (static_cast<Opcode>(opcode)) {
         case Opcode::Nop: return {};
         case Opcode::Fill: return {.flags = to, .pattern = true, .destination = true, .length = true};
         case Opcode::Copy: return {.flags = to | from, .destination = true, .source = true, .length = true};
         case Opcode::FillRect: return {.flags = to, .pattern = true, .destination = true, .rect = true};
         case Opcode::CopyRect: return {.flags = to | from, .destination = true, .source = true, .rect = true};
-        case Opcode::Fence: return {.flags = to | PacketFlags::Interrupt::mask, .destination = true, .value = true};
+        case Opcode::Fence:
+            return {.flags = in_vram | PacketFlags::Interrupt::mask, .destination = true, .value = true};
         case Opcode::Context: return {.flags = PacketFlags::Pasid::mask | PacketFlags::Privileged::mask, .value = true};
     }
     return unknown_opcode;
@@ -36,6 +38,12 @@ bool unused_are_zero(const Packet& packet, const Use& use) {
            (use.length || packet.length == 0) && (use.value || packet.value == 0) &&
            (use.rect || (packet.destination_pitch == 0 && packet.width == 0 && packet.lines == 0)) &&
            ((use.rect && use.source) || packet.source_pitch == 0);
+}
+
+// VRAM is in no processor's cache that an access could go past.
+bool snooping_is_good(const Packet& packet) {
+    return !(PacketFlags::DestinationInVram::get(packet.flags) && PacketFlags::DestinationNoSnoop::get(packet.flags)) &&
+           !(PacketFlags::SourceInVram::get(packet.flags) && PacketFlags::SourceNoSnoop::get(packet.flags));
 }
 
 bool rect_is_good(const Packet& packet, const Use& use) {
@@ -67,18 +75,21 @@ Fault check_surface(const Surface& surface, const TransferShape& shape, const Me
 }  // namespace
 
 Place source_of(const Packet& packet) {
-    return {PacketFlags::SourceInVram::get(packet.flags) ? Space::Vram : Space::System, packet.source};
+    return {PacketFlags::SourceInVram::get(packet.flags) ? Space::Vram : Space::System, packet.source,
+            !PacketFlags::SourceNoSnoop::get(packet.flags)};
 }
 
 Place destination_of(const Packet& packet) {
-    return {PacketFlags::DestinationInVram::get(packet.flags) ? Space::Vram : Space::System, packet.destination};
+    return {PacketFlags::DestinationInVram::get(packet.flags) ? Space::Vram : Space::System, packet.destination,
+            !PacketFlags::DestinationNoSnoop::get(packet.flags)};
 }
 
 FaultCause check_form(const Packet& packet) {
     const Use use = use_of(packet.opcode);
     if (use.flags == unknown_opcode.flags) return FaultCause::BadOpcode;
-    const bool good = unused_are_zero(packet, use) && packet.length <= max_length && rect_is_good(packet, use) &&
-                      context_is_good(packet) && (!use.value || packet.destination % sizeof packet.value == 0);
+    const bool good = unused_are_zero(packet, use) && snooping_is_good(packet) && packet.length <= max_length &&
+                      rect_is_good(packet, use) && context_is_good(packet) &&
+                      (!use.value || packet.destination % sizeof packet.value == 0);
     return good ? FaultCause::None : FaultCause::BadPacket;
 }
 

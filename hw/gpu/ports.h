@@ -14,16 +14,22 @@ namespace remap::gpu {
 
 enum class Refusal : std::uint8_t { None, Read, Write };
 
+// Where an access goes, and how.
+struct BusAddress {
+    LogicalAddress address;
+    bool snoop = true;  // else the request says No Snoop: the processors' caches need not be asked
+};
+
 // The GPU's side of the bus. Addresses are what the device puts on it; who translates them is not the GPU's business.
 // No access crosses a 4 KiB page. False: it was refused. Called on the engine thread without any lock of the model
 // held.
 class BusPort {
 public:
-    virtual bool read(LogicalAddress from, void* to, std::size_t bytes) = 0;
-    virtual bool write(LogicalAddress to, const void* from, std::size_t bytes) = 0;
+    virtual bool read(const BusAddress& from, void* to, std::size_t bytes) = 0;
+    virtual bool write(const BusAddress& to, const void* from, std::size_t bytes) = 0;
 
     // From memory to memory, as a read and then a write, for a machine that can spare the stop in between.
-    virtual Refusal copy(LogicalAddress to, LogicalAddress from, std::size_t bytes) {
+    virtual Refusal copy(const BusAddress& to, const BusAddress& from, std::size_t bytes) {
         std::byte piece[page_size];
         if (!read(from, piece, bytes)) return Refusal::Read;
         return write(to, piece, bytes) ? Refusal::None : Refusal::Write;

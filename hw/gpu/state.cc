@@ -14,7 +14,7 @@ using namespace spec;
 namespace {
 
 // How versions are counted: docs/gpu.md, 10.
-constexpr ArchiveFormat state_format{.kind = 0x55504752, .newest = 2, .oldest = 1};  // "RGPU"
+constexpr ArchiveFormat state_format{.kind = 0x55504752, .newest = 3, .oldest = 1};  // "RGPU"
 
 constexpr std::uint32_t highest_entry = (1u << max_log2_entries) - 1;
 
@@ -128,6 +128,7 @@ void AddressCache::Entry::state(Archive& archive) {
     archive("target", target);
     archive("readable", readable);
     archive("writable", writable);
+    if (archive.since(3)) archive("snooped", snooped);
 }
 
 template <typename Archive>

@@ -21,7 +21,7 @@ std::uint64_t ahead_in_page(Place place) { return page_size - place.address % pa
 // Bytes before `end` in the page of the byte before it.
 std::uint64_t behind_in_page(Place end) { return (end.address - 1) % page_size + 1; }
 
-Place operator+(Place place, std::uint64_t bytes) { return {place.space, place.address + bytes}; }
+Place operator+(Place place, std::uint64_t bytes) { return {place.space, place.address + bytes, place.snoop}; }
 
 }  // namespace
 

@@ -20,8 +20,9 @@ struct Context {
 
 // What an access carries besides its address. A translated one belongs to no context any more.
 struct AccessKind {
-    Context context;
+    Context context = {};
     bool translated = false;
+    bool snoop = true;  // as in BusAddress
 };
 
 // A page, or rights to it, that the function needs to have.
@@ -37,6 +38,7 @@ struct Translated {
     bool readable = false;
     bool writable = false;
     bool untranslated_only = false;  // the memory is there, but not for translated accesses
+    bool snooped = false;            // N: accesses to it have to snoop
     std::uint64_t address = 0;       // of the very byte asked for
     std::uint64_t granule = 0;       // bytes around it that translate alike: a power of two, at least a page
 };
@@ -87,6 +89,7 @@ struct TranslationServices {
     bool pasid = false;
     bool privileged = false;               // only with `pasid`
     std::uint32_t most_page_requests = 0;  // at a time
+    bool no_snoop = true;                  // Enable No Snoop of Device Control, which a reset sets
     friend bool operator==(const TranslationServices&, const TranslationServices&) = default;
 };
 

@@ -12,12 +12,12 @@ HostedGpu::HostedGpu(Machine& machine, const GpuOptions& options)
 
 HostedGpu::~HostedGpu() = default;
 
-bool HostedGpu::read(LogicalAddress from, void* to, std::size_t bytes) {
-    return machine_.dma_read(source_id_, from, to, bytes);
+bool HostedGpu::read(const gpu::BusAddress& from, void* to, std::size_t bytes) {
+    return machine_.dma_read(request_of({.snoop = from.snoop}, from.address.value), to, bytes);
 }
 
-bool HostedGpu::write(LogicalAddress to, const void* from, std::size_t bytes) {
-    return machine_.dma_write(source_id_, to, from, bytes);
+bool HostedGpu::write(const gpu::BusAddress& to, const void* from, std::size_t bytes) {
+    return machine_.dma_write(request_of({.snoop = to.snoop}, to.address.value), from, bytes);
 }
 
 iommu::Request HostedGpu::request_of(const gpu::Context& context, std::uint64_t address) const {
@@ -27,16 +27,18 @@ iommu::Request HostedGpu::request_of(const gpu::Context& context, std::uint64_t 
     return request;
 }
 
+DmaRequest HostedGpu::request_of(const gpu::AccessKind& kind, std::uint64_t address) const {
+    DmaRequest request{.request = request_of(kind.context, address), .snoop = kind.snoop};
+    if (kind.translated) request.request.type = iommu::RequestType::Translated;
+    return request;
+}
+
 bool HostedGpu::read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) {
-    iommu::Request request = request_of(kind.context, from);
-    if (kind.translated) request.type = iommu::RequestType::Translated;
-    return machine_.dma_read(request, to, bytes);
+    return machine_.dma_read(request_of(kind, from), to, bytes);
 }
 
 bool HostedGpu::write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) {
-    iommu::Request request = request_of(kind.context, to);
-    if (kind.translated) request.type = iommu::RequestType::Translated;
-    return machine_.dma_write(request, from, bytes);
+    return machine_.dma_write(request_of(kind, to), from, bytes);
 }
 
 gpu::Translated HostedGpu::translate(const gpu::PageWish& wish) {
@@ -48,6 +50,7 @@ gpu::Translated HostedGpu::translate(const gpu::PageWish& wish) {
             .readable = answer.readable,
             .writable = answer.writable,
             .untranslated_only = answer.untranslated_only,
+            .snooped = answer.snooped,
             .address = answer.address.value,
             .granule = answer.granule};
 }

@@ -41,8 +41,8 @@ public:
     void reset();
 
 private:
-    bool read(LogicalAddress from, void* to, std::size_t bytes) override;
-    bool write(LogicalAddress to, const void* from, std::size_t bytes) override;
+    bool read(const gpu::BusAddress& from, void* to, std::size_t bytes) override;
+    bool write(const gpu::BusAddress& to, const void* from, std::size_t bytes) override;
     void work_available() override;
     void interrupt(unsigned vector) override;
     bool read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override;
@@ -51,6 +51,7 @@ private:
     void request_page(const gpu::PageWish& wish, std::uint16_t group) override;
     void invalidated(std::uint64_t tag) override;
     iommu::Request request_of(const gpu::Context& context, std::uint64_t address) const;
+    DmaRequest request_of(const gpu::AccessKind& kind, std::uint64_t address) const;
     void run(std::stop_token stop);
 
     Machine& machine_;

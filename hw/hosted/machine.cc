@@ -67,12 +67,12 @@ bool access_memory(iommu::Iommu* iommu, const iommu::Request& request, Move move
 
 bool Machine::dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes) {
     return by_page(from, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
-        return dma_read({.source = {source}, .address = at}, static_cast<std::byte*>(to) + position, count);
+        return dma_read({{.source = {source}, .address = at}}, static_cast<std::byte*>(to) + position, count);
     });
 }
 
-bool Machine::dma_read(const iommu::Request& what, void* to, std::size_t bytes) {
-    iommu::Request request = what;
+bool Machine::dma_read(const DmaRequest& what, void* to, std::size_t bytes) {
+    iommu::Request request = what.request;
     request.access = iommu::Access::Read;
     return access_memory(iommu_.get(), request,
                          [&](PhysicalAddress physical) { return memory_->read(physical, to, bytes); });
@@ -80,12 +80,12 @@ bool Machine::dma_read(const iommu::Request& what, void* to, std::size_t bytes) 
 
 bool Machine::dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes) {
     return by_page(to, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
-        return dma_write({.source = {source}, .address = at}, static_cast<const std::byte*>(from) + position, count);
+        return dma_write({{.source = {source}, .address = at}}, static_cast<const std::byte*>(from) + position, count);
     });
 }
 
-bool Machine::dma_write(const iommu::Request& what, const void* from, std::size_t bytes) {
-    iommu::Request request = what;
+bool Machine::dma_write(const DmaRequest& what, const void* from, std::size_t bytes) {
+    iommu::Request request = what.request;
     request.access = iommu::Access::Write;
     return access_memory(iommu_.get(), request,
                          [&](PhysicalAddress physical) { return memory_->write(physical, from, bytes); });

@@ -37,6 +37,12 @@ struct GpuOptions {
     std::uint16_t source_id = 0x0010;  // bus 0, device 2, function 0
 };
 
+// What a device puts on the bus.
+struct DmaRequest {
+    iommu::Request request;
+    bool snoop = true;  // else it says No Snoop, which the IOMMU's tables may overrule
+};
+
 class Machine final : iommu::MemoryPort, iommu::InterruptPort, iommu::DevicePort {
 public:
     // The error is a sentence for people.
@@ -57,9 +63,10 @@ public:
     bool dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes);
     bool dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes);
 
-    // The same for a request with a PASID, or of an address that is translated already, within one page.
-    bool dma_read(const iommu::Request& request, void* to, std::size_t bytes);
-    bool dma_write(const iommu::Request& request, const void* from, std::size_t bytes);
+    // The same for any request within one page: with a PASID, of an address that is translated already, without
+    // snooping.
+    bool dma_read(const DmaRequest& request, void* to, std::size_t bytes);
+    bool dma_write(const DmaRequest& request, const void* from, std::size_t bytes);
 
     // Called with each interrupt message of the IOMMU, on the thread that caused it. Set before devices work.
     std::function<void(iommu::InterruptSource, iommu::InterruptMessage)> on_iommu_interrupt;

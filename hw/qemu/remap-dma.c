@@ -3,8 +3,10 @@
 #include "qemu/atomic.h"
 #include "qemu/rcu.h"
 #include "exec/address-spaces.h"
+#include "exec/target_page.h"
 #include "hw/pci/pci.h"
 
+#include "remap-cache.h"
 #include "remap-dma.h"
 #include "remap-memory.h"
 #include "trace.h"
@@ -30,7 +32,7 @@ static bool remap_dma_find_foreign(const RemapDma *dma, hwaddr address, size_t b
         return false;
     }
     found->host = (char *)memory_region_get_ram_ptr(found->region) + found->offset;
-    return true;
+    return remap_memory_address(found->region, found->offset, &found->address);
 }
 
 /* In whose name an address is put on the bus. */
@@ -40,6 +42,7 @@ typedef enum RemapDmaKind { REMAP_DMA_PLAIN, REMAP_DMA_IN_CONTEXT, REMAP_DMA_TRA
 typedef struct RemapDmaSide {
     void *own;
     hwaddr address;
+    bool snoop;
     RemapDmaKind kind;
     const RemapContext *context;
 } RemapDmaSide;
@@ -49,12 +52,17 @@ static RemapDmaSide remap_dma_own(const void *memory)
     return (RemapDmaSide) { .own = (void *)memory };
 }
 
+static RemapDmaSide remap_dma_side(RemapDmaAddress at)
+{
+    return (RemapDmaSide) { .address = at.address, .snoop = at.snoop };
+}
+
 /* An access of no process goes as it is. */
-static RemapDmaSide remap_dma_side_in(const RemapContext *context, hwaddr address)
+static RemapDmaSide remap_dma_side_in(const RemapContext *context, RemapDmaAddress at)
 {
     RemapDmaKind kind = !context ? REMAP_DMA_TRANSLATED : context->with_pasid ? REMAP_DMA_IN_CONTEXT : REMAP_DMA_PLAIN;
 
-    return (RemapDmaSide) { .address = address, .kind = kind, .context = context };
+    return (RemapDmaSide) { .address = at.address, .snoop = at.snoop, .kind = kind, .context = context };
 }
 
 static RemapTranslation remap_dma_translate(const RemapDma *dma, const RemapDmaSide *side, bool is_write)
@@ -69,16 +77,26 @@ static RemapTranslation remap_dma_translate(const RemapDma *dma, const RemapDmaS
     }
 }
 
+/*
+ * What an access comes to: memory, at an address of the system unless it is the device's own, and whether it really
+ * snoops the processors' caches. Tables that force it are known of a remap-iommu only.
+ */
+typedef struct RemapDmaTarget {
+    RemapStretch memory;
+    bool snoop;
+} RemapDmaTarget;
+
 static bool remap_dma_find(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write,
-                           RemapStretch *found)
+                           RemapDmaTarget *found)
 {
     hwaddr address = side->address;
 
+    found->snoop = side->snoop;
     if (side->kind != REMAP_DMA_PLAIN && !dma->space) {
         return false;
     }
     if (dma->foreign) {
-        return remap_dma_find_foreign(dma, address, bytes, is_write, found);
+        return remap_dma_find_foreign(dma, address, bytes, is_write, &found->memory);
     }
     /* What QEMU's address space of the function is switched by. */
     if (!qatomic_read(&dma->pci->bus_master_enable_region.enabled)) {
@@ -91,33 +109,69 @@ static bool remap_dma_find(const RemapDma *dma, const RemapDmaSide *side, size_t
             return false;
         }
         address = t.address;
+        found->snoop |= t.snooped;
     }
-    return remap_memory_find(address, bytes, is_write, found);
+    return remap_memory_find(address, bytes, is_write, &found->memory);
 }
 
 static bool remap_dma_reach(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write,
-                            RemapStretch *found)
+                            RemapDmaTarget *found)
 {
     if (side->own) {
-        *found = (RemapStretch) { .host = side->own };
+        *found = (RemapDmaTarget) { .memory.host = side->own };
         return true;
     }
     bool allowed = remap_dma_find(dma, side, bytes, is_write, found);
 
     if (trace_event_get_state_backends(TRACE_REMAP_GPU_DMA)) {
-        trace_remap_gpu_dma(pci_requester_id(dma->pci), side->address, is_write, bytes, allowed);
+        trace_remap_gpu_dma(pci_requester_id(dma->pci), side->address, is_write, bytes, allowed, found->snoop);
     }
     if (!allowed) {
         return false;
     }
-    __builtin_prefetch(found->host); /* a look at the other side takes as long as a miss, and so may begin meanwhile */
+    /* A look at the other side takes as long as a miss, and so may begin meanwhile. */
+    __builtin_prefetch(found->memory.host);
     return true;
+}
+
+static RemapCacheDma remap_dma_of_caches(const RemapDma *dma, const RemapDmaSide *side, const RemapDmaTarget *target,
+                                         size_t bytes)
+{
+    return (RemapCacheDma) {
+        .address = target->memory.address,
+        .bus_address = side->address,
+        .bytes = bytes,
+        .source = pci_requester_id(dma->pci),
+        .snoop = target->snoop,
+    };
+}
+
+/* What the device gets and leaves is the model's to say. Both sides were found, so that nothing is refused any more. */
+static void remap_dma_move_through_caches(const RemapDma *dma, const RemapDmaSide *to, const RemapDmaTarget *target,
+                                          const RemapDmaSide *from, const RemapDmaTarget *source, size_t bytes)
+{
+    uint8_t piece[TARGET_PAGE_SIZE];
+    const void *data = source->memory.host;
+
+    if (!from->own) {
+        RemapCacheDma access = remap_dma_of_caches(dma, from, source, bytes);
+
+        remap_cache_device_reads(&access, piece);
+        data = piece;
+    }
+    if (to->own) {
+        remap_memory_move(to->own, data, bytes);
+    } else {
+        RemapCacheDma access = remap_dma_of_caches(dma, to, target, bytes);
+
+        remap_cache_device_writes(&access, data);
+    }
 }
 
 static RemapDmaRefusal remap_dma_move(const RemapDma *dma, const RemapDmaSide *to, const RemapDmaSide *from,
                                       size_t bytes)
 {
-    RemapStretch source, target;
+    RemapDmaTarget source, target;
 
     if (!remap_dma_reach(dma, from, bytes, false, &source)) {
         return REMAP_DMA_READ;
@@ -125,9 +179,13 @@ static RemapDmaRefusal remap_dma_move(const RemapDma *dma, const RemapDmaSide *t
     if (!remap_dma_reach(dma, to, bytes, true, &target)) {
         return REMAP_DMA_WRITE;
     }
-    remap_memory_move(target.host, source.host, bytes);
-    if (target.region) {
-        remap_memory_mark_written(target.region, target.offset, bytes);
+    if (unlikely(remap_cache)) {
+        remap_dma_move_through_caches(dma, to, &target, from, &source, bytes);
+        return REMAP_DMA_NONE;
+    }
+    remap_memory_move(target.memory.host, source.memory.host, bytes);
+    if (target.memory.region) {
+        remap_memory_mark_written(target.memory.region, target.memory.offset, bytes);
     }
     return REMAP_DMA_NONE;
 }
@@ -172,27 +230,28 @@ void remap_dma_expect(const RemapDma *dma, const uint64_t *addresses, size_t cou
     }
 }
 
-bool remap_dma_read(const RemapDma *dma, hwaddr from, void *to, size_t bytes)
+bool remap_dma_read(const RemapDma *dma, RemapDmaAddress from, void *to, size_t bytes)
 {
-    return remap_dma_access(dma, remap_dma_own(to), (RemapDmaSide) { .address = from }, bytes) == REMAP_DMA_NONE;
+    return remap_dma_access(dma, remap_dma_own(to), remap_dma_side(from), bytes) == REMAP_DMA_NONE;
 }
 
-bool remap_dma_write(const RemapDma *dma, hwaddr to, const void *from, size_t bytes)
+bool remap_dma_write(const RemapDma *dma, RemapDmaAddress to, const void *from, size_t bytes)
 {
-    return remap_dma_access(dma, (RemapDmaSide) { .address = to }, remap_dma_own(from), bytes) == REMAP_DMA_NONE;
+    return remap_dma_access(dma, remap_dma_side(to), remap_dma_own(from), bytes) == REMAP_DMA_NONE;
 }
 
-RemapDmaRefusal remap_dma_copy(const RemapDma *dma, hwaddr to, hwaddr from, size_t bytes)
+RemapDmaRefusal remap_dma_copy(const RemapDma *dma, RemapDmaAddress to, RemapDmaAddress from, size_t bytes)
 {
-    return remap_dma_access(dma, (RemapDmaSide) { .address = to }, (RemapDmaSide) { .address = from }, bytes);
+    return remap_dma_access(dma, remap_dma_side(to), remap_dma_side(from), bytes);
 }
 
-bool remap_dma_read_in(const RemapDma *dma, const RemapContext *context, hwaddr from, void *to, size_t bytes)
+bool remap_dma_read_in(const RemapDma *dma, const RemapContext *context, RemapDmaAddress from, void *to, size_t bytes)
 {
     return remap_dma_access(dma, remap_dma_own(to), remap_dma_side_in(context, from), bytes) == REMAP_DMA_NONE;
 }
 
-bool remap_dma_write_in(const RemapDma *dma, const RemapContext *context, hwaddr to, const void *from, size_t bytes)
+bool remap_dma_write_in(const RemapDma *dma, const RemapContext *context, RemapDmaAddress to, const void *from,
+                        size_t bytes)
 {
     return remap_dma_access(dma, remap_dma_side_in(context, to), remap_dma_own(from), bytes) == REMAP_DMA_NONE;
 }

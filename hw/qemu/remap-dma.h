@@ -25,27 +25,34 @@ typedef struct RemapDma {
 /* Looks at what is in front of the function. While no access is under way; known when all devices are there. */
 void remap_dma_connect(RemapDma *dma, PCIDevice *pci);
 
+/* What the function puts on the bus; without `snoop` the request says No Snoop. */
+typedef struct RemapDmaAddress {
+    hwaddr address;
+    bool snoop;
+} RemapDmaAddress;
+
 typedef enum RemapDmaRefusal { REMAP_DMA_NONE, REMAP_DMA_READ, REMAP_DMA_WRITE } RemapDmaRefusal;
 
 /*
  * On any thread, but see `foreign`; no access crosses a page. With bus mastering off everything is refused, and so are
  * the registers of a peer: peer to peer is not modelled.
  */
-bool remap_dma_read(const RemapDma *dma, hwaddr from, void *to, size_t bytes);
-bool remap_dma_write(const RemapDma *dma, hwaddr to, const void *from, size_t bytes);
+bool remap_dma_read(const RemapDma *dma, RemapDmaAddress from, void *to, size_t bytes);
+bool remap_dma_write(const RemapDma *dma, RemapDmaAddress to, const void *from, size_t bytes);
 
 /* Accesses to come, at most REMAP_IOMMU_EXPECTED: what the processor would have to wait for is begun. */
 void remap_dma_expect(const RemapDma *dma, const uint64_t *addresses, size_t count);
 
 /* From memory to memory, without a stop in between. Says which side was refused; the source is looked at first. */
-RemapDmaRefusal remap_dma_copy(const RemapDma *dma, hwaddr to, hwaddr from, size_t bytes);
+RemapDmaRefusal remap_dma_copy(const RemapDma *dma, RemapDmaAddress to, RemapDmaAddress from, size_t bytes);
 
 /*
  * Of a function with PASIDs and a translation cache of its own. `context` says in whose name it accesses; without one
  * the address is a translation that it was given. Only a remap-iommu knows such accesses: elsewhere they are refused.
  */
-bool remap_dma_read_in(const RemapDma *dma, const RemapContext *context, hwaddr from, void *to, size_t bytes);
-bool remap_dma_write_in(const RemapDma *dma, const RemapContext *context, hwaddr to, const void *from, size_t bytes);
+bool remap_dma_read_in(const RemapDma *dma, const RemapContext *context, RemapDmaAddress from, void *to, size_t bytes);
+bool remap_dma_write_in(const RemapDma *dma, const RemapContext *context, RemapDmaAddress to, const void *from,
+                        size_t bytes);
 
 /* Asks for a translation to keep. Refused where nobody gives any. */
 RemapCompletion remap_dma_ask(const RemapDma *dma, const RemapContext *context, hwaddr address, bool is_write);

@@ -11,25 +11,30 @@
 #include "remap-memory.h"
 #include "trace.h"
 
-static bool remap_gpu_bus_read(void *opaque, uint64_t from, void *to, size_t bytes)
+static RemapDmaAddress remap_gpu_address(RemapGpuAddress at)
 {
-    RemapGpuDevice *s = opaque;
-
-    return remap_dma_read(&s->dma, from, to, bytes);
+    return (RemapDmaAddress) { .address = at.address, .snoop = at.snoop };
 }
 
-static bool remap_gpu_bus_write(void *opaque, uint64_t to, const void *from, size_t bytes)
+static bool remap_gpu_bus_read(void *opaque, RemapGpuAddress from, void *to, size_t bytes)
 {
     RemapGpuDevice *s = opaque;
 
-    return remap_dma_write(&s->dma, to, from, bytes);
+    return remap_dma_read(&s->dma, remap_gpu_address(from), to, bytes);
 }
 
-static RemapGpuRefusal remap_gpu_bus_copy(void *opaque, uint64_t to, uint64_t from, size_t bytes)
+static bool remap_gpu_bus_write(void *opaque, RemapGpuAddress to, const void *from, size_t bytes)
 {
     RemapGpuDevice *s = opaque;
 
-    switch (remap_dma_copy(&s->dma, to, from, bytes)) {
+    return remap_dma_write(&s->dma, remap_gpu_address(to), from, bytes);
+}
+
+static RemapGpuRefusal remap_gpu_bus_copy(void *opaque, RemapGpuAddress to, RemapGpuAddress from, size_t bytes)
+{
+    RemapGpuDevice *s = opaque;
+
+    switch (remap_dma_copy(&s->dma, remap_gpu_address(to), remap_gpu_address(from), bytes)) {
     case REMAP_DMA_READ:
         return REMAP_GPU_READ_REFUSED;
     case REMAP_DMA_WRITE:
@@ -55,21 +60,22 @@ static RemapContext remap_gpu_context(const RemapGpuContext *context)
     };
 }
 
-static bool remap_gpu_bus_read_in(void *opaque, const RemapGpuContext *context, uint64_t from, void *to, size_t bytes)
+static bool remap_gpu_bus_read_in(void *opaque, const RemapGpuContext *context, RemapGpuAddress from, void *to,
+                                  size_t bytes)
 {
     RemapGpuDevice *s = opaque;
     RemapContext named = context ? remap_gpu_context(context) : (RemapContext) { 0 };
 
-    return remap_dma_read_in(&s->dma, context ? &named : NULL, from, to, bytes);
+    return remap_dma_read_in(&s->dma, context ? &named : NULL, remap_gpu_address(from), to, bytes);
 }
 
-static bool remap_gpu_bus_write_in(void *opaque, const RemapGpuContext *context, uint64_t to, const void *from,
+static bool remap_gpu_bus_write_in(void *opaque, const RemapGpuContext *context, RemapGpuAddress to, const void *from,
                                    size_t bytes)
 {
     RemapGpuDevice *s = opaque;
     RemapContext named = context ? remap_gpu_context(context) : (RemapContext) { 0 };
 
-    return remap_dma_write_in(&s->dma, context ? &named : NULL, to, from, bytes);
+    return remap_dma_write_in(&s->dma, context ? &named : NULL, remap_gpu_address(to), from, bytes);
 }
 
 static RemapGpuTranslated remap_gpu_translate(void *opaque, const RemapGpuContext *context, uint64_t address,
@@ -84,6 +90,7 @@ static RemapGpuTranslated remap_gpu_translate(void *opaque, const RemapGpuContex
         .readable = answer.readable,
         .writable = answer.writable,
         .untranslated_only = answer.untranslated_only,
+        .snooped = answer.snooped,
         .address = answer.address,
         .granule = answer.granule,
     };

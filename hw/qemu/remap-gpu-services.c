@@ -43,10 +43,16 @@ static void remap_gpu_add_pasid(PCIDevice *pci, uint16_t at)
     pci_set_word(pci->wmask + at + PCI_PASID_CTRL, PCI_PASID_CTRL_ENABLE | PCI_PASID_CTRL_PRIV);
 }
 
+static uint16_t remap_gpu_device_control(const PCIDevice *pci)
+{
+    return pci->exp.exp_cap + PCI_EXP_DEVCTL;
+}
+
 void remap_gpu_services_add(RemapGpuServiceCaps *caps, PCIDevice *pci)
 {
     uint16_t at = PCI_CONFIG_SPACE_SIZE; /* the first has to be there */
 
+    pci_word_test_and_set_mask(pci->wmask + remap_gpu_device_control(pci), PCI_EXP_DEVCTL_NOSNOOP_EN);
     caps->ats_at = caps->pri_at = caps->pasid_at = 0;
     if (caps->ats) {
         remap_gpu_add_ats(pci, at);
@@ -64,8 +70,10 @@ void remap_gpu_services_add(RemapGpuServiceCaps *caps, PCIDevice *pci)
     }
 }
 
+/* Enable No Snoop is 1 after a reset (PCI Express base specification 6.0, 7.5.3.4); QEMU's own code leaves it alone. */
 void remap_gpu_services_reset(const RemapGpuServiceCaps *caps, PCIDevice *pci)
 {
+    pci_word_test_and_set_mask(pci->config + remap_gpu_device_control(pci), PCI_EXP_DEVCTL_NOSNOOP_EN);
     if (caps->ats_at) {
         pci_set_word(pci->config + caps->ats_at + PCI_ATS_CTRL, 0);
     }
@@ -97,6 +105,7 @@ void remap_gpu_services_apply(const RemapGpuServiceCaps *caps, PCIDevice *pci, R
         .pasid = pasid & PCI_PASID_CTRL_ENABLE,
         .privileged = (pasid & PCI_PASID_CTRL_ENABLE) && (pasid & PCI_PASID_CTRL_PRIV),
         .most_page_requests = caps->pri_at ? pci_get_long(pci->config + caps->pri_at + PCI_PRI_ALLOC_REQ) : 0,
+        .no_snoop = pci_get_word(pci->config + remap_gpu_device_control(pci)) & PCI_EXP_DEVCTL_NOSNOOP_EN,
     };
 
     remap_gpu_set_services(model, &services);
@@ -111,7 +120,8 @@ static uint8_t remap_gpu_byte_written(uint32_t address, uint32_t value, unsigned
 void remap_gpu_services_written(const RemapGpuServiceCaps *caps, PCIDevice *pci, RemapGpu *model, uint32_t address,
                                 uint32_t value, unsigned bytes)
 {
-    if (address + bytes <= PCI_CONFIG_SPACE_SIZE) {
+    if (address + bytes <= PCI_CONFIG_SPACE_SIZE &&
+        !ranges_overlap(address, bytes, remap_gpu_device_control(pci), sizeof(uint16_t))) {
         return;
     }
     if (caps->pri_at) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ATS, PRI and PASID in the configuration space of the GPU: three extended capabilities of PCI Express, as far as its
- * options ask for them, and what software enables by them.
+ * What software enables the GPU to do, in its configuration space: Device Control's Enable No Snoop, and ATS, PRI and
+ * PASID, three extended capabilities of PCI Express, as far as its options ask for them.
  */
 #ifndef REMAP_GPU_SERVICES_H
 #define REMAP_GPU_SERVICES_H
@@ -24,7 +24,7 @@ typedef struct RemapGpuServiceCaps {
 /* Once, and after the PCI Express capability. */
 void remap_gpu_services_add(RemapGpuServiceCaps *caps, PCIDevice *pci);
 
-/* Everything off, as after a reset of the function. */
+/* As after a reset of the function: everything off but No Snoop. */
 void remap_gpu_services_reset(const RemapGpuServiceCaps *caps, PCIDevice *pci);
 
 /* Tells the model what the configuration space says. */

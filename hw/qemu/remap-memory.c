@@ -124,8 +124,26 @@ bool remap_memory_find(hwaddr address, size_t bytes, bool is_write, RemapStretch
         .host = range->host + (address - range->first),
         .region = range->region,
         .offset = range->offset + (address - range->first),
+        .address = address,
     };
     return true;
+}
+
+bool remap_memory_address(const MemoryRegion *region, hwaddr offset, hwaddr *address)
+{
+    const RemapRamMap *map = qatomic_rcu_read(&remap_ram_map);
+
+    for (unsigned i = 0; i < map->count; i++) {
+        const RemapRam *range = &map->ranges[i];
+
+        hwaddr within = offset - range->offset;
+
+        if (range->region == region && offset >= range->offset && within <= range->last - range->first) {
+            *address = range->first + within;
+            return true;
+        }
+    }
+    return false;
 }
 
 void remap_memory_move(void *to, const void *from, size_t bytes)

@@ -19,10 +19,17 @@ typedef struct RemapStretch {
     void *host;
     MemoryRegion *region;
     hwaddr offset; /* in the region */
+    hwaddr address; /* of the system */
 } RemapStretch;
 
 /* Finds `bytes` (at least 1) of it; false when part of them is refused. In an RCU critical section. */
 bool remap_memory_find(hwaddr address, size_t bytes, bool is_write, RemapStretch *found);
+
+/*
+ * The system's address of a byte that another translation found in a region. False: the system does not have it. In an
+ * RCU critical section.
+ */
+bool remap_memory_address(const MemoryRegion *region, hwaddr offset, hwaddr *address);
 
 /* Moves bytes as memmove; an aligned word moves whole, for fences and table entries are read while others write them. */
 void remap_memory_move(void *to, const void *from, size_t bytes);

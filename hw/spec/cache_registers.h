@@ -31,9 +31,9 @@ inline constexpr std::uint64_t dma_address = 0x60;  // as the device put it on t
 inline constexpr std::uint64_t dma_source = 0x68;   // bus, device, function
 inline constexpr std::uint64_t count = 0x70;        // how often
 
-// Runs of pages that are mapped for DMA, for whatever the model cannot see itself.
+// Runs of pages that are mapped for DMA. The model cannot see that where no unit of ours translates.
 inline constexpr std::uint64_t run_first = 0x80;   // physical page number
-inline constexpr std::uint64_t run_pages = 0x88;   // write: how many, and only then
+inline constexpr std::uint64_t run_pages = 0x88;   // how many; bounded by what a physical address can name
 inline constexpr std::uint64_t run_mapped = 0x90;  // write 1: the run is mapped for DMA; 0: it no longer is
 
 }  // namespace remap::spec::cache

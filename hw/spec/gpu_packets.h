@@ -28,6 +28,9 @@ struct PacketFlags {
     using Interrupt = Flag<2>;   // fence: raise InterruptStatus::Fence once the value is written
     using Pasid = Flag<3>;       // context: accesses to system memory carry the PASID
     using Privileged = Flag<4>;  // context: and ask for the rights of a supervisor; only with a PASID
+    // Fills and copies, of a side in system memory: its accesses do not snoop the processors' caches.
+    using DestinationNoSnoop = Flag<5>;
+    using SourceNoSnoop = Flag<6>;
 };
 
 struct Packet {
@@ -63,10 +66,14 @@ enum class Space : std::uint8_t { System, Vram };
 struct Place {
     Space space = Space::System;
     std::uint64_t address = 0;  // bytes
+    bool snoop = true;          // the processors' caches; VRAM is in none of them
 };
 
 constexpr Place system_memory(std::uint64_t logical_address) { return {Space::System, logical_address}; }
 constexpr Place vram(std::uint64_t offset) { return {Space::Vram, offset}; }
+
+// The same place in system memory, past the processors' caches. Not for fences.
+constexpr Place without_snoop(Place place) { return {place.space, place.address, false}; }
 
 // A place with the distance of its lines.
 struct Surface {
@@ -84,14 +91,16 @@ namespace detail {
 constexpr Packet to(Opcode opcode, Place destination) {
     Packet packet;
     packet.opcode = static_cast<std::uint16_t>(opcode);
-    packet.flags = static_cast<std::uint16_t>(PacketFlags::DestinationInVram::of(destination.space == Space::Vram));
+    packet.flags = static_cast<std::uint16_t>(PacketFlags::DestinationInVram::of(destination.space == Space::Vram) |
+                                              PacketFlags::DestinationNoSnoop::of(!destination.snoop));
     packet.destination = destination.address;
     return packet;
 }
 
 constexpr void from(Packet& packet, Place source) {
     packet.flags =
-        static_cast<std::uint16_t>(PacketFlags::SourceInVram::set(packet.flags, source.space == Space::Vram));
+        static_cast<std::uint16_t>(packet.flags | PacketFlags::SourceInVram::of(source.space == Space::Vram) |
+                                   PacketFlags::SourceNoSnoop::of(!source.snoop));
     packet.source = source.address;
 }
 

@@ -47,7 +47,7 @@ struct Version {
     static constexpr std::uint64_t offset = 0x004;
     using Major = Field<31, 16>;
     using Minor = Field<15, 0>;
-    static constexpr std::uint32_t value = 0x00010001;
+    static constexpr std::uint32_t value = 0x00010002;
 };
 
 // VramSize: 0x008, 64 bits, RO. Bytes.

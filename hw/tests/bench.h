@@ -23,6 +23,7 @@ public:
         bool write = false;
         std::uint64_t address = 0;
         std::size_t bytes = 0;
+        bool snoop = true;
         friend bool operator==(const Access&, const Access&) = default;
     };
 
@@ -30,15 +31,15 @@ public:
         windows_.push_back({base, std::vector<std::byte>(bytes)});
     }
 
-    bool read(LogicalAddress from, void* to, std::size_t bytes) override {
-        const std::byte* memory = access({false, from.value, bytes});
+    bool read(const BusAddress& from, void* to, std::size_t bytes) override {
+        const std::byte* memory = access({false, from.address.value, bytes, from.snoop});
         if (memory == nullptr) return false;
         std::memcpy(to, memory, bytes);
         return true;
     }
 
-    bool write(LogicalAddress to, const void* from, std::size_t bytes) override {
-        std::byte* memory = access({true, to.value, bytes});
+    bool write(const BusAddress& to, const void* from, std::size_t bytes) override {
+        std::byte* memory = access({true, to.address.value, bytes, to.snoop});
         if (memory == nullptr) return false;
         std::memcpy(memory, from, bytes);
         return true;

@@ -54,7 +54,7 @@ TEST_F(Driver, IdentifiesThePart) {
     const auto part = device.identify();
     ASSERT_TRUE(part);
     EXPECT_EQ(part->major, 1u);
-    EXPECT_EQ(part->minor, 1u);
+    EXPECT_EQ(part->minor, 2u);
     EXPECT_EQ(part->vram_bytes, vram_bytes);
     EXPECT_EQ(part->address_bits, 64u);
     EXPECT_EQ(part->highest_address(), ~std::uint64_t{0});

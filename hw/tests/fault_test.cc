@@ -58,7 +58,7 @@ TEST_F(Faults, AFlagTheOpcodeDoesNotUseIsABadPacket) {
                               spec::fill_rect({}, {}, 0),
                               spec::copy_rect({}, {}, {}),
                               spec::fence(spec::vram(0), 0)};
-    constexpr std::uint32_t allowed[] = {0, 1, 3, 1, 3, 5};
+    constexpr std::uint32_t allowed[] = {0, 0x21, 0x63, 0x21, 0x63, 5};
     for (unsigned i = 0; i < 6; ++i)
         for (unsigned bit = 0; bit < 16; ++bit) {
             Packet packet = packets[i];
@@ -66,6 +66,15 @@ TEST_F(Faults, AFlagTheOpcodeDoesNotUseIsABadPacket) {
             if ((allowed[i] >> bit & 1) != 0) continue;
             expect_fault(packet, bad_packet, ring_base);
         }
+}
+
+TEST_F(Faults, NoSnoopOfASideInVramIsABadPacket) {
+    spec::Packet packet = spec::copy(spec::vram(0), spec::system_memory(memory_base), 4);
+    packet.flags |= 0x20;
+    expect_fault(packet, bad_packet, ring_base);
+    packet = spec::copy(spec::system_memory(memory_base), spec::vram(0), 4);
+    packet.flags |= 0x40;
+    expect_fault(packet, bad_packet, ring_base);
 }
 
 TEST_F(Faults, AFieldTheOpcodeDoesNotUseMustBeZero) {

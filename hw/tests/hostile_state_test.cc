@@ -42,9 +42,9 @@ enum At : std::size_t {
     end = 209,
 };
 
-// What version 2 has behind that: ACTIVE_CONTEXT, TRANSLATION_DEBUG, the flag of a packet that waits, five counters,
-// what is enabled, a flag, 64 entries of a cache, 16 ways to replace, and page requests. Of entries that are empty and
-// of messages that are not there there is least.
+// What versions 2 and 3 have behind that: ACTIVE_CONTEXT, TRANSLATION_DEBUG, the flag of a packet that waits, five
+// counters, what is enabled, a flag, 64 entries of a cache, 16 ways to replace, and page requests. Of entries that are
+// empty and of messages that are not there there is least. An entry ends with a flag of version 3.
 enum Behind : std::size_t {
     active_context = 0,
     debug = 4,
@@ -53,7 +53,7 @@ enum Behind : std::size_t {
     services = 49,
     to_be_emptied = 57,
     cache = 58,
-    next_ways = cache + 64 * 25,
+    next_ways = cache + 64 * 26,
     invalidations = next_ways + 16,
     wish_stage = invalidations + 4,
     wish_page = wish_stage + 1,
@@ -64,7 +64,7 @@ enum Behind : std::size_t {
     next_group = open_groups + 4,
     failed = next_group + 2,
     unexpected = failed + 1,
-    end_of_two = unexpected + 1,
+    end_of_all = unexpected + 1,
 };
 constexpr std::size_t packet_flags = packet + 2, packet_destination = packet + 8, packet_length = packet + 0x18;
 
@@ -106,8 +106,8 @@ State halted_state() {
 
 TEST(HostileState, TheLayoutIsThatOfVersionOne) {
     const State state = busy_state();
-    ASSERT_EQ(state.size(), 16u + end + end_of_two);
-    EXPECT_EQ(std::memcmp(state.data(), "RGPU\x02\0\0\0", 8), 0);
+    ASSERT_EQ(state.size(), 16u + end + end_of_all);
+    EXPECT_EQ(std::memcmp(state.data(), "RGPU\x03\0\0\0", 8), 0);
     EXPECT_EQ(get(state, address_bits, 8), 64u);
     EXPECT_EQ(get(state, vram_size, 8), vram_bytes);
     EXPECT_EQ(get(state, ring_base_at, 8), ring_base);
@@ -125,7 +125,7 @@ TEST(HostileState, TheLayoutIsThatOfVersionOne) {
     EXPECT_EQ(get(state, lines_done, 4), 1u);
     EXPECT_EQ(get(state, bytes_done, 8) + 0xb0000, get(state, bytes, 8));
     const State report = halted_state();
-    ASSERT_EQ(report.size(), 16u + packet + end_of_two);  // nothing is in execution
+    ASSERT_EQ(report.size(), 16u + packet + end_of_all);  // nothing is in execution
     EXPECT_EQ(get(report, enable, 2), 0x101u);
     EXPECT_EQ(get(report, fault_status, 4), 0x501u);
     EXPECT_EQ(get(report, fault_address, 8), ring_base);
@@ -225,6 +225,18 @@ TEST(HostileState, AStateOfVersionOneIsTaken) {
     put(old, busy, 2, 1);  // what later versions know
     seal(old);
     EXPECT_EQ(load(*rig.gpu, old), "engine: busy is out of its bounds");
+}
+
+// Without the flag at the end of each entry of the cache.
+TEST(HostileState, AStateOfVersionTwoIsTaken) {
+    State old = busy_state();
+    for (std::size_t entry = 64; entry > 0; --entry)
+        old.erase(old.begin() + static_cast<std::ptrdiff_t>(16 + end + cache + 26 * entry - 1));
+    old[4] = std::byte{2};
+    seal(old);
+    Rig rig;
+    EXPECT_EQ(load(*rig.gpu, old), "");
+    EXPECT_EQ(save(*rig.gpu), busy_state());
 }
 
 TEST(HostileState, TranslationsThatCannotBeAreRefused) {

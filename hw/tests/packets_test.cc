@@ -18,6 +18,13 @@ constexpr Bytes fill_bytes = {
 constexpr Bytes copy_bytes = {
     0x03, 0x00, 0x01, 0x00, 0, 0, 0, 0,              0x02, 0x20, 0, 0, 0, 0, 0, 0,
     0x03, 0x00, 0x10, 0, 0, 0, 0, 0,                 0x05, 0, 0, 0, 0, 0, 0, 0};
+// The same without snooping, and a copy of 4 bytes back, likewise.
+constexpr Bytes unsnooped_copy_bytes = {
+    0x03, 0x00, 0x41, 0x00, 0, 0, 0, 0,              0x02, 0x20, 0, 0, 0, 0, 0, 0,
+    0x03, 0x00, 0x10, 0, 0, 0, 0, 0,                 0x05, 0, 0, 0, 0, 0, 0, 0};
+constexpr Bytes unsnooped_copy_back_bytes = {
+    0x03, 0x00, 0x22, 0x00, 0, 0, 0, 0,              0x03, 0x00, 0x10, 0, 0, 0, 0, 0,
+    0x02, 0x20, 0, 0, 0, 0, 0, 0,                    0x04, 0, 0, 0, 0, 0, 0, 0};
 // Fill of 2 lines of 3 bytes at logical address 0x100101, 16 bytes apart, with 0x44332211.
 constexpr Bytes fill_rect_bytes = {
     0x04, 0x00, 0x00, 0x00, 0x11, 0x22, 0x33, 0x44,  0x01, 0x01, 0x10, 0, 0, 0, 0, 0,
@@ -74,6 +81,15 @@ TEST_F(Packets, CopyMovesBytes) {
     EXPECT_EQ(read64(0xa8), 5u);
 }
 
+TEST_F(Packets, CopyMovesTheSameBytesWithoutSnooping) {
+    for (int i = 0; i < 16; ++i) *bus.at(0x100000 + i, 1) = static_cast<std::byte>(i);
+    execute_bytes(unsnooped_copy_bytes);
+    EXPECT_EQ(vram_at(0x2001, 7), (std::vector<int>{0, 3, 4, 5, 6, 7, 0}));
+    vram[0x2003] = std::byte{0xee};
+    execute_bytes(unsnooped_copy_back_bytes);
+    EXPECT_EQ(memory_at(0x100002, 6), (std::vector<int>{2, 3, 0xee, 5, 6, 7}));
+}
+
 TEST_F(Packets, FillRectBeginsThePatternAnewInEachLine) {
     execute_bytes(fill_rect_bytes);
     EXPECT_EQ(memory_at(0x100100, 5), (std::vector<int>{0, 0x11, 0x22, 0x33, 0}));
@@ -110,6 +126,10 @@ TEST_F(Packets, EncodersWriteTheseBytes) {
     EXPECT_TRUE(same(spec::nop(), nop_bytes));
     EXPECT_TRUE(same(spec::fill(spec::vram(0x1001), 7, 0xddccbbaa), fill_bytes));
     EXPECT_TRUE(same(spec::copy(spec::vram(0x2002), spec::system_memory(0x100003), 5), copy_bytes));
+    EXPECT_TRUE(same(spec::copy(spec::vram(0x2002), spec::without_snoop(spec::system_memory(0x100003)), 5),
+                     unsnooped_copy_bytes));
+    EXPECT_TRUE(same(spec::copy(spec::without_snoop(spec::system_memory(0x100003)), spec::vram(0x2002), 4),
+                     unsnooped_copy_back_bytes));
     EXPECT_TRUE(same(spec::fill_rect({spec::system_memory(0x100101), 16}, {3, 2}, 0x44332211), fill_rect_bytes));
     EXPECT_TRUE(
         same(spec::copy_rect({spec::system_memory(0x100200), 4}, {spec::vram(0x3000), 8}, {2, 2}), copy_rect_bytes));

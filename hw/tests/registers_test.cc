@@ -19,7 +19,7 @@ protected:
 
 TEST_F(Registers, IdentifyThePart) {
     EXPECT_EQ(read32(0x00), 0x50414d52u);
-    EXPECT_EQ(read32(0x04), 0x00010001u);
+    EXPECT_EQ(read32(0x04), 0x00010002u);
     EXPECT_EQ(read64(0x08), 0x200000u);
     EXPECT_EQ(read64(0x10), 0x41040u);  // 4 vectors, 2^16 entries, 64 bits
 }
@@ -49,7 +49,7 @@ TEST_F(Registers, AreReachedInHalvesOrWhole) {
     EXPECT_EQ(read64(0x40), 0x123456789abcdec0u);  // a ring is 64-byte aligned
     EXPECT_EQ(read32(0x40), 0x9abcdec0u);
     EXPECT_EQ(read32(0x44), 0x12345678u);
-    EXPECT_EQ(read64(0x00), 0x0001000150414d52u);
+    EXPECT_EQ(read64(0x00), 0x0001000250414d52u);
     write64(0x110, 0x0000000200000001u);
     EXPECT_EQ(read32(0x110), 1u);
     EXPECT_EQ(read32(0x114), 2u);

@@ -23,6 +23,7 @@ public:
         bool writable = true;
         std::uint64_t granule = 0x1000;
         bool untranslated_only = false;
+        bool snooped = false;
     };
     struct Request {
         Pasid pasid;
@@ -34,11 +35,11 @@ public:
 
     bool read(const AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override {
         const auto target = resolve(kind, from, false);
-        return target && memory_.read({*target}, to, bytes);
+        return target && memory_.read({{*target}, kind.snoop}, to, bytes);
     }
     bool write(const AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) override {
         const auto target = resolve(kind, to, true);
-        return target && memory_.write({*target}, from, bytes);
+        return target && memory_.write({{*target}, kind.snoop}, from, bytes);
     }
 
     Translated translate(const PageWish& wish) override {
@@ -51,6 +52,7 @@ public:
         return {.readable = page->readable,
                 .writable = page->writable,
                 .untranslated_only = page->untranslated_only,
+                .snooped = page->snooped,
                 .address = page->target + within,
                 .granule = page->granule};
     }

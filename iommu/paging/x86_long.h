@@ -36,6 +36,11 @@ struct X86Long {
         return (pat_index & 1 ? write_through : 0) | (pat_index & 2 ? cache_disable : 0) | (pat_index & 4 ? pat : 0);
     }
 
+    // The entry that attributes of a leaf select; of a leaf of any size: pat_index(attributes(entry, level)).
+    static constexpr unsigned pat_index(std::uint64_t attributes) {
+        return (attributes & write_through ? 1 : 0) | (attributes & cache_disable ? 2 : 0) | (attributes & pat ? 4 : 0);
+    }
+
     static constexpr bool present(std::uint64_t entry) { return (entry & present_bit) != 0; }
 
     static constexpr bool leaf(std::uint64_t entry, unsigned level) {

@@ -23,9 +23,10 @@ ROOMS = {
     "iommu/driver": ["base", "iommu/spec", "iommu/paging"],
     "hw/spec": ["base"],
     "hw/gpu": ["base", "hw/spec"],
+    "hw/cache": ["base", "iommu/paging"],
     "hw/driver": ["base", "hw/spec"],
-    "hw/hosted": ["base", "hw/spec", "hw/gpu", "iommu/engine"],
-    "hw/capi": ["base", "hw/spec", "hw/gpu", "iommu/spec", "iommu/engine"],
+    "hw/hosted": ["base", "hw/spec", "hw/gpu", "hw/cache", "iommu/engine", "iommu/paging"],
+    "hw/capi": ["base", "hw/spec", "hw/gpu", "hw/cache", "iommu/spec", "iommu/paging", "iommu/engine"],
     "hw/qemu": [],
     "callbacks/ddk": [],
     "callbacks/core": ["base", "callbacks/ddk"],
@@ -47,15 +48,17 @@ ROOMS = {
     "guest-tests/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/rules", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
-    "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "guest-tests/runtime"],
+    "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
+                          "callbacks/driver", "guest-tests/runtime"],
     "guest-tests/bench/host": ["base", "guest-tests/bench"],
     "guest-tests/selftest": ["guest-tests/runtime"],
-    "guest-tests/linux": ["base", "iommu/spec"],
+    "guest-tests/linux": ["base", "iommu/spec", "hw/spec", "hw/driver", "guest-tests/x86"],
+    "guest-tests/x86": [],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
                 "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
                 "callbacks/miniport", "callbacks/pe", "callbacks/rules",
-                "guest-tests/runtime", "guest-tests/rules", "guest-tests/suites",
+                "guest-tests/runtime", "guest-tests/x86", "guest-tests/rules", "guest-tests/suites",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring
@@ -64,7 +67,7 @@ FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdar
 SYSTEM_HEADERS = re.compile(r"boost/|sys/|unistd\.h|fcntl\.h|pthread\.h|signal\.h|linux/|dlfcn\.h|spawn\.h")
 SYSTEM_ROOMS = ["hw/hosted", "hw/qemu", "callbacks/hosted", "iommu/lab", "tools", "guest-tests/linux",
                 "guest-tests/bench/host"]
-ASSEMBLY_ROOMS = ["guest-tests/runtime"]
+ASSEMBLY_ROOMS = ["guest-tests/runtime", "guest-tests/x86"]
 RELATIVE_ROOMS = ["callbacks/ddk"]  # installed as they are: their includes are relative to the file, as in the WDK
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -48,6 +48,8 @@ REFUSED = [
     (["-device", "remap-iommu,svm=on,device-iotlb=on"], "svm=on needs device-iotlb=on and scalable-mode=on"),
     (["-device", "remap-iommu,device-iotlb-timeout=0"], "device-iotlb-timeout=0 leaves devices no time"),
     (["-device", "remap-gpu,romfil=x"], "'remap-gpu.romfil' not found"),
+    (["-machine", "q35,cache-model=lax"], "cache-model=lax is not off, on, report (the same as on) or strict"),
+    (["-machine", "q35,cache-model=strict"], "cache-model=strict needs -accel tcg"),
 ]
 
 

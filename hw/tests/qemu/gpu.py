@@ -16,10 +16,11 @@ SCANOUT_CONTROL, SCANOUT_OFFSET, SCANOUT_WIDTH, SCANOUT_HEIGHT, SCANOUT_STRIDE =
 
 DISABLED, IDLE, BUSY, HALTED = range(4)
 IN_VRAM, IN_SOURCE_VRAM = 1, 2  # flags: the destination, the source
+NO_SNOOP, NO_SOURCE_SNOOP = 0x20, 0x40
 
 # docs/gpu.md, 2: offset, bytes, value after a reset of the machine
 RESET_VALUES = [
-    (0x000, 4, 0x50414d52), (0x004, 4, 0x00010001), (0x020, 4, 0), (0x024, 4, 0), (0x040, 8, 0), (0x048, 4, 0),
+    (0x000, 4, 0x50414d52), (0x004, 4, 0x00010002), (0x020, 4, 0), (0x024, 4, 0), (0x040, 8, 0), (0x048, 4, 0),
     (0x050, 4, 0), (0x054, 4, 0), (0x060, 4, 0), (0x064, 4, 0xf), (0x068, 4, 0), (0x070, 8, 0), (0x080, 4, 0),
     (0x084, 4, 0), (0x088, 8, 0), (0x0a0, 8, 0), (0x0a8, 8, 0), (0x100, 4, 0), (0x108, 8, 0), (0x110, 4, 0),
     (0x114, 4, 0), (0x118, 4, 0),

@@ -285,8 +285,9 @@ def packets_faults_dma_and_messages_of_the_gpu():
         ], "packets")
         expect_equal(machine.lines("remap_gpu_fault"),
                      [f"source {GPU:#x} entry 2 opcode 2 cause 2 address {1 << 52:#x}"], "faults")
-        for line in (f"address {RING:#x} write 0 size 192 allowed 1", f"address {TARGET:#x} write 1 size 8 allowed 1",
-                     f"address {1 << 52:#x} write 1 size 8 allowed 0"):
+        for line in (f"address {RING:#x} write 0 size 192 allowed 1 snoop 1",
+                     f"address {TARGET:#x} write 1 size 8 allowed 1 snoop 1",
+                     f"address {1 << 52:#x} write 1 size 8 allowed 0 snoop 1"):
             machine.wait_for("remap_gpu_dma", f"source {GPU:#x} {line}")
         for vector in (0, 1):
             machine.wait_for("remap_gpu_interrupt", f"source {GPU:#x} vector {vector}")

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+#include "hw/cache/tests/reference.h"
+
+#include <algorithm>
+
+namespace remap::cache::test {
+
+bool Reference::cached_type(MemoryType type) {
+    return type == MemoryType::WriteBack || type == MemoryType::WriteThrough || type == MemoryType::WriteProtected;
+}
+
+// visit(line, first, bytes) for each line of a range.
+template <typename Visit>
+void Reference::lines(std::uint64_t first, std::uint64_t bytes, Visit&& visit) {
+    const std::uint64_t end = first + bytes;
+    while (first < end) {
+        const std::uint64_t line = first / 64 * 64;
+        const std::uint64_t stop = std::min(end, line + 64);
+        visit(line, first, stop - first);
+        first = stop;
+    }
+}
+
+void Reference::fetch(std::uint64_t line) {
+    for (std::uint64_t byte = line; byte < line + 64; ++byte) cache_[byte] = memory_[byte];
+    copies_.insert(line);
+}
+
+void Reference::drop(std::uint64_t line) {
+    copies_.erase(line);
+    std::erase_if(dirty_, [&](const auto& entry) { return entry.first == line; });
+    std::erase_if(flushed_, [&](const Flushed& flushed) { return flushed.line == line; });
+}
+
+void Reference::write_back(std::uint64_t line) {
+    const auto dirty = dirtied(line);
+    if (dirty == dirty_.end()) return;
+    std::vector<std::uint64_t> gone;
+    for (std::uint64_t byte = line; byte < line + 64; ++byte) {
+        const bool newest_in_memory = memory_[byte] == coherent(byte);
+        if (newest_in_memory && cache_[byte] != coherent(byte)) gone.push_back(byte);
+    }
+    lost(FindingKind::OverwrittenByLine, line, gone, dirty->second);
+    if (options_.mode == Mode::Report) {
+        for (const std::uint64_t byte : gone) cache_[byte] = coherent(byte);
+    }
+    for (std::uint64_t byte = line; byte < line + 64; ++byte) memory_[byte] = cache_[byte];
+    dirty_.erase(dirty);
+    for (Flushed& flushed : flushed_) {
+        if (flushed.line == line) flushed.writes = false;
+    }
+    std::erase_if(flushed_, [&](const Flushed& f) { return f.line == line && !f.drops && !f.writes; });
+}
+
+void Reference::heal(std::uint64_t line) {
+    for (std::uint64_t byte = line; byte < line + 64; ++byte) {
+        if (memory_[byte] == coherent(byte)) continue;
+        if (cached(line) && cache_[byte] == coherent(byte)) continue;
+        if (combined(byte) != nullptr) continue;
+        coherent_[byte] = memory_[byte];
+    }
+    // A flush of a line of which everybody has the same bytes has nothing to do.
+    for (std::uint64_t byte = line; byte < line + 64; ++byte) {
+        if (memory_[byte] != coherent(byte)) return;
+        if (cached(line) && cache_[byte] != coherent(byte)) return;
+    }
+    if (is_dirty(line)) return;
+    if (std::any_of(combined_.begin(), combined_.end(),
+                    [&](const Combined& e) { return e.address / 64 * 64 == line; })) {
+        return;
+    }
+    std::erase_if(flushed_, [&](const Flushed& flushed) { return flushed.line == line; });
+}
+
+Reference::Dirty::const_iterator Reference::dirtied(std::uint64_t line) const {
+    return std::find_if(dirty_.begin(), dirty_.end(), [&](const auto& entry) { return entry.first == line; });
+}
+
+const Reference::Combined* Reference::combined(std::uint64_t address) const {
+    // A byte of a buffer is what its processor stored last.
+    std::map<unsigned, const Combined*> last;
+    for (const Combined& entry : combined_) {
+        if (entry.address == address) last[entry.cpu] = &entry;
+    }
+    for (const auto& [cpu, entry] : last) {
+        if (entry->value == coherent(address)) return entry;
+    }
+    return nullptr;
+}
+
+std::vector<std::uint64_t> Reference::buffers(unsigned cpu) const {
+    std::vector<std::uint64_t> found;
+    for (const Combined& entry : combined_) {
+        const std::uint64_t line = entry.address / 64 * 64;
+        if (entry.cpu == cpu && std::find(found.begin(), found.end(), line) == found.end()) found.push_back(line);
+    }
+    return found;
+}
+
+void Reference::empty(unsigned cpu, std::uint64_t line) {
+    std::map<std::uint64_t, Combined> last;
+    for (const Combined& entry : combined_) {
+        if (entry.cpu == cpu && entry.address / 64 * 64 == line) last.insert_or_assign(entry.address, entry);
+    }
+    std::vector<std::uint64_t> gone;
+    for (const auto& [byte, entry] : last) {
+        if (memory_[byte] == coherent(byte) && entry.value != coherent(byte)) gone.push_back(byte);
+    }
+    if (!gone.empty()) lost(FindingKind::OverwrittenByStore, line, gone, last.at(gone[0]).origin);
+    for (const auto& [byte, entry] : last) {
+        const bool kept = options_.mode == Mode::Report && std::count(gone.begin(), gone.end(), byte) != 0;
+        if (!kept) memory_[byte] = entry.value;
+    }
+    std::erase_if(combined_, [&](const Combined& e) { return e.cpu == cpu && e.address / 64 * 64 == line; });
+    heal(line);
+}
+
+void Reference::empty_all(unsigned cpu) {
+    for (const std::uint64_t line : buffers(cpu)) empty(cpu, line);
+}
+
+void Reference::prepare(const Origin& origin, std::uint64_t line) {
+    const bool cacheable = cached_type(origin.type);
+    if (!cacheable && origin.type != MemoryType::WriteCombining) {
+        empty_all(origin.cpu);
+    } else {
+        empty(origin.cpu, line);
+    }
+    may_fetch_[line / 4096] = cacheable;
+}
+
+std::vector<std::uint8_t> Reference::load(const CpuAccess& access) {
+    std::vector<std::uint8_t> got;
+    lines(access.address.value, access.bytes, [&](std::uint64_t line, std::uint64_t first, std::uint64_t bytes) {
+        Origin origin = access.origin;
+        origin.address = origin.address + (first - access.address.value);
+        prepare(origin, line);
+        const bool copy = cached_type(origin.type);
+        if (copy && !cached(line)) fetch(line);
+        judge(line, first, bytes, copy, &origin, nullptr);
+        for (std::uint64_t byte = first; byte < first + bytes; ++byte) {
+            const std::uint8_t seen = copy ? cache_[byte] : memory_[byte];
+            got.push_back(options_.mode == Mode::Report ? coherent(byte) : seen);
+        }
+    });
+    return got;
+}
+
+void Reference::store(const CpuAccess& access, const std::vector<std::uint8_t>& from) {
+    lines(access.address.value, access.bytes, [&](std::uint64_t line, std::uint64_t first, std::uint64_t bytes) {
+        const std::uint64_t done = first - access.address.value;
+        Origin origin = access.origin;
+        origin.address = origin.address + done;
+        if (origin.type == MemoryType::WriteCombining) {
+            const std::vector<std::uint64_t> own = buffers(origin.cpu);
+            const bool there = std::count(own.begin(), own.end(), line) != 0;
+            if (!there && own.size() >= options_.buffers) empty(origin.cpu, own[0]);
+            may_fetch_[line / 4096] = false;
+        } else {
+            prepare(origin, line);
+        }
+        if (origin.type == MemoryType::WriteProtected) {
+            write_back(line);
+            drop(line);
+        }
+        if (origin.type == MemoryType::WriteBack) {
+            if (!cached(line)) fetch(line);
+            if (!is_dirty(line)) dirty_.emplace_back(line, origin);
+        }
+        for (std::uint64_t i = 0; i < bytes; ++i) {
+            const std::uint64_t byte = first + i;
+            const std::uint8_t newest = coherent_[byte] = from[done + i];
+            switch (origin.type) {
+                case MemoryType::WriteCombining: combined_.push_back({origin.cpu, byte, newest, origin}); continue;
+                case MemoryType::WriteBack: cache_[byte] = newest; break;
+                case MemoryType::WriteThrough:
+                    memory_[byte] = newest;
+                    if (cached(line)) cache_[byte] = newest;
+                    break;
+                default: memory_[byte] = newest;
+            }
+            for (Flushed& flushed : flushed_) {
+                if (flushed.line != line) continue;
+                if (origin.type == MemoryType::WriteBack) flushed.again = true;
+                if (origin.type == MemoryType::WriteThrough) flushed.contents[byte] = newest;
+            }
+        }
+        history_.push_back({first, bytes, origin, std::nullopt});
+        heal(line);
+        evict();
+    });
+}
+
+std::vector<std::uint8_t> Reference::dma_read(const DmaAccess& access) {
+    std::vector<std::uint8_t> got;
+    lines(access.address.value, access.origin.bytes, [&](std::uint64_t line, std::uint64_t first, std::uint64_t bytes) {
+        if (access.origin.snoop) write_back(line);
+        judge(line, first, bytes, false, nullptr, &access.origin);
+        for (std::uint64_t byte = first; byte < first + bytes; ++byte) {
+            got.push_back(options_.mode == Mode::Report ? coherent(byte) : memory_[byte]);
+        }
+        heal(line);
+    });
+    return got;
+}
+
+void Reference::dma_write(const DmaAccess& access, const std::vector<std::uint8_t>& from) {
+    lines(access.address.value, access.origin.bytes, [&](std::uint64_t line, std::uint64_t first, std::uint64_t bytes) {
+        if (access.origin.snoop) {
+            write_back(line);
+            drop(line);
+        } else if (options_.speculation && may_fetch_[line / 4096]) {
+            if (!cached(line)) fetch(line);
+            for (Flushed& flushed : flushed_) {
+                if (flushed.line == line) flushed.drops = false;
+            }
+            std::erase_if(flushed_, [&](const Flushed& f) { return f.line == line && !f.writes; });
+        }
+        for (std::uint64_t byte = first; byte < first + bytes; ++byte) {
+            coherent_[byte] = memory_[byte] = from[byte - access.address.value];
+        }
+        history_.push_back({first, bytes, std::nullopt, access.origin});
+        heal(line);
+    });
+}
+
+void Reference::flush(const CpuAccess& access, Flush how) {
+    const std::uint64_t line = access.address.value / 64 * 64;
+    if (how == Flush::Clflush) {
+        empty(access.origin.cpu, line);
+        write_back(line);
+        drop(line);
+        heal(line);
+        return;
+    }
+    if (!cached(line)) return;
+    const bool dirty = is_dirty(line);
+    if (!dirty && how == Flush::Clwb) return;
+    Flushed flushed{access.origin, line, how == Flush::Clflushopt, dirty, false, {}, ++flushes_};
+    bool agrees = !dirty;
+    for (std::uint64_t byte = line; byte < line + 64; ++byte) {
+        flushed.contents[byte] = cache_[byte];
+        agrees = agrees && cache_[byte] == memory_[byte];
+    }
+    if (agrees) {  // to drop it now or later is all the same
+        drop(line);
+        heal(line);
+        return;
+    }
+    const auto same = [&](const Flushed& known) { return known.line == line && known.origin.cpu == access.origin.cpu; };
+    const auto known = std::find_if(flushed_.begin(), flushed_.end(), same);
+    if (known == flushed_.end()) {
+        flushed_.push_back(flushed);
+    } else {  // in its place, with what the line has now
+        flushed.drops = flushed.drops || known->drops;
+        *known = flushed;
+    }
+}
+
+void Reference::fence(unsigned cpu, Fence kind) {
+    empty_all(cpu);
+    if (kind == Fence::Uncached) return;
+    for (;;) {
+        const auto next = std::find_if(flushed_.begin(), flushed_.end(),
+                                       [&](const Flushed& flushed) { return flushed.origin.cpu == cpu; });
+        if (next == flushed_.end()) return;
+        const Flushed flushed = *next;
+        flushed_.erase(next);
+        order(flushed);
+    }
+}
+
+void Reference::order(Flushed done) {
+    const std::uint64_t line = done.line;
+    if (done.writes) {
+        std::vector<std::uint64_t> gone;
+        for (std::uint64_t byte = line; byte < line + 64; ++byte) {
+            const bool newest_in_memory = memory_[byte] == coherent(byte);
+            if (newest_in_memory && done.contents[byte] != coherent(byte)) gone.push_back(byte);
+        }
+        const auto dirty = dirtied(line);
+        lost(FindingKind::OverwrittenByLine, line, gone, dirty->second);
+        if (options_.mode == Mode::Report) {
+            for (const std::uint64_t byte : gone) {
+                cache_[byte] = done.contents[byte] = coherent(byte);
+                for (Flushed& flushed : flushed_) {
+                    if (flushed.line == line) flushed.contents[byte] = coherent(byte);
+                }
+            }
+        }
+        for (std::uint64_t byte = line; byte < line + 64; ++byte) memory_[byte] = done.contents[byte];
+        if (!done.again) dirty_.erase(dirty);
+        for (Flushed& flushed : flushed_) {
+            if (flushed.line == line && (!done.again || flushed.when < done.when)) flushed.writes = false;
+        }
+        std::erase_if(flushed_, [&](const Flushed& f) { return f.line == line && !f.drops && !f.writes; });
+    }
+    if (done.drops && !done.again) drop(line);
+    heal(line);
+}
+
+void Reference::flush_all(unsigned cpu, bool writes) {
+    empty_all(cpu);
+    while (!dirty_.empty()) {
+        const std::uint64_t line = dirty_[0].first;
+        if (writes) write_back(line);
+        drop(line);
+        heal(line);
+    }
+    while (!copies_.empty()) {
+        const std::uint64_t line = *copies_.begin();
+        drop(line);
+        heal(line);
+    }
+}
+
+void Reference::evict() {
+    while (options_.dirty_lines != 0 && dirty_.size() > options_.dirty_lines) {
+        const std::uint64_t line = dirty_[0].first;
+        write_back(line);
+        heal(line);
+    }
+}
+
+bool Reference::pending(unsigned cpu) const {
+    return std::any_of(combined_.begin(), combined_.end(), [&](const Combined& e) { return e.cpu == cpu; }) ||
+           std::any_of(flushed_.begin(), flushed_.end(), [&](const Flushed& f) { return f.origin.cpu == cpu; });
+}
+
+std::uint64_t Reference::outstanding() const {
+    std::set<std::uint64_t> lines;
+    for (const auto& [line, origin] : dirty_) lines.insert(line);
+    for (const Combined& entry : combined_) lines.insert(entry.address / 64 * 64);
+    return lines.size();
+}
+
+const Reference::Event* Reference::newest(std::uint64_t address) const {
+    for (auto event = history_.rbegin(); event != history_.rend(); ++event) {
+        if (address >= event->first && address < event->first + event->bytes) return &*event;
+    }
+    return nullptr;
+}
+
+namespace {
+
+Finding finding_of(const std::vector<std::uint64_t>& bytes) {
+    Finding finding;
+    finding.first = {bytes.front()};
+    finding.bytes = bytes.back() - bytes.front() + 1;
+    return finding;
+}
+
+}  // namespace
+
+void Reference::judge(std::uint64_t line, std::uint64_t first, std::uint64_t bytes, bool copy, const Origin* load,
+                      const DmaOrigin* dma) {
+    std::vector<std::uint64_t> old;
+    for (std::uint64_t byte = first; byte < first + bytes; ++byte) {
+        if ((copy ? cache_[byte] : memory_[byte]) != coherent(byte)) old.push_back(byte);
+    }
+    if (old.empty()) return;
+    Finding finding = finding_of(old);
+    if (load != nullptr) finding.load = *load;
+    if (dma != nullptr) finding.dma = *dma;
+    const std::uint64_t byte = old[0];
+    const Event* maker = newest(byte);
+    if (maker != nullptr && maker->store) finding.store = maker->store;
+    if (memory_[byte] == coherent(byte)) {
+        finding.kind = maker->dma ? FindingKind::StaleRead : FindingKind::StaleAliasRead;
+        if (maker->dma) finding.dma = maker->dma;
+    } else if (const Combined* entry = combined(byte)) {
+        finding.kind = FindingKind::UndrainedStore;
+        finding.store = entry->origin;
+    } else if (is_dirty(line) && cache_[byte] == coherent(byte)) {
+        finding.kind = load != nullptr ? FindingKind::StaleAliasRead : FindingKind::MissedFlush;
+        if (!finding.store) finding.store = dirtied(line)->second;  // a device wrote the same value
+        for (const Flushed& flushed : flushed_) {
+            if (dma == nullptr || flushed.line != line || !flushed.writes) continue;
+            if (flushed.contents.at(byte) == coherent(byte)) finding.kind = FindingKind::MissedFence;
+        }
+    } else {
+        return;  // only a clean copy has it, or nobody: it was lost before
+    }
+    found_.push_back(finding);
+}
+
+void Reference::lost(FindingKind kind, std::uint64_t, const std::vector<std::uint64_t>& bytes, const Origin& by) {
+    if (bytes.empty()) return;
+    Finding finding = finding_of(bytes);
+    finding.kind = kind;
+    finding.store = by;
+    const Event* maker = newest(bytes[0]);
+    finding.dma = maker->dma;
+    finding.lost = maker->store;
+    found_.push_back(finding);
+}
+
+}  // namespace remap::cache::test

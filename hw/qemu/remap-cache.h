@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The processors' caches in QEMU: -machine cache-model=on|report|strict, under TCG.
+ *
+ * Pages that devices reach past the caches are tracked (hw/cache/coherency.h). A processor's accesses to them take a
+ * way through I/O memory (remap-cache-window.c), so that the rest of the guest pays for its TLB fills and for nothing
+ * else; instructions that flush or fence are found when code is translated (remap-cache-instructions.c).
+ */
+#ifndef REMAP_CACHE_QEMU_H
+#define REMAP_CACHE_QEMU_H
+
+#include "hw/core/cpu.h"
+#include "exec/hwaddr.h"
+#include "remap_cache.h"
+
+/* The machine's model; null when it is off. Set before the machine runs, and then the same until QEMU ends. */
+extern RemapCache *remap_cache;
+
+/* Pages that devices reach past the caches from now on, or no longer. Any thread; what is not RAM is left alone. */
+void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages);
+void remap_cache_unmap_for_dma(hwaddr first_page, uint64_t pages);
+
+/*
+ * A device's access within one page, of RAM. A page that it did not reach before is tracked from then on: for machines
+ * whose tables nobody follows.
+ */
+void remap_cache_device_reads(const RemapCacheDma *dma, void *to);
+void remap_cache_device_writes(const RemapCacheDma *dma, const void *from);
+
+/* How a processor translates, on its own thread. */
+RemapCachePaging remap_cache_paging(CPUState *cpu);
+
+/* The linear address of the instruction at a place of translated code, on the thread of its processor. */
+uint64_t remap_cache_code_at(CPUState *cpu, uintptr_t host_pc);
+
+/*
+ * Whether the instruction at `code` stores with a non-temporal hint: past the cache, whatever the memory's type. Of the
+ * processor that runs, while it executes that instruction.
+ */
+bool remap_cache_is_nontemporal(CPUState *cpu, uint64_t code);
+
+/* Keeps what translated code looks at in step with remap_cache_pending. After each event of this processor. */
+void remap_cache_update_pending(CPUState *cpu);
+
+/* Parts that are set up once, before any code is translated. */
+void remap_cache_start_window(void);
+void remap_cache_start_instructions(void);
+void remap_cache_start_registers(void);
+
+#endif
