@@ -72,6 +72,11 @@ void PageCounts::remove(PageRun run, std::vector<PageRun>& changed) {
     join(end);
 }
 
+bool PageCounts::any(PhysicalPage page) const {
+    const auto behind = runs_.upper_bound(page.number);
+    return behind != runs_.begin() && std::prev(behind)->second.end > page.number;
+}
+
 void PageCounts::clear(std::vector<PageRun>& gone) {
     for (const auto& [first, counted] : runs_) append(gone, {{first}, counted.end - first});
     runs_.clear();

@@ -31,6 +31,8 @@ public:
     // All pages to which a way leads are appended to `gone`; then there are none.
     void clear(std::vector<PageRun>& gone);
 
+    bool any(PhysicalPage page) const;
+
     std::size_t runs() const { return runs_.size(); }
 
 private:
