@@ -8,7 +8,8 @@
 
 A suite speaks TAP, a program what it likes. Either way the image's verdict is also QEMU's exit status; the two must
 agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use. A line "@picture" is a request to save what
-the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be.
+the display shows; the guest gets "+" on its serial port when that is done, "-" when it could not be. A line "@mappings
+ADDRESS" asks who maps a physical page (docs/coherency.md).
 
 A file beside the image with its name and the suffix .sys is a driver in binary form: the guest gets it as its boot module.
 
@@ -41,6 +42,7 @@ LARGE_MIB = 65536  # from here on the host reserves no memory in advance
 SECONDS_TO_VERDICT = 3.0  # where the variant does not say
 STATUS_PASS, STATUS_FAIL = 1, 3  # of QEMU: isa-debug-exit makes 2 * value + 1 of the verdict
 RESULT = re.compile(r"(not )?ok (\d+)\b(.*)")
+MAPPING = re.compile(r"^(0x[0-9a-f]+) ([A-Z]+-?) ", re.MULTILINE)
 SKIPPED = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
 
 
@@ -148,7 +150,18 @@ def save_picture(args):
     return "+"
 
 
-REQUESTS = {"@picture": save_picture}
+def name_mappings(args, page):
+    """Who maps a physical page, as the cache model says it: "ADDRESS:TYPE" of each mapping, by ascending addresses."""
+    try:
+        args.monitor.ask("qom-set", path="/machine/caches", property="page", value=int(page, 16))
+        text = args.monitor.ask("qom-get", path="/machine/caches", property="mappings")
+    except (OSError, RuntimeError, ValueError) as error:
+        say(f"# no mappings: {error}")
+        return "\n"
+    return " ".join(f"{address}:{kind}" for address, kind in MAPPING.findall(text)) + "\n"
+
+
+REQUESTS = {"@picture": save_picture, "@mappings": name_mappings}
 
 
 def run(command, seconds, tap, args, requests=None, files=()):
@@ -172,8 +185,9 @@ def run(command, seconds, tap, args, requests=None, files=()):
         try:
             for line in process.stdout:
                 line = line.rstrip("\r\n")
-                if line in requests:
-                    process.stdin.write(requests[line](args))
+                request, *words = line.split(" ")
+                if request in requests:
+                    process.stdin.write(requests[request](args, *words))
                     process.stdin.flush()
                     continue
                 say(line)

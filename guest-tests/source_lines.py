@@ -8,6 +8,11 @@ import subprocess
 CODE = re.compile(r"\bcode at (0x[0-9a-f]+)")
 
 
+def short(function):
+    """Without what it takes and returns, and the namespaces of ours."""
+    return function.partition("(")[0].rpartition("::")[2] or function
+
+
 class SourceLines:
     """Of one program in ELF. Without addr2line, or where the program says nothing of an address, nothing is added."""
 
@@ -16,14 +21,14 @@ class SourceLines:
         self.tool = shutil.which("addr2line")
 
     def name(self, address):
-        """Function and line, or nothing."""
+        """Function and line, and where that is inlined the one around it; or nothing."""
         if self.tool is None:
             return ""
-        answer = subprocess.run([self.tool, "-Cfs", "-e", self.program, address], capture_output=True, text=True,
+        answer = subprocess.run([self.tool, "-Cfis", "-e", self.program, address], capture_output=True, text=True,
                                 check=False).stdout.splitlines()
-        if len(answer) < 2 or answer[0] == "??":
-            return ""
-        return answer[0] if answer[1].startswith("??") else f"{answer[0]} at {answer[1]}"
+        places = [function if line.startswith("??") else f"{short(function)} at {line}"
+                  for function, line in zip(answer[::2], answer[1::2]) if function != "??"]
+        return ", in ".join(places)
 
     def add_to(self, text):
         """The text, with each address of code followed by its place in brackets."""

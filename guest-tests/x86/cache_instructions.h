@@ -55,6 +55,34 @@ inline Code clwb(const volatile void* line) {
     return code;
 }
 
+// The same line in each of the forms that an address can have: with an index and a displacement, and of 32 bits where
+// it is below 4 GiB.
+inline void clflush_indexed(const volatile void* line) {
+    const auto half = reinterpret_cast<std::uint64_t>(line) / 2;
+    const std::uint64_t rest = reinterpret_cast<std::uint64_t>(line) - half;
+    asm volatile("clflush 64(%0,%1)" ::"r"(half), "r"(rest - 64) : "memory");
+    asm volatile("clflush -0x1000(%0,%1,4)" ::"r"(line), "r"(std::uint64_t{0x400}) : "memory");
+}
+inline void clflush_short(const volatile void* line) { asm volatile("clflush (%k0)" ::"r"(line) : "memory"); }
+
+// By string instructions: 8 bytes and 1 byte at a time.
+inline void copy_words(volatile void* to, const volatile void* from, std::uint64_t count) {
+    asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count)::"memory");
+}
+inline void fill_bytes(volatile void* to, std::uint8_t value, std::uint64_t count) {
+    asm volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(value) : "memory");
+}
+
+// Locked, 16 bytes at once: whether they were `expected`, and now are `desired` (low half first).
+inline bool exchange_16(volatile void* at, std::uint64_t (&expected)[2], const std::uint64_t (&desired)[2]) {
+    bool done;
+    asm volatile("lock cmpxchg16b (%3)"
+                 : "=@ccz"(done), "+a"(expected[0]), "+d"(expected[1])
+                 : "r"(at), "b"(desired[0]), "c"(desired[1])
+                 : "memory");
+    return done;
+}
+
 inline void sfence() { asm volatile("sfence" ::: "memory"); }
 inline void mfence() { asm volatile("mfence" ::: "memory"); }
 inline void wbinvd() { asm volatile("wbinvd" ::: "memory"); }

@@ -67,17 +67,24 @@ void Model::heal(View& view) {
     Mask nowhere = differing(view.memory, view.coherent);
     if (view.cached) nowhere &= differing(view.copy, view.coherent);
     if (nowhere == 0) return;
-    if (view.line->buffered != 0) {
-        for_each_byte(nowhere, [&](unsigned i) {
-            if (holder(view, i) != nullptr) nowhere &= ~(Mask{1} << i);
-        });
-    }
+    nowhere &= ~held(view);
     if (options_.mode == Mode::Strict) {
         copy(view.coherent, view.memory, nowhere);
     } else {
         copy(view.memory, view.coherent, nowhere);
         copy(view.copy, view.coherent, nowhere);
     }
+}
+
+// Bytes whose newest value is in a buffer.
+Mask Model::held(const View& view) {
+    Mask bytes = 0;
+    if (view.line->buffered == 0) return bytes;
+    for (Processor* processor : processors_.met()) {
+        const Buffer* buffer = processor->find(view.address);
+        if (buffer != nullptr) bytes |= buffer->mask & ~differing(buffer->data, view.coherent);
+    }
+    return bytes;
 }
 
 // The buffer that has a byte's newest value; of several, the lowest processor's.

@@ -111,6 +111,7 @@ private:
     void judge(const View& view, const Piece& piece, const Bytes& seen, const Reader& reader);
     bool explain(Finding& finding, const View& view, unsigned byte);
     void overwritten(const View& view, FindingKind kind, Mask lost, const std::optional<Origin>& by);
+    Mask held(const View& view);
     const Buffer* holder(const View& view, unsigned byte);
 
     // Bounds.

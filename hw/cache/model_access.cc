@@ -42,11 +42,12 @@ bool Model::load(const Origin& origin, const Piece& piece, std::uint8_t* to) {
     View view;
     if (!open(view, piece.line)) return false;
     accessed(origin, piece);
-    if (fetches && !view.cached) fetch(view);
+    const bool fetched = fetches && !view.cached;
+    if (fetched) fetch(view);
     const Bytes& seen = fetches ? view.copy : view.memory;
     judge(view, piece, seen, {&origin, nullptr});
     std::memcpy(to, &(options_.mode == Mode::Report ? view.coherent : seen)[piece.at], piece.bytes);
-    close(view);
+    if (fetched) close(view);
     return true;
 }
 

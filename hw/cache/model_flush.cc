@@ -128,11 +128,7 @@ void Model::drop(Line& line, bool writes_back) {
     if (!open(view, line.address)) return;
     if (writes_back) write_back(view);
     drop_copy(view);
-    Mask gone = differing(view.memory, view.coherent);
-    for_each_byte(gone, [&](unsigned i) {
-        if (holder(view, i) != nullptr) gone &= ~(Mask{1} << i);
-    });
-    copy(view.coherent, view.memory, gone);
+    copy(view.coherent, view.memory, differing(view.memory, view.coherent) & ~held(view));
     close(view);
 }
 

@@ -6,8 +6,9 @@
 namespace remap::cache {
 
 Buffer* Processor::find(std::uint64_t line) {
-    const auto found = std::find_if(buffers_.begin(), buffers_.end(), [&](const Buffer& b) { return b.line == line; });
-    return found == buffers_.end() ? nullptr : &*found;
+    // Who fills a line comes back to the newest.
+    const auto found = std::find_if(buffers_.rbegin(), buffers_.rend(), [&](const Buffer& b) { return b.line == line; });
+    return found == buffers_.rend() ? nullptr : &*found;
 }
 
 Buffer& Processor::add(std::uint64_t line) {

@@ -212,6 +212,8 @@ bool remap_cache_finding(const RemapCache* cache, uint64_t index, RemapCacheFind
                 .load_code = code_of(found->load),
                 .load_address = address_of(found->load),
                 .flush_code = code_of(found->flush),
+                .other_code = code_of(found->other_mapping),
+                .other_address = address_of(found->other_mapping),
                 .dma_address = found->dma ? found->dma->address.value : 0,
                 .dma_source = found->dma ? found->dma->source : std::uint16_t{0},
                 .count = found->count};
@@ -230,7 +232,7 @@ uint64_t remap_cache_register_bytes() { return registers::bytes; }
 
 uint64_t remap_cache_register_read(const RemapCache* cache, const RemapCacheRegisters* state, uint64_t offset) {
     RemapCacheFinding finding = {};
-    if (offset >= registers::kind && offset <= registers::count) remap_cache_finding(cache, state->selected, &finding);
+    remap_cache_finding(cache, state->selected, &finding);
     switch (offset) {
         case registers::id: return registers::magic;
         case registers::mode: return cache->mode;
@@ -247,6 +249,8 @@ uint64_t remap_cache_register_read(const RemapCache* cache, const RemapCacheRegi
         case registers::dma_address: return finding.dma_address;
         case registers::dma_source: return finding.dma_source;
         case registers::count: return finding.count;
+        case registers::other_code: return finding.other_code;
+        case registers::other_address: return finding.other_address;
         case registers::run_first: return state->run_first;
         case registers::run_pages: return state->run_pages;
         default: return 0;

@@ -28,6 +28,7 @@ typedef struct RemapCacheFinding {
     uint64_t store_code, store_address;
     uint64_t load_code, load_address;
     uint64_t flush_code;
+    uint64_t other_code, other_address;
     uint64_t dma_address;
     uint16_t dma_source;
     uint64_t count;

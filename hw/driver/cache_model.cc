@@ -31,7 +31,9 @@ Finding CacheModel::finding(std::uint64_t index) const {
             .flush_code = read(registers::flush_code),
             .dma_address = read(registers::dma_address),
             .dma_source = read(registers::dma_source),
-            .count = read(registers::count)};
+            .count = read(registers::count),
+            .other_code = read(registers::other_code),
+            .other_address = read(registers::other_address)};
 }
 
 void CacheModel::set_mapped(PhysicalPage first, std::uint64_t pages, bool mapped) const {

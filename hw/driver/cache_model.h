@@ -22,6 +22,8 @@ struct Finding {
     std::uint64_t dma_address = 0;
     std::uint64_t dma_source = 0;
     std::uint64_t count = 0;
+    std::uint64_t other_code = 0;
+    std::uint64_t other_address = 0;
 };
 
 class CacheModel {

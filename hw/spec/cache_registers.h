@@ -27,9 +27,11 @@ inline constexpr std::uint64_t store_address = 0x40;  // virtual
 inline constexpr std::uint64_t load_code = 0x48;
 inline constexpr std::uint64_t load_address = 0x50;
 inline constexpr std::uint64_t flush_code = 0x58;
-inline constexpr std::uint64_t dma_address = 0x60;  // as the device put it on the bus
-inline constexpr std::uint64_t dma_source = 0x68;   // bus, device, function
-inline constexpr std::uint64_t count = 0x70;        // how often
+inline constexpr std::uint64_t dma_address = 0x60;    // as the device put it on the bus
+inline constexpr std::uint64_t dma_source = 0x68;     // bus, device, function
+inline constexpr std::uint64_t count = 0x70;          // how often
+inline constexpr std::uint64_t other_code = 0x78;     // of a type conflict: who used the other mapping
+inline constexpr std::uint64_t other_address = 0xa0;  // virtual
 
 // Runs of pages that are mapped for DMA. The model cannot see that where no unit of ours translates.
 inline constexpr std::uint64_t run_first = 0x80;   // physical page number

@@ -44,7 +44,7 @@ ROOMS = {
                             "callbacks/ddk", "callbacks/core", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
                             "callbacks/pe", "callbacks/miniport"],
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
-                           "callbacks/kernel", "guest-tests/runtime"],
+                           "callbacks/kernel", "guest-tests/runtime", "guest-tests/x86"],
     "guest-tests/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/rules", "guest-tests/runtime"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],

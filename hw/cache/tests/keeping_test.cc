@@ -144,6 +144,39 @@ TEST_P(Keeping, oldest_line_is_settled_when_there_are_too_many) {
     EXPECT_EQ(small.dma_read(at + 64, no_snoop), small.either(0, 0x12));
 }
 
+TEST_P(Keeping, oldest_of_too_many_flushes_is_done_without_a_fence) {
+    constexpr std::uint64_t most = 65536;
+    Rig large{Rig::options_of(GetParam()), (most + 1) * line_bytes};
+    large.model.track({0}, (most + 1) * line_bytes / page_size + 1);
+    for (std::uint64_t line = 0; line <= most; ++line) {
+        large.store(wb, line * line_bytes, 0x1111);
+        large.flush(Flush::Clflushopt, line * line_bytes);
+    }
+    EXPECT_EQ(large.model.counters().lines, most);
+    EXPECT_EQ(large.dma_read(0, no_snoop), 0x1111u);
+    EXPECT_EQ(large.news(), "");
+    EXPECT_EQ(large.dma_read(line_bytes, no_snoop), large.either(0, 0x1111));
+    EXPECT_EQ(large.news(), "missed-fence");
+    large.fence(Fence::Store);
+    EXPECT_TRUE(large.model.idle());
+    EXPECT_FALSE(large.model.pending(0));
+}
+
+TEST_P(Keeping, flushes_of_a_line_that_comes_and_goes_do_not_pile_up) {
+    rig.store(wb, at + 64, 0x1111);
+    rig.flush(Flush::Clwb, at + 64);  // stays noted
+    for (unsigned round = 1; round <= 70'000; ++round) {
+        rig.store(wb, at, round);
+        rig.flush(Flush::Clflushopt, at);
+        rig.flush(Flush::Clflush, at);
+    }
+    EXPECT_EQ(rig.dma_read(at, no_snoop), 70'000u);
+    rig.fence(Fence::Store);
+    EXPECT_EQ(rig.dma_read(at + 64, no_snoop), 0x1111u);
+    EXPECT_EQ(rig.news(), "");
+    EXPECT_FALSE(rig.model.pending(0));
+}
+
 TEST_P(Keeping, agreeing_lines_keep_nothing) {
     for (unsigned round = 0; round < 100; ++round) {
         rig.store(wc, at, round);

@@ -62,7 +62,8 @@ public:
     static constexpr std::uint64_t bus_offset = 0x10'0000;
 
     explicit Rig(Mode mode) : Rig(options_of(mode)) {}
-    explicit Rig(const Options& options) : memory(0x10000), model(memory, *this, options), mode_(options.mode) {
+    explicit Rig(const Options& options, std::size_t bytes = 0x10000)
+        : memory(bytes), model(memory, *this, options), mode_(options.mode) {
         model.track({page >> page_shift}, 4);
     }
 
