@@ -4,12 +4,12 @@
 says so. Entries are those of VT-d's second stage."""
 
 from gpu import FIRST_WINDOW, Gpu
-from machine import MIB
+from machine import MIB, wait_until
 from pci import open_bridge
 from running import RunningMachine
 from snoop import allow_no_snoop
 from tap import case, expect_equal, main
-from vtd import GLOBAL_COMMAND, TE, Unit
+from vtd import BASE, GLOBAL_COMMAND, TE, Unit
 
 TABLES = 0xa000  # root, contexts, levels 4 to 1: a page each
 CONTEXTS, LEVEL4, LEVEL3, LEVEL2, LEVEL1 = (TABLES + 0x1000 * number for number in range(1, 6))
@@ -88,14 +88,23 @@ def leaves_of_2_mib():
 
 @case
 def tables_that_are_linked_first_and_filled_later():
-    # All in one block of code: the processor's way to the new tables is the old one until its end.
+    # The processor has a way to the new tables, which is void as soon as they are linked.
+    touch = b"".join(b"\x80\x0e" + page.to_bytes(2, "little") + b"\x00" for page in (FREE, FREE + 0x1000))  # or byte, 0
     fill = store(FREE + 0x1000, 0x800003) + store(FREE + 0x1008, 0x801003)
-    expect_after(store(LEVEL3 + 8, FREE | 3) + store(FREE, FREE + 0x1003) + fill, 5)
-    expect_after(fill + store(FREE, FREE + 0x1003) + store(LEVEL3 + 8, FREE | 3), 5)
-    jump = b"\xeb\x00"  # ends a block
-    expect_after(store(LEVEL3 + 8, FREE | 3) + jump + store(FREE, FREE + 0x1003) + jump + fill, 5)
-    expect_after(store(LEVEL3 + 8, FREE | 3) + jump + store(FREE, FREE + 0x1003) + jump + fill + jump +
-                 store(LEVEL3 + 8, 0), 3)
+    link = store(LEVEL3 + 8, FREE | 3) + store(FREE, FREE + 0x1003)
+    expect_after(touch + link + fill, 5)
+    expect_after(touch + fill + link, 5)
+    expect_after(touch + link + fill + store(LEVEL3 + 8, 0), 3)
+
+
+@case
+def what_is_stored_while_a_processor_does_not_know_yet_is_seen():
+    with FollowedMachine(b"") as machine:
+        machine.unit.enable()
+        machine.unit.set(GLOBAL_COMMAND, 0)
+        machine.go_on()  # to its end: it halts, and what it is asked to do waits for QEMU's lock
+        machine.batch([f"writel {BASE + GLOBAL_COMMAND:#x} {TE:#x}", f"writeq {LEVEL1 + 8 * 5:#x} 0x800003"])
+        wait_until(lambda: machine.tracked() == 4, "the new page is tracked")
 
 
 @case
