@@ -64,7 +64,6 @@ void Reach::remove(PageRun run) {
 
 void Reach::watch(PhysicalPage page) {
     if (++tables_[page] != 1) return;
-    if (reached_.any(page)) told_->unreachable(opaque_, page.number, 1);
     watched_.set(page, 1, true);
     told_->watch(opaque_, page.number);
 }

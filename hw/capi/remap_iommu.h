@@ -86,15 +86,17 @@ typedef struct RemapIommuWatch {
 
 /*
  * Which memory the devices that are followed can reach past the caches, by requests without PASID (iommu/engine/
- * dma_map_port.h). It is told of all of them together: a page that two of them reach is told once. A page of tables is
- * never told as reachable. Calls come one at a time, on whatever thread has changed something; the receiver must not call
- * the unit, but for remap_iommu_watched, and must not wait for anybody who might. What becomes reachable, and is watched,
- * may be so for good only a while after `settled`: then the watched pages are told by remap_iommu_stored.
+ * dma_map_port.h). It is told of all of them together: a page that two of them reach is told once. A page of tables that
+ * is watched is not reachable meanwhile, whether it was before or not.
+ *
+ * Calls come one at a time, on whatever thread has changed something; the receiver must not call the unit, but for
+ * remap_iommu_watched, and must not wait for anybody who might. Where it takes a while until stores to a watched page are
+ * told, remap_iommu_stored tells the whole page after that.
  */
 typedef struct RemapIommuReach {
     void (*reachable)(void *opaque, uint64_t first_page, uint64_t pages);
     void (*unreachable)(void *opaque, uint64_t first_page, uint64_t pages);
-    /* Stores to this page are told by remap_iommu_stored from now on. */
+    /* Stores to this page are told by remap_iommu_stored from now on, and it is no longer reachable. */
     void (*watch)(void *opaque, uint64_t page);
     /* The tables of a device are larger than what is followed: from now on pages may be missing. */
     void (*incomplete)(void *opaque, uint16_t source);

@@ -5,7 +5,7 @@ says so. Entries are those of VT-d's second stage."""
 
 from gpu import FIRST_WINDOW, Gpu
 from machine import MIB, wait_until
-from pci import open_bridge
+from pci import Function, open_bridge
 from running import RunningMachine
 from snoop import allow_no_snoop
 from tap import case, expect_equal, main
@@ -137,6 +137,10 @@ def a_context_entry_is_watched_too():
 @case
 def a_table_that_the_gpu_may_write_is_not_modelled():
     expect_after(store(LEVEL1 + 8 * 5, LEVEL1 | 3) + store(LEVEL1 + 8 * 6, 0x800003), 4)
+    reach, link = store(LEVEL1 + 8 * 5, FREE | 3), store(LEVEL2 + 8, FREE | 3)
+    expect_after(reach, 4)
+    expect_after(reach + link, 3)
+    expect_after(reach + link + store(LEVEL2 + 8, 0), 4)
 
 
 @case
@@ -189,6 +193,9 @@ def a_part_behind_a_port_is_followed_by_the_number_that_its_bus_has():
         machine.unit.map_page(top, 0x1000, 0x800000)
         machine.unit.enable()
         machine.expect_tracked(1)
+        Function(machine, 4).write_config(0x18, 2 << 16 | 2 << 8)
+        Function(machine, 0, 2).set_command(0x6)  # as it was
+        machine.expect_tracked(0)
 
 
 @case
