@@ -21,6 +21,11 @@ void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages);
 void remap_cache_unmap_for_dma(hwaddr first_page, uint64_t pages);
 
 /*
+ * Which way pages are reached has changed: processors find it out anew, each before its next block of code. Any thread.
+ */
+void remap_cache_flush_tlbs(void);
+
+/*
  * A device's access within one page, of RAM. A page that it did not reach before is tracked from then on: for machines
  * whose tables nobody follows.
  */
