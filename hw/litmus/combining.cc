@@ -73,7 +73,7 @@ LITMUS(uncached_access_to_memory_drains,
         const View view = bench.map(wc), other = bench.map(type);
         bench.device_will_read(0, Snoop::No);
         const Code store = bench.store(view, 0, fresh);
-        bench.loads(other, 4096, right(before));
+        bench.expect_equal("a load", bench.load(other, 4096), before);
         bench.device_has_read(0, type == uc ? right(fresh) : wrong({Kind::UndrainedStore, store}, fresh));
     }
 }
@@ -199,7 +199,6 @@ LITMUS(buffer_overwrites_what_a_device_wrote, "A buffer that is emptied late ove
         const Code store = bench.store(view, 0, fresh);
         if (!late) bench.fence(Fence::Sfence);
         bench.device_has_written();
-        bench.nothing_is_found();
         if (late) {
             bench.fence(Fence::Sfence);
             bench.is_found({Kind::OverwrittenByStore, store}, 0);

@@ -104,7 +104,7 @@ public:
     virtual void schedule_dma(const Dma& what) = 0;
     virtual void await_dma(void* to) = 0;
 
-    // Of this scene, oldest first.
+    // Of this scene, oldest first. To ask is an uncached access where the model's registers have to be read.
     virtual unsigned found() = 0;
     virtual Found finding(unsigned number) = 0;
 

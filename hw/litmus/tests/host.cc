@@ -67,9 +67,7 @@ public:
         hosted_gpu_ = machine_->add_gpu({.vram_bytes = 1 << 20, .address_bits = 48});
         access_ = std::make_unique<GpuAccess>(*hosted_gpu_);
         gpu_ = std::make_unique<Gpu>(*access_);
-        auto* const ring = reinterpret_cast<Packet*>(machine_->memory().bytes_of(ring_page));
-        auto* const fence = reinterpret_cast<volatile std::uint64_t*>(machine_->memory().bytes_of(fence_page));
-        require(gpu_->start({{ring, 64}, {ring_page.address().value}}, fence, {fence_page.address().value}),
+        require(gpu_->start(machine_->memory().bytes_of(ring_page), {ring_page.address().value}),
                 "the GPU does not start");
         for (unsigned number = 0; number < processors(); ++number) processors_.emplace_back(*machine_, number);
     }
@@ -147,7 +145,8 @@ public:
     void schedule_dma(const Dma& what) override { scheduled_ = what; }
     void await_dma(void* to) override {
         const Packet packet = Gpu::packet_of(scheduled_, {physical(scheduled_.part.offset).value});
-        require(gpu_->tell({&packet, 1}) && gpu_->wait(500'000), "the GPU does not do its work");
+        gpu_->tell({&packet, 1});
+        require(gpu_->wait(500'000), "the GPU does not do its work");
         if (!scheduled_.write) std::memcpy(to, hosted_gpu_->vram().data(), scheduled_.part.bytes);
     }
 
@@ -169,7 +168,7 @@ public:
     }
 
 private:
-    static constexpr PhysicalPage ring_page{0x10}, fence_page{0x11};
+    static constexpr PhysicalPage ring_page{0x10};  // and the next
 
     cache::Coherency& model() { return machine_->caches()->model(); }
     hosted::Processor& processor() { return processors_[current_]; }
