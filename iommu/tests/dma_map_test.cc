@@ -266,6 +266,23 @@ TEST(DmaMap, WhoIsNoLongerFollowedIsToldSo) {
     machine.unit.unfollow(machine.told);
 }
 
+// A store just before a page is watched is told by nobody: what counts is what is read afterwards.
+TEST(DmaMap, WhatIsStoredBeforeAPageIsWatchedIsSeen) {
+    Followed machine;
+    machine.unit.unfollow(machine.told);
+    machine.told.before_watch = [&](std::uint64_t page) {
+        if (page == 0x10) machine.ram.set(0x10000, 0x22001);
+        if (page == 0x22) machine.ram.set(0x22100, 0x23001);
+        if (page == 0x23) machine.ram.set(0x23000, 0x24003);
+        if (page == 0x24) machine.ram.set(0x24008, 0x800083);
+    };
+    machine.ram.set(0x22100, 0x12001);
+    machine.ram.set(0x22108, 0x701);
+    machine.unit.follow(device, machine.told);
+    EXPECT_EQ(machine.told.count(), 512u);
+    EXPECT_EQ(machine.told.watched, (std::set<std::uint64_t>{0x10, 0x22, 0x23, 0x24}));
+}
+
 TEST(DmaMap, EachPortHasItsOwnMap) {
     Followed machine;
     ToldPages other;
