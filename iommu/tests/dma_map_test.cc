@@ -400,6 +400,17 @@ TEST(DmaMap, ASecondStageMovesWhatIsOnTopOfIt) {
     EXPECT_EQ(machine.told.count(), 1u + 512);
 }
 
+TEST(DmaMap, ALargeLeafOfTheFirstStageOnSmallOnesOfTheSecond) {
+    FollowedScalable machine;
+    machine.use_pasid(2);
+    machine.store(0x72008, 0x87);  // guest-physical 0 to 2 MiB
+    EXPECT_EQ(machine.told.count(), 3u + 4) << "the first stage's tables are there too";
+    machine.store(0x53ff8, 0x99003);  // in the middle of it
+    EXPECT_TRUE(machine.told.reaches(0x99000));
+    machine.store(0x53ff8, 0);
+    EXPECT_FALSE(machine.told.reaches(0x99000));
+}
+
 TEST(DmaMap, ANestedPairOnAnotherSecondStage) {
     FollowedScalable machine;
     machine.use_pasid(2);
