@@ -125,11 +125,12 @@ TEST_P(RandomTables, ToldIsWhatTheUnitAnswers) {
     store(0x11208, GetParam() % 3);
     machine_.unit.follow(device, told_);
     std::uint64_t reached_steps = 0;
-    for (int step = 0; step < 800; ++step) {
+    for (int step = 0; step < 500; ++step) {
         change();
         if (step % 50 == 0) {  // or nothing would be reached for long
             machine_.write32(0x18, 0x84000000);
             store(0x11200, 0x20009);
+            for (unsigned pasid = 0; pasid < 3; ++pasid) store(0x21000 + 0x40 * pasid, kinds[pasid]);
         }
         const bool translated = !told_.all;
         const std::vector<std::uint8_t> expected =
