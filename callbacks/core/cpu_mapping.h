@@ -20,6 +20,7 @@ struct CpuMapping : Link<CpuMapping>, IntervalLink<CpuMapping> {
     std::uint64_t process = 0;     // the one that made it
     std::uint64_t first_page = 0;  // of the object: what it shows first
     bool writable = true;
+    AuditedView audited;
 
     bool belongs_to(std::uint64_t caller) const { return mode == AccessMode::Kernel || process == caller; }
 };
@@ -34,7 +35,7 @@ struct CpuMappingRequest {
 
 // STATUS_INSUFFICIENT_RESOURCES.
 Result<CpuMapping*, NTSTATUS> make_mapping(CpuViewPort& port, const FrameList& frames, std::uint64_t process,
-                                           const CpuMappingRequest& request);
+                                           const CpuMappingRequest& request, const ViewOrigin& origin);
 
 // Unmaps and deletes; the mapping is in no list.
 void end_mapping(CpuViewPort& port, CpuMapping* mapping);

@@ -116,8 +116,9 @@ NTSTATUS Dxgkrnl::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, const void* caller) {
         if (object == nullptr) return STATUS_INVALID_HANDLE;
         const auto request = object->read_map(asked);
         if (!request) return request.error();
+        const ViewOrigin origin{name_of(Callback::MapPhysicalMemory), caller, object->subject()};
         const auto mapping =
-            make_mapping(parts_->ports.views, object->frames(), parts_->ports.execution.process(), *request);
+            make_mapping(parts_->ports.views, object->frames(), parts_->ports.execution.process(), *request, origin);
         if (!mapping) return mapping.error();
         object->add(**mapping);
         args->pMappedAddress = (*mapping)->base;
@@ -126,6 +127,7 @@ NTSTATUS Dxgkrnl::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, const void* caller) {
         if (object->is_slow_to_read(**mapping))
             findings.add(Check::LargeUncachedView, Text{}.add_number(args->Size >> 20).add(" MiB are mapped uncached"),
                          object->subject());
+        parts_->warn_of_conflicting_views((*mapping)->audited, findings);
         return STATUS_SUCCESS;
     });
 }

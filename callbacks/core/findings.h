@@ -25,14 +25,8 @@ private:
     void add_digits(std::uint64_t number, unsigned base);
     void add_character(char character);
 
-    char text_[192] = {};
+    char text_[320] = {};
     std::size_t length_ = 0;
-};
-
-// The object that a finding is about.
-struct Subject {
-    std::uint64_t handle = 0;
-    std::uint64_t context = 0;
 };
 
 // Who calls.

@@ -112,12 +112,14 @@ NTSTATUS Dxgkrnl::map_frame_buffer(HANDLE handle, DXGKARGCB_MAPFRAMEBUFFERPOINTE
             tracked.area = asked.PhysicalAdapterIndex;
             const ViewRequest view{
                 .frames = *area, .first = asked.Offset >> page_shift, .pages = asked.Size >> page_shift};
-            return make_view(parts_->ports, view, tracked) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+            return make_view(parts_->ports, view, tracked, findings.caller()) ? STATUS_SUCCESS
+                                                                              : STATUS_INSUFFICIENT_RESOURCES;
         };
         const auto tracked = parts_->track_filled(*adapter, Kind::SaveAreaView, findings.caller(), fill);
         if (!tracked) return tracked.error();
         adapter->save_views.add(**tracked, number((*tracked)->view), number((*tracked)->view));
         args->pBaseAddress = (*tracked)->view;
+        parts_->warn_of_conflicting_views((*tracked)->audited, findings);
         args->Offset = 0;
         return STATUS_SUCCESS;
     });

@@ -2,7 +2,7 @@
 // Drivers call from any thread; one call of a machine runs at a time, so that its ports need no locks of their own.
 #pragma once
 
-#include "callbacks/core/ports.h"
+#include "callbacks/core/execution_port.h"
 
 #include <atomic>
 

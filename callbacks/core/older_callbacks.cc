@@ -113,7 +113,8 @@ NTSTATUS Dxgkrnl::allocate_contiguous(HANDLE handle, DXGKARGCB_ALLOCATECONTIGUOU
             if (NT_SUCCESS(filled)) filled = give_access(tracked);
             if (!NT_SUCCESS(filled)) return filled;
             const ViewRequest view{tracked.frames, 0, request->pages, request->cache, AccessMode::Kernel, true};
-            return make_view(parts_->ports, view, tracked) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+            return make_view(parts_->ports, view, tracked, findings.caller()) ? STATUS_SUCCESS
+                                                                              : STATUS_INSUFFICIENT_RESOURCES;
         };
         const auto tracked = parts_->track_filled(*adapter, Kind::Contiguous, findings.caller(), fill);
         if (!tracked) return tracked.error();

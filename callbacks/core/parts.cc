@@ -201,6 +201,14 @@ void Dxgkrnl::Parts::warn_of_mixed_cache_types(const MemoryObject& object, Findi
     }
 }
 
+void Dxgkrnl::Parts::warn_of_conflicting_views(const AuditedView& view, Findings& findings) {
+    const auto conflict = ports.views.audit.conflict_of(view);
+    if (!conflict) return;
+    Text text;
+    describe(view.live(), *conflict, text);
+    findings.add(Check::ConflictingViews, text, view.live().origin.object);
+}
+
 Result<AdapterObject*, NTSTATUS> Dxgkrnl::Parts::open(Adapter& adapter, MemoryObject& object) {
     std::unique_ptr<AdapterObject> opened(new (std::nothrow) AdapterObject(adapter, object));
     if (!opened) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};

@@ -46,6 +46,7 @@ struct Dxgkrnl::Parts {
     void end_object(MemoryObject& object);
     void end_uses(MemoryObject& object, bool closes, Findings& findings);
     void warn_of_mixed_cache_types(const MemoryObject& object, Findings& findings);
+    void warn_of_conflicting_views(const AuditedView& view, Findings& findings);
 
     Result<AdapterObject*, NTSTATUS> open(Adapter& adapter, MemoryObject& object);
     void close(AdapterObject& opened);

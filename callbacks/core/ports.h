@@ -5,17 +5,17 @@
 #pragma once
 
 #include "base/address.h"
+#include "callbacks/core/execution_port.h"
 #include "callbacks/core/frame_list.h"
 #include "callbacks/core/report.h"
+#include "callbacks/core/view.h"
+#include "callbacks/core/view_audit.h"
 #include "callbacks/ddk/ntddk.h"
 
 #include <cstdint>
 #include <optional>
 
 namespace remap::callbacks {
-
-enum class CacheType : std::uint8_t { Uncached, WriteBack, WriteCombined };
-enum class AccessMode : std::uint8_t { Kernel, User };
 
 struct FrameRequest {
     std::uint64_t pages = 0;
@@ -45,15 +45,6 @@ protected:
     ~FramePort() = default;
 };
 
-struct ViewRequest {
-    const FrameList& frames;
-    std::uint64_t first = 0;  // index of the first frame shown
-    std::uint64_t pages = 0;  // how many are mapped side by side, in the list's order
-    CacheType cache = CacheType::WriteBack;
-    AccessMode mode = AccessMode::Kernel;  // User: in the process that calls
-    bool writable = true;
-};
-
 class CpuViewPort {
 public:
     // The page-aligned base of a new view, or null when there is no address space or no memory for tables.
@@ -68,6 +59,9 @@ public:
     // the view has its tables.
     virtual void hold(void* part, std::uint64_t pages, std::uint64_t process) = 0;
     virtual void show(void* part, const ViewRequest& request, std::uint64_t process) = 0;
+
+    // All views of the driver's; who makes and ends one says so.
+    ViewAudit audit;
 
 protected:
     ~CpuViewPort() = default;
@@ -119,21 +113,6 @@ public:
 
 protected:
     ~DriverPort() = default;
-};
-
-// Where a call comes from. Called by any thread.
-class ExecutionPort {
-public:
-    virtual KIRQL irql() const = 0;
-
-    // A number that tells processes apart, for user views. One process: any constant.
-    virtual std::uint64_t process() const = 0;
-
-    // What a thread does that waits for another: lets it run.
-    virtual void relax() = 0;
-
-protected:
-    ~ExecutionPort() = default;
 };
 
 class ReportPort {

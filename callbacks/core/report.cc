@@ -28,6 +28,7 @@ const char* name_of(Callback callback) {
         case Callback::StopAdapter: return "adapter stop";
         case Callback::SwitchDomain: return "domain switch";
         case Callback::DmaFault: return "GPU access";
+        case Callback::KernelService: return "kernel service";
     }
     return "?";
 }
@@ -86,6 +87,9 @@ constexpr Entry entries[] = {
     {Check::AccessDuringSwitch,
      {"AccessDuringSwitch",
       "Stop the GPU's bus accesses before BeginExclusiveAccess returns, until EndExclusiveAccess."}},
+    {Check::ConflictingViews,
+     {"ConflictingViews", "Map a page with one cache type at a time: what the CPU reads and writes is undefined else.",
+      false}},
 };
 
 }  // namespace

@@ -33,6 +33,7 @@ enum class Callback : std::uint8_t {
     StopAdapter,
     SwitchDomain,
     DmaFault,
+    KernelService,
 };
 inline constexpr unsigned callback_count = 19;
 
@@ -75,6 +76,13 @@ enum class Check : std::uint32_t {
     CpuAddressGivenToGpu,
     UnmappedAccess,
     AccessDuringSwitch,
+    ConflictingViews,
+};
+
+// The object that a finding is about.
+struct Subject {
+    std::uint64_t handle = 0;
+    std::uint64_t context = 0;
 };
 
 struct CheckText {

@@ -96,6 +96,8 @@ NTSTATUS Dxgkrnl::Parts::move_pages(MemoryObject& object) {
         ports.views.show(address_of(mapping, first), request, mapping.process);
     });
     if (copied) (void)object.exchange_frames(std::move(move.after));
+    for (CpuMapping* mapping = object.mappings.first(); mapping != nullptr; mapping = mapping->next)
+        ports.views.audit.change_frames(mapping->audited, object.frames(), mapping->first_page);
     ports.frames.free(copied ? move.leaving : move.coming);
     return copied ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }

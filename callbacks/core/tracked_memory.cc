@@ -76,6 +76,7 @@ void Dxgkrnl::Parts::end_tracked(TrackedMemory& tracked, const Caller& caller) {
         adapter.save_views.remove(tracked);
     (void)adapter.view.close(tracked.runs, subject, caller);
     if (tracked.adl != nullptr) (void)Adl::end(tracked.adl, subject, caller);
+    ports.views.audit.remove(tracked.audited);
     if (tracked.view != nullptr) ports.views.unmap(tracked.view, tracked.view_pages, tracked.view_process);
     if (tracked.owns_mdl() && tracked.mdl != nullptr) free_mdl(tracked.mdl);
     if (tracked.owns_frames() && !tracked.frames.empty()) ports.frames.free(tracked.frames);

@@ -6,6 +6,7 @@
 #include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
 #include "callbacks/core/page_runs.h"
+#include "callbacks/core/view_audit.h"
 #include "callbacks/ddk/wdm.h"
 
 #include <cstdint>
@@ -41,7 +42,8 @@ struct TrackedMemory : Link<TrackedMemory>, IntervalLink<TrackedMemory> {
     void* view = nullptr;  // the CPU's
     std::uint64_t view_pages = 0;
     std::uint64_t view_process = 0;
-    unsigned area = 0;  // physical adapter whose save area it is
+    AuditedView audited;  // the view
+    unsigned area = 0;    // physical adapter whose save area it is
 };
 
 // The frames that an MDL describes. False when there is no memory.

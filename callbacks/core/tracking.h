@@ -26,12 +26,19 @@ inline NTSTATUS give_access(TrackedMemory& tracked) {
     return status;
 }
 
-// False when there is no address space or no memory for tables.
-inline bool make_view(const Ports& ports, const ViewRequest& request, TrackedMemory& tracked) {
+// False when there is no address space, or no memory for tables and book-keeping.
+inline bool make_view(const Ports& ports, const ViewRequest& request, TrackedMemory& tracked, const Caller& caller) {
     tracked.view = ports.views.map(request);
     tracked.view_pages = request.pages;
     tracked.view_process = ports.execution.process();
-    return tracked.view != nullptr;
+    const ViewOrigin origin{
+        name_of(caller.callback), caller.address, {reinterpret_cast<std::uintptr_t>(tracked.handle), 0}};
+    if (tracked.view == nullptr) return false;
+    const LiveView live{.base = tracked.view, .process = tracked.view_process, .origin = origin};
+    if (ports.views.audit.add(tracked.audited, request, live)) return true;
+    ports.views.unmap(tracked.view, tracked.view_pages, tracked.view_process);
+    tracked.view = nullptr;
+    return false;
 }
 
 }  // namespace remap::callbacks

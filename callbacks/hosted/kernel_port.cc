@@ -18,6 +18,11 @@ std::vector<KernelPort::Stop> KernelPort::stops() const {
     return stops_;
 }
 
+std::vector<Finding> KernelPort::warnings() const {
+    const std::scoped_lock locked(records_);
+    return warnings_;
+}
+
 std::string KernelPort::console() const {
     const std::scoped_lock locked(records_);
     return console_;
@@ -26,6 +31,7 @@ std::string KernelPort::console() const {
 void KernelPort::clear() {
     const std::scoped_lock locked(records_);
     stops_.clear();
+    warnings_.clear();
     console_.clear();
 }
 
@@ -77,6 +83,11 @@ void KernelPort::bugcheck(const kernel::Bugcheck& bugcheck) {
         stops_.push_back(std::move(stop));
     }
     if (stops) leave();
+}
+
+void KernelPort::report(const callbacks::Report& report) {
+    const std::scoped_lock locked(records_);
+    warnings_.push_back(finding_of(report));
 }
 
 // After KeBugCheckEx, which must not return whatever the machine does about bugchecks.

@@ -36,8 +36,9 @@ public:
     // Calls driver code, as catch_bugcheck.
     std::optional<Stop> run(const std::function<void()>& driver) { return catch_bugcheck(driver); }
 
-    std::vector<Stop> stops() const;  // all bugchecks since the last clear
-    std::string console() const;      // what drivers and the kernel have written
+    std::vector<Stop> stops() const;        // all bugchecks since the last clear
+    std::vector<Finding> warnings() const;  // what was reported and went on since then
+    std::string console() const;            // what drivers and the kernel have written
     void clear();
 
     // ---- kernel::KernelPort
@@ -57,6 +58,7 @@ public:
     std::uint64_t counts_per_second() override { return 1'000'000'000; }
     void write(std::string_view text) override;
     void bugcheck(const kernel::Bugcheck& bugcheck) override;
+    void report(const callbacks::Report& report) override;
     [[noreturn]] void halt() override;
 
 private:
@@ -70,6 +72,7 @@ private:
 
     mutable std::mutex records_;  // of what follows
     std::vector<Stop> stops_;
+    std::vector<Finding> warnings_;
     std::string console_;
 };
 

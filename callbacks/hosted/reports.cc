@@ -54,11 +54,15 @@ std::string describe(const Finding& finding) {
     return finding.advice.empty() ? text : text + "    " + finding.advice + "\n";
 }
 
+Finding finding_of(const callbacks::Report& report) {
+    return {report.severity, report.check,  report.code,    report.parameters, report.callback,
+            report.caller,   report.object, report.context, report.message,    report.advice};
+}
+
 void Reports::report(const callbacks::Report& report) {
     const bool stops = report.severity == callbacks::Severity::Bugcheck && on_bugcheck_ == OnBugcheck::Stop;
     {
-        const Finding finding{report.severity, report.check,  report.code,    report.parameters, report.callback,
-                              report.caller,   report.object, report.context, report.message,    report.advice};
+        const Finding finding = finding_of(report);
         if (stops) prepare_stop(finding);
         const std::lock_guard guard(lock_);
         kept_.push_back(finding);

@@ -32,6 +32,8 @@ struct Finding {
     std::string advice;
 };
 
+Finding finding_of(const callbacks::Report& report);
+
 // "0x1E4 (0x5, ...) UnlockedUnderAdls: ..." in several lines, the caller with its symbol where there is one.
 std::string describe(const Finding& finding);
 

@@ -147,6 +147,12 @@ void System::stop_adapter(const Adapter& adapter) {
     stopping_.clear();
 }
 
+std::vector<callbacks::ShownPage> System::views_of(PhysicalPage page) const {
+    std::vector<callbacks::ShownPage> shown;
+    views_.audit.for_each_view_of(page, [&](const callbacks::ShownPage& one) { shown.push_back(one); });
+    return shown;
+}
+
 bool System::publish(HANDLE object, std::uint64_t name, callbacks::CacheType cache) {
     PublishedObject published{.name = name, .cache_type = static_cast<std::uint32_t>(cache), .pages = {}};
     const std::uint64_t count = dxgkrnl_->page_count(object);

@@ -85,6 +85,10 @@ public:
     // a bad handle, or as Directory::publish says.
     bool publish(HANDLE object, std::uint64_t name, callbacks::CacheType cache);
 
+    // Which views show a page now, whoever made them by the callbacks or the kernel services (over views()): where,
+    // with which cache type, for which object, and where in the driver each was made.
+    std::vector<callbacks::ShownPage> views_of(PhysicalPage page) const;
+
     Machine& machine() { return *machine_; }
     callbacks::Dxgkrnl& dxgkrnl() { return *dxgkrnl_; }
     vtd_driver::Unit* unit() { return unit_.get(); }  // null without an IOMMU

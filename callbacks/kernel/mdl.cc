@@ -97,20 +97,25 @@ bool add_pages(MDL& mdl, std::uint64_t pages, callbacks::FrameList& frames) {
 }
 
 // Maps the pages; the cache type of pages that the kernel has mapped already is theirs, as on Windows.
-PVOID map(Kernel& state, MDL& mdl, callbacks::CacheType cache, bool writable, const void* caller) {
+PVOID map(Kernel& state, MDL& mdl, callbacks::CacheType cache, bool writable, const callbacks::ViewOrigin& origin,
+          ConflictReport& found) {
     const std::uint64_t pages = page_count(mdl);
     callbacks::FrameList frames;
     if (!add_pages(mdl, pages, frames)) return nullptr;
     if (const Region* const source =
             mdl.StartVa == nullptr ? nullptr : state.regions.find(MmGetMdlVirtualAddress(&mdl)))
         cache = source->cache;
-    Region* const region = state.regions.create(
-        {.kind = Region::Kind::MdlView, .cache = cache, .given = std::move(frames), .writable = writable});
+    Region* const region = state.regions.create({.kind = Region::Kind::MdlView,
+                                                 .cache = cache,
+                                                 .given = std::move(frames),
+                                                 .writable = writable,
+                                                 .origin = origin});
     if (region == nullptr) return nullptr;
+    found = {region->audited.live(), state.regions.conflict_of(*region)};
     region->mdl = &mdl;
     region->address = region->base + mdl.ByteOffset;
     region->bytes = mdl.ByteCount;
-    region->caller = caller;
+    region->caller = origin.caller;
     mdl.MappedSystemVa = region->address;
     add_flags(mdl, MDL_MAPPED_TO_SYSTEM_VA);
     return region->address;
@@ -327,11 +332,13 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_M
         return mdl_violation(0xB3, &mdl, MDL_PAGES_LOCKED, routine, caller, "its pages are not locked"), nullptr;
     const auto cache = cache_of(CacheType);
     PVOID mapped = nullptr;
+    ConflictReport found;
     if (cache && !user && RequestedAddress == nullptr) {
         Kernel& state = kernel();
         const Locked locked(state);
-        mapped = map(state, mdl, *cache, (Priority & MdlMappingNoWrite) == 0, caller);
+        mapped = map(state, mdl, *cache, (Priority & MdlMappingNoWrite) == 0, {routine, caller, {}}, found);
     }
+    report_conflict(found);
     if (mapped == nullptr && BugCheckOnFailure != 0 && !user)
         stop_machine(KMODE_EXCEPTION_NOT_HANDLED,
                      {static_cast<ULONG>(STATUS_INSUFFICIENT_RESOURCES), address_of(caller), address_of(&mdl), 0},

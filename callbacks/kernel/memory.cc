@@ -52,7 +52,8 @@ PVOID allocate_contiguous(const ContiguousRequest& wanted, const char* routine, 
     if (!cache || !frames) return nullptr;
     Kernel& state = kernel();
     const Locked locked(state);
-    Region* const region = state.regions.create({.kind = Region::Kind::Contiguous, .cache = *cache, .frames = *frames});
+    Region* const region = state.regions.create(
+        {.kind = Region::Kind::Contiguous, .cache = *cache, .frames = *frames, .origin = {routine, caller, {}}});
     if (region == nullptr) return nullptr;
     region->bytes = wanted.bytes;
     region->caller = caller;
@@ -95,20 +96,30 @@ PVOID map_io(std::uint64_t address, std::uint64_t bytes, CacheType cache, bool w
     const std::uint64_t pages = pages_of(offset + bytes);
     Kernel& state = kernel();
     std::optional<std::uint64_t> managed;
+    PVOID mapped = nullptr;
+    ConflictReport found;
     {
         const Locked locked(state);
         managed = managed_page(state, first, pages);
         if (!managed) {
             callbacks::FrameList frames;
             if (!frames.add({{first}, pages})) return nullptr;
-            Region* const region = state.regions.create(
-                {.kind = Region::Kind::IoView, .cache = cache, .given = std::move(frames), .writable = writable});
+            Region* const region = state.regions.create({.kind = Region::Kind::IoView,
+                                                         .cache = cache,
+                                                         .given = std::move(frames),
+                                                         .writable = writable,
+                                                         .origin = {routine, caller, {}}});
             if (region == nullptr) return nullptr;
             region->address = region->base + offset;
             region->bytes = bytes;
             region->caller = caller;
-            return region->address;
+            mapped = region->address;
+            found = {region->audited.live(), state.regions.conflict_of(*region)};
         }
+    }
+    if (mapped != nullptr) {
+        report_conflict(found);
+        return mapped;
     }
     violation(
         0x83, {address, bytes, *managed}, caller,

@@ -71,6 +71,10 @@ public:
     // as it is and returns null, an error, or what is least harmful.
     virtual void bugcheck(const Bugcheck& bugcheck) = 0;
 
+    // A mistake that hardware and Windows go on with: a check of the callbacks' (Callback::KernelService). Called
+    // without the lock.
+    virtual void report(const callbacks::Report& report) = 0;
+
     // After a bugcheck that the driver asked for itself.
     [[noreturn]] virtual void halt() = 0;
 

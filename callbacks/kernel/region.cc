@@ -32,10 +32,15 @@ Region* Regions::create(RegionRequest request) {
         if (!sane || !port_.frames().allocate(request.frames, region->frames)) return nullptr;
     }
     const std::uint64_t pages = region->pages();
-    void* const base = port_.views().map(
-        {.frames = region->frames, .pages = pages, .cache = request.cache, .writable = request.writable});
-    if (base == nullptr || !pages_.add(base, pages, region.get())) {
-        if (base != nullptr) port_.views().unmap(base, pages, 0);
+    callbacks::CpuViewPort& views = port_.views();
+    const callbacks::ViewRequest view{
+        .frames = region->frames, .pages = pages, .cache = request.cache, .writable = request.writable};
+    void* const base = views.map(view);
+    const bool audited =
+        base != nullptr && views.audit.add(region->audited, view, {.base = base, .origin = request.origin});
+    if (!audited || !pages_.add(base, pages, region.get())) {
+        views.audit.remove(region->audited);
+        if (base != nullptr) views.unmap(base, pages, 0);
         if (region->owns_frames) port_.frames().free(region->frames);
         return nullptr;
     }
@@ -49,9 +54,14 @@ Region* Regions::create(RegionRequest request) {
 void Regions::destroy(Region& region) {
     all_.remove(region);
     pages_.remove(region.base, region.pages());
+    port_.views().audit.remove(region.audited);
     port_.views().unmap(region.base, region.pages(), 0);
     if (region.owns_frames) port_.frames().free(region.frames);
     delete &region;
+}
+
+std::optional<callbacks::ViewConflict> Regions::conflict_of(const Region& region) const {
+    return port_.views().audit.conflict_of(region.audited);
 }
 
 std::optional<PhysicalPage> Regions::frame(const void* address) const {

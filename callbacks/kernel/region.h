@@ -33,6 +33,7 @@ struct Region : callbacks::Link<Region> {
     const void* caller = nullptr;
     const void* mdl = nullptr;   // MdlView
     std::unique_ptr<Slab> slab;  // Slab
+    callbacks::AuditedView audited;
 
     std::uint64_t pages() const { return frames.size(); }
 
@@ -48,6 +49,7 @@ struct RegionRequest {
     callbacks::FrameRequest frames = {};  // of frames to allocate, when `given` is empty
     callbacks::FrameList given = {};
     bool writable = true;
+    callbacks::ViewOrigin origin = {.routine = "the pool"};
 };
 
 class Regions {
@@ -58,6 +60,9 @@ public:
     // Maps frames, new ones or those given. Null when there is no memory, no address space or none for book-keeping.
     Region* create(RegionRequest request);
     void destroy(Region& region);
+
+    // A view of one of its pages that has another cache type.
+    std::optional<callbacks::ViewConflict> conflict_of(const Region& region) const;
 
     Region* find(const void* address) const { return pages_.find(address); }
     Region* first() const { return all_.first(); }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace remap::kernel {
 
@@ -59,6 +60,14 @@ void violation(std::uint64_t check, const std::array<std::uint64_t, 3>& rest, co
                Values... values) {
     stop_machine(DRIVER_VERIFIER_DETECTED_VIOLATION, {check, rest[0], rest[1], rest[2]}, caller, text, values...);
 }
+
+// Reports two views of a page with different cache types, of which the driver has made one now; nothing without a
+// conflict. The lock is not held.
+struct ConflictReport {
+    callbacks::LiveView made;
+    std::optional<callbacks::ViewConflict> conflict;
+};
+void report_conflict(const ConflictReport& found);
 
 // True when the IRQL is not above `highest`; else the machine stops with the check and these two parameters behind the
 // current IRQL.

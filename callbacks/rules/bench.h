@@ -120,13 +120,16 @@ private:
 class KeptReports final : public callbacks::ReportPort {
 public:
     void report(const callbacks::Report& report) override {
-        if (count_ < kept_.size()) kept_[count_++] = {report.severity, report.check, report.code};
+        if (count_ < kept_.size())
+            kept_[count_++] = {report.severity, report.check, report.code, report.object, report.context};
     }
 
     struct Kept {
         callbacks::Severity severity{};
         callbacks::Check check{};
         std::uint32_t code = 0;
+        std::uint64_t object = 0;
+        std::uint64_t context = 0;
     };
     std::span<const Kept> all() const { return {kept_.data(), count_}; }
     void clear() { count_ = 0; }

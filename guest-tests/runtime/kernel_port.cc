@@ -74,6 +74,8 @@ void KernelPort::bugcheck(const kernel::Bugcheck& bugcheck) {
     stop_with(caught, bugcheck.text);
 }
 
+void KernelPort::report(const callbacks::Report& report) { reports().report(report); }
+
 void KernelPort::halt() { abandon_guarded_call(); }
 
 KernelServices::KernelServices() {

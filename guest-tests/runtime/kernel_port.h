@@ -33,6 +33,7 @@ public:
 
     // As a bugcheck of the callbacks: ends what runs, the code in catch_bugcheck or the case.
     void bugcheck(const kernel::Bugcheck& bugcheck) override;
+    void report(const callbacks::Report& report) override;
     [[noreturn]] void halt() override;
 
     // How many bytes drivers have written since the machine started.

@@ -25,7 +25,7 @@ void Reports::report(const callbacks::Report& report) {
     if (report.severity == callbacks::Severity::Warning) {
         ++warnings_;
         last_warning_ = report.check;
-        note("warning %s: %s: %s. %s", check, callback, report.message, report.advice);
+        note("warning %s: %s from %p: %s. %s", check, callback, report.caller, report.message, report.advice);
         return;
     }
     ++bugchecks_;

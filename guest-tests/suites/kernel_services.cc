@@ -203,6 +203,41 @@ TEST(registers_of_a_device_are_mapped_and_memory_is_not) {
     ExFreePoolWithTag(memory, test_tag);
 }
 
+// An object of the graphics kernel's and a view of the kernel services', of the same registers.
+TEST(views_with_two_cache_types_are_reported_when_the_second_is_made) {
+    KernelServices services;
+    const pci::Function* const edu = pci::find(0x1234, 0x11e8);
+    REQUIRE(edu != nullptr);
+    const PhysicalAddress bar = edu->bar(0).address;
+    DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT object{};
+    object.Size = PAGE_SIZE;
+    object.Type = DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE;
+    object.CacheType = DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED;
+    object.IOSpace.BaseAddress = address(bar.value);
+    REQUIRE_EQ(dxgkrnl().create(&object), STATUS_SUCCESS);
+    DXGKARGCB_MAP_PHYSICAL_MEMORY map{object.hPhysicalMemoryObject, DXGK_ACCESS_MODE_KERNEL_MODE, 0, PAGE_SIZE,
+                                      nullptr};
+    REQUIRE_EQ(dxgkrnl().map(&map), STATUS_SUCCESS);
+    EXPECT(type_of(map.pMappedAddress) == MemoryType::WriteCombining);
+    reports().clear();
+    PVOID const uncached = MmMapIoSpace(address(bar.value + 8), 4, MmNonCached);
+    REQUIRE(uncached != nullptr);
+    EXPECT(reports().last_warning() == callbacks::Check::ConflictingViews);
+    EXPECT(type_of(uncached) == MemoryType::Uncacheable);
+    unsigned shown = 0;
+    views().audit.for_each_view_of(bar.page(), [&](const callbacks::ShownPage&) { ++shown; });
+    EXPECT_EQ(shown, 2);
+    MmUnmapIoSpace(uncached, 4);
+    reports().clear();
+    PVOID const combined = MmMapIoSpace(address(bar.value + 8), 4, MmWriteCombined);
+    EXPECT(!reports().last_warning());
+    MmUnmapIoSpace(combined, 4);
+    const DXGKARGCB_UNMAP_PHYSICAL_MEMORY unmap{object.hPhysicalMemoryObject, map.pMappedAddress, map.Size};
+    dxgkrnl().unmap(&unmap);
+    const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT destroy{object.hPhysicalMemoryObject, nullptr};
+    dxgkrnl().destroy(&destroy);
+}
+
 TEST(a_read_only_view_of_a_device_is_not_written) {
     KernelServices services;
     const pci::Function* const edu = pci::find(0x1234, 0x11e8);

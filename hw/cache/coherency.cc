@@ -50,6 +50,32 @@ struct Coherency::State {
         });
     }
 
+    bool dma_read(const DmaAccess& access, std::uint8_t* to) {
+        if (!is_memory(access.address, access.origin.bytes)) return false;
+        ++counters.dma_reads;
+        DmaOrigin origin = access.origin;
+        origin.write = false;
+        const bool good = each_piece(access.address, origin.bytes, [&](const Piece& piece, std::size_t at) {
+            if (!tracks(piece)) return memory.read(piece.address(), to + at, piece.bytes);
+            return model.dma_read(origin, piece, to + at);
+        });
+        done();
+        return good;
+    }
+
+    bool dma_write(const DmaAccess& access, const std::uint8_t* from) {
+        if (!is_memory(access.address, access.origin.bytes)) return false;
+        ++counters.dma_writes;
+        DmaOrigin origin = access.origin;
+        origin.write = true;
+        const bool good = each_piece(access.address, origin.bytes, [&](const Piece& piece, std::size_t at) {
+            if (!tracks(piece)) return memory.write(piece.address(), from + at, piece.bytes);
+            return model.dma_write(origin, piece, from + at);
+        });
+        done();
+        return good;
+    }
+
     void done() { outstanding.store(model.outstanding(), std::memory_order_release); }
 
     MemoryPort& memory;
@@ -144,32 +170,23 @@ bool Coherency::idle() const { return state_->outstanding.load(std::memory_order
 
 bool Coherency::dma_read(const DmaAccess& access, void* to) {
     const std::lock_guard lock(state_->mutex);
-    if (!state_->is_memory(access.address, access.origin.bytes)) return false;
-    ++state_->counters.dma_reads;
-    DmaOrigin origin = access.origin;
-    origin.write = false;
-    const bool good = each_piece(access.address, origin.bytes, [&](const Piece& piece, std::size_t done) {
-        auto* const part = static_cast<std::uint8_t*>(to) + done;
-        if (!state_->tracks(piece)) return state_->memory.read(piece.address(), part, piece.bytes);
-        return state_->model.dma_read(origin, piece, part);
-    });
-    state_->done();
-    return good;
+    return state_->dma_read(access, static_cast<std::uint8_t*>(to));
 }
 
 bool Coherency::dma_write(const DmaAccess& access, const void* from) {
     const std::lock_guard lock(state_->mutex);
-    if (!state_->is_memory(access.address, access.origin.bytes)) return false;
-    ++state_->counters.dma_writes;
-    DmaOrigin origin = access.origin;
-    origin.write = true;
-    const bool good = each_piece(access.address, origin.bytes, [&](const Piece& piece, std::size_t done) {
-        const auto* const part = static_cast<const std::uint8_t*>(from) + done;
-        if (!state_->tracks(piece)) return state_->memory.write(piece.address(), part, piece.bytes);
-        return state_->model.dma_write(origin, piece, part);
-    });
-    state_->done();
-    return good;
+    return state_->dma_write(access, static_cast<const std::uint8_t*>(from));
+}
+
+bool Coherency::dma_exchange(const DmaAccess& access, std::uint64_t& expected, std::uint64_t desired) {
+    const std::lock_guard lock(state_->mutex);
+    std::uint64_t now = 0;
+    if (!state_->dma_read(access, reinterpret_cast<std::uint8_t*>(&now))) return false;
+    if (now != expected) {
+        expected = now;
+        return true;
+    }
+    return state_->dma_write(access, reinterpret_cast<const std::uint8_t*>(&desired));
 }
 
 void Coherency::settle() {

@@ -124,6 +124,10 @@ public:
     bool dma_read(const DmaAccess& access, void* to);
     bool dma_write(const DmaAccess& access, const void* from);
 
+    // In one step, for a word of 8 bytes within a line: takes it from `expected` to `desired`, or sets `expected` to
+    // what it is.
+    bool dma_exchange(const DmaAccess& access, std::uint64_t& expected, std::uint64_t desired);
+
     // Writes everything back, empties every buffer and forgets what was pending, without findings: a reset.
     void settle();
 

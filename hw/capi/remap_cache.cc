@@ -159,6 +159,10 @@ bool remap_cache_dma_write(RemapCache* cache, const RemapCacheDma* dma, const vo
     return cache->model.dma_write(access_of(*dma, true), from);
 }
 
+bool remap_cache_dma_exchange(RemapCache* cache, const RemapCacheDma* dma, uint64_t* expected, uint64_t desired) {
+    return dma->address % sizeof desired == 0 && cache->model.dma_exchange(access_of(*dma, true), *expected, desired);
+}
+
 unsigned remap_cache_mapped(RemapCache* cache, const RemapCachePaging* paging, const RemapCacheAccess* access) {
     const cache::PagingState state = state_of(*paging);
     const cache::CpuAccess use = access_of(*access);

@@ -97,6 +97,9 @@ typedef struct RemapCacheDma {
 bool remap_cache_dma_read(RemapCache *cache, const RemapCacheDma *dma, void *to);
 bool remap_cache_dma_write(RemapCache *cache, const RemapCacheDma *dma, const void *from);
 
+/* An aligned word of 8 bytes goes from *expected to `desired` in one step, or *expected becomes what it is. */
+bool remap_cache_dma_exchange(RemapCache *cache, const RemapCacheDma *dma, uint64_t *expected, uint64_t desired);
+
 /* How a processor translates and what types its accesses have. */
 #define REMAP_CACHE_FIXED_MTRRS 11
 #define REMAP_CACHE_VARIABLE_MTRRS 8

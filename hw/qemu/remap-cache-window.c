@@ -25,6 +25,9 @@
 
 #define WINDOW_BASE (1ull << 52) /* no processor has more bits of physical address */
 #define SLOTS_PER_CPU 4096
+#define TYPE_WRITE_COMBINING 1 /* as PAT and MTRRs encode them */
+#define TYPE_WRITE_THROUGH 4
+#define TYPE_WRITE_BACK 6
 #define WINDOW_PER_CPU ((hwaddr)SLOTS_PER_CPU << TARGET_PAGE_BITS)
 
 typedef enum RemapCacheWay {
@@ -136,7 +139,7 @@ static MemTxResult remap_cache_window_read(void *opaque, hwaddr offset, uint64_t
 static void remap_cache_bypass(RemapCacheAccess *access)
 {
     remap_cache_flush(remap_cache, access, REMAP_CACHE_CLFLUSH);
-    access->type = 1;
+    access->type = TYPE_WRITE_COMBINING;
 }
 
 static MemTxResult remap_cache_window_write(void *opaque, hwaddr offset, uint64_t data, unsigned size, MemTxAttrs attrs)
@@ -153,7 +156,8 @@ static MemTxResult remap_cache_window_write(void *opaque, hwaddr offset, uint64_
     } else if (slot) {
         RemapCacheAccess access = remap_cache_access(slot, offset, size);
 
-        if (access.type >= 4 && access.type != 7 && remap_cache_is_nontemporal(current_cpu, access.code)) {
+        if (access.type >= TYPE_WRITE_THROUGH && access.type <= TYPE_WRITE_BACK &&
+            remap_cache_is_nontemporal(current_cpu, access.code)) {
             remap_cache_bypass(&access);
         }
         result = remap_cache_store(remap_cache, &access, bytes) ? MEMTX_OK : MEMTX_DECODE_ERROR;
@@ -227,7 +231,9 @@ static void remap_cache_redirect(CPUState *cpu, vaddr address, int mmu_index, Re
         .way = way,
     };
 
-    if (way == REMAP_CACHE_MODELLED) {
+    if (mmu_index >= MMU_PHYS_IDX) {
+        slot.type = TYPE_WRITE_BACK;
+    } else if (way == REMAP_CACHE_MODELLED) {
         slot.type = remap_cache_use_mapping(cpu, &slot, host_pc);
     }
     entry.phys_addr = WINDOW_BASE + cpu->cpu_index * WINDOW_PER_CPU +
@@ -235,7 +241,10 @@ static void remap_cache_redirect(CPUState *cpu, vaddr address, int mmu_index, Re
     tlb_set_page_full(cpu, mmu_index, slot.virtual_page, &entry);
 }
 
-/* QEMU's own walks of the guest's tables, which use the last two indexes, read memory. */
+/*
+ * Walks of the guest's tables come here too, with physical addresses: they see the caches as loads do. Devices are left
+ * to them as they are.
+ */
 static bool remap_cache_tlb_fill(CPUState *cpu, vaddr address, int size, MMUAccessType type, int mmu_index, bool probe,
                                  uintptr_t host_pc)
 {
@@ -244,11 +253,8 @@ static bool remap_cache_tlb_fill(CPUState *cpu, vaddr address, int size, MMUAcce
     if (!remap_cache_original_ops->tlb_fill(cpu, address, size, type, mmu_index, probe, host_pc)) {
         return false;
     }
-    if (mmu_index == MMU_PHYS_IDX || mmu_index == MMU_NESTED_IDX) {
-        return true;
-    }
     entry = remap_cache_entry(cpu, address, mmu_index);
-    if (unlikely(entry->slow_flags[MMU_DATA_LOAD] & TLB_MMIO)) {
+    if (unlikely(entry->slow_flags[MMU_DATA_LOAD] & TLB_MMIO) && mmu_index < MMU_PHYS_IDX) {
         remap_cache_redirect(cpu, address, mmu_index, REMAP_CACHE_DEVICE, host_pc);
     } else if (unlikely(remap_cache_tables_watch(entry->phys_addr >> TARGET_PAGE_BITS)) &&
                remap_cache_is_ram(entry->phys_addr)) {
@@ -331,30 +337,6 @@ void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages)
 {
     remap_cache_track(remap_cache, first_page, pages);
     remap_cache_flush_tlbs();
-}
-
-static void remap_cache_expect_device(const RemapCacheDma *dma)
-{
-    hwaddr page = dma->address >> TARGET_PAGE_BITS;
-
-    if (!remap_cache_tracked(remap_cache, page) && !remap_cache_tables_watch(page)) {
-        remap_cache_map_for_dma(page, 1);
-    }
-}
-
-void remap_cache_device_reads(const RemapCacheDma *dma, void *to)
-{
-    remap_cache_expect_device(dma);
-    remap_cache_dma_read(remap_cache, dma, to);
-}
-
-void remap_cache_device_writes(const RemapCacheDma *dma, const void *from)
-{
-    remap_cache_expect_device(dma);
-    remap_cache_dma_write(remap_cache, dma, from);
-    if (unlikely(remap_cache_tables_watch(dma->address >> TARGET_PAGE_BITS))) {
-        remap_cache_tables_stored(dma->address, dma->bytes);
-    }
 }
 
 /* A TLB may go on leading through the window, where nothing is modelled for them any more. */

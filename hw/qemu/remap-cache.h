@@ -32,6 +32,11 @@ void remap_cache_flush_tlbs(void);
 void remap_cache_device_reads(const RemapCacheDma *dma, void *to);
 void remap_cache_device_writes(const RemapCacheDma *dma, const void *from);
 
+/* Accesses of the IOMMU, to tables and queues: as remap_memory_read and its kin, whether there is a model or not. */
+bool remap_cache_unit_reads(hwaddr from, void *to, size_t bytes);
+bool remap_cache_unit_writes(hwaddr to, const void *from, size_t bytes);
+bool remap_cache_unit_exchanges(hwaddr at, uint64_t *expected, uint64_t desired);
+
 /* How a processor translates, on its own thread. */
 RemapCachePaging remap_cache_paging(CPUState *cpu);
 

@@ -20,6 +20,7 @@
 #include "system/runstate.h"
 #include "system/system.h"
 
+#include "remap-cache.h"
 #include "remap-cache-tables.h"
 #include "remap-iommu.h"
 #include "remap-memory.h"
@@ -28,17 +29,17 @@
 /* Tables or queues that a guest places over device registers do not reach them, nor the BQL. */
 static bool remap_iommu_memory_read(void *opaque, uint64_t from, void *to, size_t bytes)
 {
-    return remap_memory_read(from, to, bytes);
+    return remap_cache_unit_reads(from, to, bytes);
 }
 
 static bool remap_iommu_memory_write(void *opaque, uint64_t to, const void *from, size_t bytes)
 {
-    return remap_memory_write(to, from, bytes);
+    return remap_cache_unit_writes(to, from, bytes);
 }
 
 static bool remap_iommu_memory_exchange(void *opaque, uint64_t at, uint64_t *expected, uint64_t desired)
 {
-    return remap_memory_exchange(at, expected, desired);
+    return remap_cache_unit_exchanges(at, expected, desired);
 }
 
 static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address, uint32_t data)

@@ -26,6 +26,7 @@ ROOMS = {
     "hw/cache": ["base", "iommu/paging"],
     "hw/driver": ["base", "hw/spec"],
     "hw/hosted": ["base", "hw/spec", "hw/gpu", "hw/cache", "iommu/engine", "iommu/paging"],
+    "hw/litmus": ["base", "iommu/paging", "hw/spec", "hw/driver"],
     "hw/capi": ["base", "hw/spec", "hw/gpu", "hw/cache", "iommu/spec", "iommu/paging", "iommu/engine"],
     "hw/qemu": [],
     "callbacks/ddk": [],
@@ -55,7 +56,8 @@ ROOMS = {
     "guest-tests/linux": ["base", "iommu/spec", "hw/spec", "hw/driver", "guest-tests/x86"],
     "guest-tests/x86": [],
 }
-FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
+FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "hw/litmus",
+                "callbacks/ddk",
                 "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
                 "callbacks/miniport", "callbacks/pe", "callbacks/rules",
                 "guest-tests/runtime", "guest-tests/x86", "guest-tests/rules", "guest-tests/suites",

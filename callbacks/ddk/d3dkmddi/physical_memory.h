@@ -8,8 +8,9 @@
 //
 // What is wrong with a call is reported as Driver Verifier does: by the documented bugcheck 0x1E4
 // VIDEO_DXGKRNL_SYSMM_FATAL_ERROR where there is one for it, else by 0xC4 with a check of this project (callbacks/core/
-// report.h names them; each says what to do). Checks of this project are warnings when the verifier is off. A system may
-// survive a report, as one in a test does: the callback has then gone on as its description says. Each callback reports
+// report.h names them; each says what to do). Checks of this project are warnings when the verifier is off. A system
+// may survive a report, as one in a test does: the callback has then gone on as its description says. Each callback
+// reports
 //   InvalidObjectType (0x1E4, 1)  a live handle of another kind of object
 //   UseAfterClose                 a handle of something that is gone: a second free, a use after Destroy or Close
 //   WrongIrql                     called above APC_LEVEL: nothing is done, STATUS_INVALID_DEVICE_STATE
@@ -143,7 +144,10 @@ typedef DXGKARGCB_MAP_PHYSICAL_MEMORY* IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
 //                                AccessMode, user mode for IO_SPACE
 // STATUS_INVALID_HANDLE          (ours) not a live physical memory object
 // STATUS_INSUFFICIENT_RESOURCES  (ours) no address space, no memory for tables, or none for the book-keeping
-// Reports LargeUncachedView, a warning (ours), for an uncached view of 16 MiB or more of memory: reading it takes seconds.
+// Reports LargeUncachedView, a warning (ours), for an uncached view of 16 MiB or more of memory: reading it takes
+// seconds. Reports ConflictingViews, a warning (ours), when a page of the view is mapped with another cache type
+// already, by these callbacks or by the kernel's services: what the CPU reads and writes is then undefined. The view is
+// made.
 typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_MAPPHYSICALMEMORY)(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY);
 
 typedef struct _DXGKARGCB_UNMAP_PHYSICAL_MEMORY {
@@ -201,7 +205,8 @@ typedef DXGKARGCB_ALLOCATE_ADL* IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
 //                                inside the object's pages, reserved flags, RequireContiguous for an MDL or a section
 // STATUS_INVALID_HANDLE          (ours) not a live adapter memory object
 // STATUS_INVALID_ADDRESS         (ours) without remapping: a frame lies beyond HighestVisibleAddress, or is frame 0
-// STATUS_INSUFFICIENT_RESOURCES  (ours) no logical addresses, no single range of them for RequireContiguous, or no memory
+// STATUS_INSUFFICIENT_RESOURCES  (ours) no logical addresses, no single range of them for RequireContiguous, or no
+// memory
 //                                for translation tables or the book-keeping
 // Reports ReservedBits (ours) for reserved flags.
 typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_ALLOCATEADL)(IN_OUT_PDXGKARGCB_ALLOCATE_ADL);

@@ -106,7 +106,8 @@ NTKERNELAPI VOID NTAPI MmUnlockPages(_Inout_ PMDL MemoryDescriptorList);
 // Maps an MDL's pages for the kernel (AccessMode KernelMode; RequestedAddress null). Null when there is no room, also
 // when BugCheckOnFailure says otherwise: then the machine stops (0x1E). UserMode: null, as this kernel has no processes
 // (ours; physical memory objects can be mapped into user space). Bugcheck 0xC4: 0x76 and 0x77 IRQL > DISPATCH_LEVEL,
-// for UserMode > APC_LEVEL; 0xB2 it is mapped, 0xB3 its pages are not locked.
+// for UserMode > APC_LEVEL; 0xB2 it is mapped, 0xB3 its pages are not locked. A page that is mapped with another cache
+// type already is reported, and mapped (ours).
 NTKERNELAPI PVOID NTAPI MmMapLockedPagesSpecifyCache(_Inout_ PMDL MemoryDescriptorList, _In_ KPROCESSOR_MODE AccessMode,
                                                      _In_ MEMORY_CACHING_TYPE CacheType,
                                                      _In_opt_ PVOID RequestedAddress, _In_ ULONG BugCheckOnFailure,

@@ -50,7 +50,8 @@ NTKERNELAPI BOOLEAN NTAPI MmIsAddressValid(_In_ PVOID VirtualAddress);
 
 // Maps physical addresses, of any alignment, into kernel space; null when there is no room. Protect: PAGE_READONLY or
 // PAGE_READWRITE, with PAGE_NOCACHE or PAGE_WRITECOMBINE or neither; null for others.
-// Bugcheck 0xC4: 0x73 IRQL > DISPATCH_LEVEL, 0x83 the range is memory that the system manages and nobody has locked.
+// Bugcheck 0xC4: 0x73 IRQL > DISPATCH_LEVEL, 0x83 the range is memory that the system manages and nobody has locked. A
+// page that is mapped with another cache type already is reported, and mapped (ours).
 NTKERNELAPI PVOID NTAPI MmMapIoSpace(_In_ PHYSICAL_ADDRESS PhysicalAddress, _In_ SIZE_T NumberOfBytes,
                                      _In_ MEMORY_CACHING_TYPE CacheType);
 NTKERNELAPI PVOID NTAPI MmMapIoSpaceEx(_In_ PHYSICAL_ADDRESS PhysicalAddress, _In_ SIZE_T NumberOfBytes,

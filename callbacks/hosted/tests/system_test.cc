@@ -246,5 +246,23 @@ TEST(HostedSystem, TwoSystemsShareNothing) {
     EXPECT_EQ(in_two.data()[0], std::byte{0});
 }
 
+TEST(HostedSystem, TellsWhichViewsShowAPage) {
+    Bench bench;
+    System& system = *bench.system;
+    Buffer memory(bench.adapter, 4 * page_size, DXGK_PHYSICAL_MEMORY_TYPE_MDL, DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED);
+    const PhysicalPage page = system.dxgkrnl().frame(memory.object(), 2);
+    const auto shown = system.views_of(page);
+    ASSERT_EQ(shown.size(), 1u);
+    EXPECT_EQ(shown[0].view.base, memory.data());
+    EXPECT_EQ(shown[0].view.pages, 4u);
+    EXPECT_EQ(shown[0].view.cache, CacheType::WriteCombined);
+    EXPECT_EQ(shown[0].view.origin.object.handle, reinterpret_cast<std::uintptr_t>(memory.object()));
+    EXPECT_NE(shown[0].view.origin.caller, nullptr);
+    EXPECT_STREQ(shown[0].view.origin.routine, "DxgkCbMapPhysicalMemory");
+    EXPECT_EQ(shown[0].index, 2u);
+    memory.unmap();
+    EXPECT_TRUE(system.views_of(page).empty());
+}
+
 }  // namespace
 }  // namespace remap::hosted

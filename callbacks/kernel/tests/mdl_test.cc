@@ -31,7 +31,17 @@ protected:
     PMDL mdl;
 };
 
-using PagesForMdlTest = KernelTest;
+class PagesForMdlTest : public KernelTest {
+protected:
+    // Another list of the same pages, made by the driver itself.
+    static PMDL copy_of(PMDL list) {
+        PMDL const copy = IoAllocateMdl(nullptr, MmGetMdlByteCount(list), FALSE, FALSE, nullptr);
+        std::memcpy(MmGetMdlPfnArray(copy), MmGetMdlPfnArray(list),
+                    (MmGetMdlByteCount(list) >> PAGE_SHIFT) * sizeof(PFN_NUMBER));
+        copy->MdlFlags = static_cast<CSHORT>(copy->MdlFlags | MDL_PAGES_LOCKED);
+        return copy;
+    }
+};
 
 }  // namespace
 
@@ -215,6 +225,28 @@ TEST_F(PagesForMdlTest, a_driver_may_ask_to_stop_when_nothing_can_be_mapped) {
                 ULONG(STATUS_INSUFFICIENT_RESOURCES));
     MmFreePagesFromMdl(mdl);
     ExFreePool(mdl);
+}
+
+TEST_F(PagesForMdlTest, views_with_two_cache_types_are_reported_when_the_second_is_made) {
+    PMDL const list = MmAllocatePagesForMdl(address(0), address(-1), address(0), 4 * PAGE_SIZE);
+    ASSERT_NE(list, nullptr);
+    PMDL const copy = copy_of(list);
+    const auto map = [](PMDL mdl, MEMORY_CACHING_TYPE type) {
+        return MmMapLockedPagesSpecifyCache(mdl, KernelMode, type, nullptr, FALSE, NormalPagePriority);
+    };
+    PVOID const first = map(list, MmCached);
+    MmUnmapLockedPages(map(copy, MmCached), copy);
+    EXPECT_TRUE(port.warnings().empty());
+    PVOID const second = map(copy, MmWriteCombined);
+    ASSERT_EQ(port.warnings().size(), 1u);
+    EXPECT_EQ(port.warnings()[0].check, callbacks::Check::ConflictingViews);
+    EXPECT_NE(port.warnings()[0].message.find("MmMapLockedPagesSpecifyCache: page 0x"), std::string::npos);
+    MmUnmapLockedPages(first, list);
+    MmUnmapLockedPages(second, copy);
+    copy->MdlFlags = static_cast<CSHORT>(copy->MdlFlags & ~MDL_PAGES_LOCKED);
+    IoFreeMdl(copy);
+    MmFreePagesFromMdl(list);
+    ExFreePool(list);
 }
 
 }  // namespace remap::kernel

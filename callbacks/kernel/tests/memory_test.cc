@@ -100,8 +100,11 @@ TEST_F(IoSpaceTest, what_cannot_be_mapped_is_null) {
     EXPECT_STOP(MmUnmapIoSpace(&port, PAGE_SIZE), 0xDA, 0x03);
 }
 
+namespace {
+
 // The hosted machine maps its memory only; a machine with one more page, that nobody manages, stands for a device.
-TEST_F(IoSpaceTest, a_view_is_of_the_bytes_asked_for) {
+class DeviceTest : public IoSpaceTest {
+protected:
     class Managed final : public callbacks::FramePort {
     public:
         explicit Managed(callbacks::FramePort& frames) : frames_(frames) {}
@@ -118,12 +121,26 @@ TEST_F(IoSpaceTest, a_view_is_of_the_bytes_asked_for) {
     private:
         callbacks::FramePort& frames_;
     };
+
+    DeviceTest() {
+        EXPECT_TRUE(frames_.allocate({.pages = 1, .highest = frames_.highest_installed()}, device));
+        stop();
+        EXPECT_TRUE(start(machine));
+    }
+    ~DeviceTest() override {
+        frames_.free(device);
+        stop();
+        EXPECT_TRUE(start(port));
+    }
+
+    Managed managed{frames_};
+    hosted::KernelPort machine{managed, views_};
     callbacks::FrameList device;
-    ASSERT_TRUE(frames_.allocate({.pages = 1, .highest = frames_.highest_installed()}, device));
-    Managed managed(frames_);
-    hosted::KernelPort machine(managed, views_);
-    stop();
-    ASSERT_TRUE(start(machine));
+};
+
+}  // namespace
+
+TEST_F(DeviceTest, a_view_is_of_the_bytes_asked_for) {
     const std::uint64_t at = device[0].address().value + 0x120;
     auto* const view = static_cast<UCHAR*>(MmMapIoSpaceEx(address(at), 16, PAGE_READWRITE | PAGE_WRITECOMBINE));
     ASSERT_NE(view, nullptr);
@@ -140,9 +157,29 @@ TEST_F(IoSpaceTest, a_view_is_of_the_bytes_asked_for) {
     EXPECT_EQ(stopped->parameters[0], 0x10Cu);
     MmUnmapIoSpace(view, 16);
     EXPECT_TRUE(machine.run([&] { MmUnmapIoSpace(view, 16); }).has_value());
-    frames_.free(device);
-    stop();
-    ASSERT_TRUE(start(port));
+}
+
+TEST_F(DeviceTest, views_with_two_cache_types_are_reported_when_the_second_is_made) {
+    const std::uint64_t at = device[0].address().value;
+    PVOID const uncached = MmMapIoSpace(address(at), 16, MmNonCached);
+    PVOID const same = MmMapIoSpaceEx(address(at + 64), 16, PAGE_READWRITE | PAGE_NOCACHE);
+    EXPECT_TRUE(machine.warnings().empty());
+    PVOID const combined = MmMapIoSpace(address(at + 256), 16, MmWriteCombined);
+    ASSERT_NE(combined, nullptr);
+    ASSERT_EQ(machine.warnings().size(), 1u);
+    const hosted::Finding warning = machine.warnings()[0];
+    EXPECT_EQ(warning.check, callbacks::Check::ConflictingViews);
+    EXPECT_EQ(warning.severity, callbacks::Severity::Warning);
+    EXPECT_EQ(warning.callback, callbacks::Callback::KernelService);
+    EXPECT_NE(warning.caller, nullptr);
+    EXPECT_NE(warning.message.find("MmMapIoSpace: page 0x"), std::string::npos) << warning.message;
+    EXPECT_NE(warning.message.find("write-combined at"), std::string::npos) << warning.message;
+    EXPECT_NE(warning.message.find("and uncached at"), std::string::npos) << warning.message;
+    EXPECT_TRUE(machine.stops().empty());
+    for (PVOID const view : {uncached, same, combined}) MmUnmapIoSpace(view, 16);
+    machine.clear();
+    MmUnmapIoSpace(MmMapIoSpace(address(at), 16, MmCached), 16);  // the others are gone
+    EXPECT_TRUE(machine.warnings().empty());
 }
 
 }  // namespace remap::kernel

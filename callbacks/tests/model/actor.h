@@ -111,6 +111,7 @@ private:
     CreateArgs legal_request(Window& window, NTSTATUS& expected);
     bool check_created(const CreateArgs& args, std::uint64_t pages, const Window& window, Adapter* adapter);
     Reports mixed_cache_types(const CreateArgs& args) const;
+    Reports conflicting_views(const Object& object, std::uint64_t first, std::uint64_t pages) const;
     bool destroy();
     bool open();
     bool close();

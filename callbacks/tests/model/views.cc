@@ -12,6 +12,19 @@ std::uint64_t number(HANDLE handle) { return reinterpret_cast<std::uintptr_t>(ha
 
 }  // namespace
 
+// Memory has one object, and so one cache type; only ranges of a device can be shown with several.
+Actor::Reports Actor::conflicting_views(const Object& object, std::uint64_t first, std::uint64_t pages) const {
+    if (object.type != io_space) return {};
+    for (const Object& other : objects_) {
+        if (other.type != io_space || other.cache == object.cache) continue;
+        for (const View& view : other.views)
+            if (other.frames[view.first] < object.frames[first] + pages &&
+                object.frames[first] < other.frames[view.first] + view.pages)
+                return {{Check::ConflictingViews, number(object.handle)}};
+    }
+    return {};
+}
+
 bool Actor::map_view() {
     constexpr std::size_t most_views = 4;
     Object* object = any_object();
@@ -47,6 +60,10 @@ bool Actor::map_view() {
         }
     }
     const DXGKARGCB_MAP_PHYSICAL_MEMORY asked = args;
+    if (expected == STATUS_SUCCESS) {
+        const std::uint64_t first = asked.Offset >> page_shift;
+        reports = conflicting_views(*object, first, pages_of(asked.Offset + asked.Size) - first);
+    }
     const std::uint64_t process = 1 + options_.index * 4 + below(2);
     platform_.set_process(process);
     begin("Map", asked.hPhysicalMemoryObject, asked.Offset, asked.Size);
