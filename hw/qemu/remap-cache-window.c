@@ -209,6 +209,23 @@ static bool remap_cache_is_device(CPUState *cpu, vaddr address, int mmu_index)
     return load != UINT64_MAX && (load & TLB_MMIO);
 }
 
+hwaddr remap_cache_page_of(CPUState *cpu, vaddr address)
+{
+    int mmu_index = cpu_mmu_index(cpu, false);
+    CPUTLBDescFast *fast = &cpu->neg.tlb.f[mmu_index];
+    size_t index = (address >> TARGET_PAGE_BITS) & (fast->mask >> CPU_TLB_ENTRY_BITS);
+    MemTxAttrs attrs;
+
+    if ((qatomic_read(&fast->table[index].addr_read) & (TARGET_PAGE_MASK | TLB_INVALID_MASK)) ==
+        (address & TARGET_PAGE_MASK)) {
+        hwaddr page = remap_cache_entry(cpu, address, mmu_index)->phys_addr;
+        const RemapCacheSlot *slot = page >= WINDOW_BASE ? remap_cache_slot_at(page - WINDOW_BASE) : NULL;
+
+        return slot ? slot->page : page;
+    }
+    return x86_cpu_get_phys_page_attrs_debug(cpu, address & TARGET_PAGE_MASK, &attrs);
+}
+
 static bool remap_cache_is_ram(hwaddr page)
 {
     RemapStretch found;

@@ -9,9 +9,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <set>
-#include <string>
 #include <vector>
 
 namespace remap::test {
@@ -24,6 +23,7 @@ public:
     void reachable(PhysicalPage first, std::uint64_t pages) override { mark(first, pages, true); }
     void unreachable(PhysicalPage first, std::uint64_t pages) override { mark(first, pages, false); }
     void watch(PhysicalPage page) override {
+        if (before_watch) before_watch(page.number);
         EXPECT_TRUE(watched.insert(page.number).second) << "page " << page.number << " is watched twice";
     }
     void unwatch(PhysicalPage page) override {
@@ -39,6 +39,7 @@ public:
     bool reaches(std::uint64_t address) const { return pages.at(address >> page_shift) != 0; }
     std::uint64_t count() const { return count_; }
 
+    std::function<void(std::uint64_t)> before_watch;  // is told of the page; may change memory
     std::vector<std::uint8_t> pages = std::vector<std::uint8_t>(span >> page_shift);
     std::set<std::uint64_t> watched;
     std::uint64_t told = 0;  // calls of reachable and unreachable

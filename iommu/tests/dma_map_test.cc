@@ -266,6 +266,23 @@ TEST(DmaMap, WhoIsNoLongerFollowedIsToldSo) {
     machine.unit.unfollow(machine.told);
 }
 
+// A store just before a page is watched is told by nobody: what counts is what is read afterwards.
+TEST(DmaMap, WhatIsStoredBeforeAPageIsWatchedIsSeen) {
+    Followed machine;
+    machine.unit.unfollow(machine.told);
+    machine.told.before_watch = [&](std::uint64_t page) {
+        if (page == 0x10) machine.ram.set(0x10000, 0x22001);
+        if (page == 0x22) machine.ram.set(0x22100, 0x23001);
+        if (page == 0x23) machine.ram.set(0x23000, 0x24003);
+        if (page == 0x24) machine.ram.set(0x24008, 0x800083);
+    };
+    machine.ram.set(0x22100, 0x12001);
+    machine.ram.set(0x22108, 0x701);
+    machine.unit.follow(device, machine.told);
+    EXPECT_EQ(machine.told.count(), 512u);
+    EXPECT_EQ(machine.told.watched, (std::set<std::uint64_t>{0x10, 0x22, 0x23, 0x24}));
+}
+
 TEST(DmaMap, EachPortHasItsOwnMap) {
     Followed machine;
     ToldPages other;
@@ -381,6 +398,17 @@ TEST(DmaMap, ASecondStageMovesWhatIsOnTopOfIt) {
     EXPECT_EQ(machine.told.count(), 0u);
     machine.store(0x53018, 0x71003);
     EXPECT_EQ(machine.told.count(), 1u + 512);
+}
+
+TEST(DmaMap, ALargeLeafOfTheFirstStageOnSmallOnesOfTheSecond) {
+    FollowedScalable machine;
+    machine.use_pasid(2);
+    machine.store(0x72008, 0x87);  // guest-physical 0 to 2 MiB
+    EXPECT_EQ(machine.told.count(), 3u + 4) << "the first stage's tables are there too";
+    machine.store(0x53ff8, 0x99003);  // in the middle of it
+    EXPECT_TRUE(machine.told.reaches(0x99000));
+    machine.store(0x53ff8, 0);
+    EXPECT_FALSE(machine.told.reaches(0x99000));
 }
 
 TEST(DmaMap, ANestedPairOnAnotherSecondStage) {
