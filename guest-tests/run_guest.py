@@ -13,7 +13,8 @@ ADDRESS" asks who maps a physical page (docs/coherency.md).
 
 A file beside the image with its name and the suffix .sys is a driver in binary form: the guest gets it as its boot module.
 
-Keys of a variant: about; devices (each a -device); memory_mib (512); cpu (max); machine (more properties of q35);
+Keys of a variant: about; devices (each a -device); memory_mib (512); cpu (max); machine (more properties of q35); correct
+(true: the programs make no mistake that the cache model could find, so that a report of one fails the run);
 options (for the kernel command line); seconds (60, the longest a run may take); seconds_to_verdict (3.0); suites and
 programs (what runs in it).
 
@@ -43,6 +44,7 @@ SECONDS_TO_VERDICT = 3.0  # where the variant does not say
 STATUS_PASS, STATUS_FAIL = 1, 3  # of QEMU: isa-debug-exit makes 2 * value + 1 of the verdict
 RESULT = re.compile(r"(not )?ok (\d+)\b(.*)")
 MAPPING = re.compile(r"^(0x[0-9a-f]+) ([A-Z]+-?) ", re.MULTILINE)
+CACHE_FINDING = "cache-model: "
 SKIPPED = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
 
 
@@ -91,6 +93,7 @@ class Tap:
         self.seen = 0
         self.failed = 0
         self.bailed_out = False
+        self.mistakes = 0  # that QEMU's cache model has found
         self.last = "before the first case"
 
     def take(self, line):
@@ -131,10 +134,11 @@ def say(line):
     sys.stdout.flush()
 
 
-def forward_as_comments(stream, begun, lines):
+def forward_as_comments(stream, begun, lines, tap):
     """Not before the guest has begun: TAP wants its version on the first line."""
     for line in stream:
         begun.wait()
+        tap.mistakes += CACHE_FINDING in line
         say("# qemu: " + lines.add_to(line.rstrip()))
 
 
@@ -179,7 +183,7 @@ def run(command, seconds, tap, args, requests=None, files=()):
                           encoding="utf-8", errors="replace",
                           pass_fds=[args.monitor.for_qemu.fileno(), *files]) as process:
         timer = threading.Timer(seconds, kill)
-        comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun, SourceLines(args.image)])
+        comments = threading.Thread(target=forward_as_comments, args=[process.stderr, begun, SourceLines(args.image), tap])
         timer.start()
         comments.start()
         try:
@@ -264,6 +268,8 @@ def main():
         sys.exit(f"Bail out! {args.qemu}: {error.strerror}")
     duration.end()
     problem = verdict(status, seconds, tap, not args.program)
+    if not problem and tap.mistakes and variant.get("correct"):
+        problem = f"the cache model reports {tap.mistakes} mistakes of a program that is correct"
     if not args.program:
         print(f"# {duration}")
         if not problem and status == STATUS_PASS:  # the time of a run that failed is no news

@@ -136,7 +136,8 @@ bool Coherency::store(const CpuAccess& access, const void* from) {
         if (!state_->tracks(piece)) return state_->memory.write(piece.address(), part, piece.bytes);
         Origin origin = access.origin;
         origin.address = origin.address + done;
-        return state_->model.store(origin, piece, part);
+        return access.non_temporal ? state_->model.store_non_temporal(origin, piece, part)
+                                   : state_->model.store(origin, piece, part);
     });
     state_->done();
     return good;

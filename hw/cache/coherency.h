@@ -53,7 +53,8 @@ protected:
 struct CpuAccess {
     PhysicalAddress address;
     std::size_t bytes = 0;
-    Origin origin;  // with the effective memory type, of PAT and MTRRs together
+    Origin origin;              // with the effective memory type, of PAT and MTRRs together
+    bool non_temporal = false;  // a store of MOVNTI and its like: combined although its page is cacheable
 };
 
 struct DmaAccess {

@@ -14,6 +14,7 @@ namespace remap::cache {
 
 // A flush that was executed and that no fence has ordered yet.
 struct Note {
+    unsigned cpu = 0;  // Processor::number
     Origin origin;
     std::uint64_t stamp = 0;    // in the order of the flushes
     bool drops = false;         // the copy too, once it is written back

@@ -22,7 +22,6 @@ bool Model::open(View& view, std::uint64_t address) {
     if (view.line == nullptr || view.line->apart == 0) return true;
     copy(options_.mode == Mode::Report ? view.memory : view.coherent, view.line->other, view.line->apart);
     copy(view.copy, view.line->cached, view.line->apart);
-    heal(view);
     return true;
 }
 
@@ -62,7 +61,7 @@ void Model::close(View& view) {
 }
 
 // The newest value of a byte is nowhere any more when it has been overwritten, which was told, or when something wrote
-// past the model. The mode says which world goes on.
+// past the model. Such a byte is no finding; the mode says which world goes on.
 void Model::heal(View& view) {
     Mask nowhere = differing(view.memory, view.coherent);
     if (view.cached) nowhere &= differing(view.copy, view.coherent);

@@ -38,9 +38,10 @@ class Model {
 public:
     Model(MemoryPort& memory, FindingPort& findings, const Options& options);
 
-    // Accesses to lines of tracked pages. False, and nothing changed, when the line is not memory.
+    // Accesses to lines of tracked pages; for uncached ones the caller has emptied the processor's buffers. False, and nothing changed, when the line is not memory.
     bool load(const Origin& origin, const Piece& piece, std::uint8_t* to);
     bool store(const Origin& origin, const Piece& piece, const std::uint8_t* from);
+    bool store_non_temporal(const Origin& origin, const Piece& piece, const std::uint8_t* from);
     bool dma_read(const DmaOrigin& origin, const Piece& piece, std::uint8_t* to);
     bool dma_write(const DmaOrigin& origin, const Piece& piece, const std::uint8_t* from);
 
@@ -89,7 +90,7 @@ private:
     void remove_notes(Line& line, Which&& which) {
         std::erase_if(line.notes, [&](const Note& note) {
             if (!which(note)) return false;
-            processors_.at(note.origin.cpu).flush_done();
+            processors_.at(note.cpu).flush_done();
             return true;
         });
     }
@@ -98,7 +99,6 @@ private:
     void store_through(View& view, const Origin& origin, const Piece& piece, const std::uint8_t* from);
     bool store_combining(const Origin& origin, const Piece& piece, const std::uint8_t* from);
     bool leaves_no_trace(MemoryType type, std::uint64_t line) const;
-    void prepare(const Origin& origin, const Piece& piece);
     Page* accessed(const Origin& origin, const Piece& piece);
     void newest(View& view, const Origin& origin, const Piece& piece, const std::uint8_t* from);
     void keep_copies_of_flushes(View& view);

@@ -6,16 +6,6 @@
 
 namespace remap::cache {
 
-// What each access does before its own work: uncached ones empty all the processor's buffers, and the others see its
-// own combined stores.
-void Model::prepare(const Origin& origin, const Piece& piece) {
-    if (uncached(origin.type)) {
-        empty_buffers(origin.cpu);
-    } else if (pending(origin.cpu)) {
-        empty_line(origin.cpu, piece.line);
-    }
-}
-
 // Whether lines of a page may be fetched at any time goes by the last access. A page without a record is not cached.
 Page* Model::accessed(const Origin& origin, const Piece& piece) {
     if (!cacheable(origin.type)) {
@@ -28,8 +18,9 @@ Page* Model::accessed(const Origin& origin, const Piece& piece) {
     return &page;
 }
 
+// A processor sees its own combined stores: here and below.
 bool Model::load(const Origin& origin, const Piece& piece, std::uint8_t* to) {
-    prepare(origin, piece);
+    empty_line(origin.cpu, piece.line);
     const bool fetches = cacheable(origin.type);
     const Mask bit = LineTable::bit_of(piece.line);
     const Page* known = table_.find_page(piece.line);
@@ -53,7 +44,7 @@ bool Model::load(const Origin& origin, const Piece& piece, std::uint8_t* to) {
 
 bool Model::store(const Origin& origin, const Piece& piece, const std::uint8_t* from) {
     if (origin.type == MemoryType::WriteCombining) return store_combining(origin, piece, from);
-    prepare(origin, piece);
+    empty_line(origin.cpu, piece.line);
     if (leaves_no_trace(origin.type, piece.line)) {
         if (!memory_.write(piece.address(), from, piece.bytes)) return false;
         Page* page = accessed(origin, piece);
@@ -114,6 +105,21 @@ void Model::store_through(View& view, const Origin& origin, const Piece& piece, 
     if (origin.type != MemoryType::WriteThrough || !view.cached) return;
     std::memcpy(&view.copy[piece.at], from, piece.bytes);
     for (Note& note : view.line->notes) std::memcpy(&note.contents[piece.at], from, piece.bytes);
+}
+
+// To a cacheable page: combined, but coherent with the copy, which goes (Intel SDM volume 1, "Cacheability Control,
+// Prefetch, and Memory Ordering Instructions").
+bool Model::store_non_temporal(const Origin& origin, const Piece& piece, const std::uint8_t* from) {
+    if (!cacheable(origin.type)) return store(origin, piece, from);
+    const Page* page = table_.find_page(piece.line);
+    if (page != nullptr && (page->cached & LineTable::bit_of(piece.line)) != 0) {
+        View view;
+        if (!open(view, piece.line)) return false;
+        write_back(view);
+        drop_copy(view);
+        close(view);
+    }
+    return store_combining(origin, piece, from);
 }
 
 bool Model::store_combining(const Origin& origin, const Piece& piece, const std::uint8_t* from) {

@@ -27,7 +27,8 @@ void Model::judge(const View& view, const Piece& piece, const Bytes& seen, const
     if (explain(finding, view, first_of(old))) log_.add(finding);
 }
 
-// Fills in kind and culprits. False: the newest value of the byte was lost before, and that has been told.
+// Fills in kind and culprits. False: the newest value of the byte was lost before, which has been told, or it came past
+// the model.
 bool Model::explain(Finding& finding, const View& view, unsigned byte) {
     const Line& line = *view.line;
     const bool in_memory = view.memory[byte] == view.coherent[byte];

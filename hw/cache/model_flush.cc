@@ -15,7 +15,7 @@ constexpr std::size_t most_flushes = 65536;
 
 void Model::flush(const Origin& origin, std::uint64_t address, Flush how) {
     // CLFLUSH is ordered with older stores; the other two take effect at a fence, which empties the buffers too.
-    if (how == Flush::Clflush && pending(origin.cpu)) empty_line(origin.cpu, address);
+    if (how == Flush::Clflush) empty_line(origin.cpu, address);
     Page* page = table_.find_page(address);
     const Mask bit = LineTable::bit_of(address);
     if (page == nullptr || (page->cached & bit) == 0) return;
@@ -49,11 +49,12 @@ void Model::make_room(unsigned cpu) {
 void Model::note(View& view, const Origin& origin, bool drops) {
     Processor& processor = processors_.at(origin.cpu);
     std::vector<Note>& notes = view.line->notes;
-    auto found = std::find_if(notes.begin(), notes.end(),
-                              [&](const Note& known) { return known.origin.cpu == processor.number(); });
+    auto found =
+        std::find_if(notes.begin(), notes.end(), [&](const Note& known) { return known.cpu == processor.number(); });
     if (found == notes.end()) {
         processor.flush_noted(view.address);
         found = notes.emplace(notes.end());
+        found->cpu = processor.number();
     }
     found->drops = found->drops || drops;
     found->origin = origin;
@@ -80,7 +81,7 @@ void Model::order(const Processor& processor, std::uint64_t address) {
     const Page* page = table_.find_page(address);
     const Line* line = page == nullptr ? nullptr : table_.find(*page, address);
     if (line == nullptr) return;
-    const auto own = [&](const Note& note) { return note.origin.cpu == processor.number(); };
+    const auto own = [&](const Note& note) { return note.cpu == processor.number(); };
     const auto found = std::find_if(line->notes.begin(), line->notes.end(), own);
     if (found == line->notes.end()) return;
     const Note note = *found;

@@ -37,6 +37,7 @@ void Model::empty_buffers(unsigned cpu) {
 }
 
 void Model::empty_line(unsigned cpu, std::uint64_t line) {
+    if (!pending(cpu)) return;
     Processor& processor = processors_.at(cpu);
     if (Buffer* buffer = processor.find(line)) empty(processor, *buffer);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hw/capi/remap_iommu.h"
 
+#include "hw/capi/reach.h"
 #include "hw/capi/watcher.h"
 #include "iommu/engine/iommu.h"
 #include "iommu/engine/stale_report.h"
@@ -141,7 +142,9 @@ static_assert(caches_of({REMAP_IOMMU_CACHES(DEFAULT)}) == iommu::CacheGeometries
 
 struct RemapIommu {
     RemapIommu(const RemapIommuOptions& options, const RemapIommuOps& ops, void* opaque)
-        : ports(ops, opaque), engine(options_of(options), machine_of(options, ports, watcher_of(ops, opaque))) {}
+        : ports(ops, opaque),
+          engine(options_of(options), machine_of(options, ports, watcher_of(ops, opaque))),
+          reach(engine, ops.reach, opaque) {}
 
     iommu::Observer* watcher_of(const RemapIommuOps& ops, void* opaque) {
         return ops.watch != nullptr ? &watcher.emplace(*ops.watch, opaque) : nullptr;
@@ -150,6 +153,7 @@ struct RemapIommu {
     CallbackPorts ports;
     std::optional<capi::Watcher> watcher;
     iommu::Iommu engine;
+    capi::Reach reach;
 };
 
 const char* remap_iommu_check(const RemapIommuOptions* options) {
@@ -289,6 +293,16 @@ void remap_iommu_expect(RemapIommu* iommu, uint16_t source, const uint64_t* from
 
 RemapTranslation remap_iommu_probe(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
     return to_c(iommu->engine.probe({source}, {address}, access_of(write)));
+}
+
+void remap_iommu_follow(RemapIommu* iommu, uint16_t source) { iommu->reach.follow({source}); }
+
+void remap_iommu_unfollow(RemapIommu* iommu, uint16_t source) { iommu->reach.unfollow({source}); }
+
+bool remap_iommu_watched(const RemapIommu* iommu, uint64_t page) { return iommu->reach.watched({page}); }
+
+void remap_iommu_stored(RemapIommu* iommu, uint64_t address, uint64_t bytes) {
+    iommu->engine.stored({address}, bytes);
 }
 
 RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {

@@ -84,6 +84,26 @@ typedef struct RemapIommuWatch {
     void (*stale_use)(void *opaque, const char *what);
 } RemapIommuWatch;
 
+/*
+ * Which memory the devices that are followed can reach past the caches, by requests without PASID (iommu/engine/
+ * dma_map_port.h). It is told of all of them together: a page that two of them reach is told once. A page of tables that
+ * is watched is not reachable meanwhile, whether it was before or not.
+ *
+ * Calls come one at a time, on whatever thread has changed something; the receiver must not call the unit, but for
+ * remap_iommu_watched, and must not wait for anybody who might. Where it takes a while until stores to a watched page are
+ * told, remap_iommu_stored tells the whole page after that.
+ */
+typedef struct RemapIommuReach {
+    void (*reachable)(void *opaque, uint64_t first_page, uint64_t pages);
+    void (*unreachable)(void *opaque, uint64_t first_page, uint64_t pages);
+    /* Stores to this page are told by remap_iommu_stored from now on, and it is no longer reachable. */
+    void (*watch)(void *opaque, uint64_t page);
+    /* The tables of a device are larger than what is followed: from now on pages may be missing. */
+    void (*incomplete)(void *opaque, uint16_t source);
+    /* All of one change has been told. */
+    void (*settled)(void *opaque);
+} RemapIommuReach;
+
 typedef struct RemapIommuOps {
     /* System memory. Only RAM answers; false for anything else. The engine's lock is held. */
     bool (*read)(void *opaque, uint64_t from, void *to, size_t bytes);
@@ -115,6 +135,8 @@ typedef struct RemapIommuOps {
     void (*start_timer)(void *opaque);
     /* All of it, or null. */
     const RemapIommuWatch *watch;
+    /* All of it, or null: then nobody is followed. */
+    const RemapIommuReach *reach;
 } RemapIommuOps;
 
 /* The caches of a unit, and their size where no other is asked for: X(field, option, entries, ways, what it holds). */
@@ -255,6 +277,19 @@ RemapTranslation remap_iommu_check_translated(RemapIommu *iommu, uint16_t source
 enum { REMAP_IOMMU_EXPECTED = 16 };
 void remap_iommu_expect(RemapIommu *iommu, uint16_t source, const uint64_t *from, uint64_t *to, size_t count);
 RemapTranslation remap_iommu_probe(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
+
+/*
+ * Follows the tables of a device, by its source id, until it is told not to. Any thread; not from RemapIommuReach. Who is
+ * followed already is not followed twice.
+ */
+void remap_iommu_follow(RemapIommu *iommu, uint16_t source);
+void remap_iommu_unfollow(RemapIommu *iommu, uint16_t source);
+
+/* Whether stores to a page have to be told. Any thread, without a lock. */
+bool remap_iommu_watched(const RemapIommu *iommu, uint64_t page);
+
+/* Memory has been changed there. Any thread; not from RemapIommuReach. */
+void remap_iommu_stored(RemapIommu *iommu, uint64_t address, uint64_t bytes);
 
 /* A device's question for a translation that it will keep, its answers, and its question for a page. */
 RemapCompletion remap_iommu_ask(RemapIommu *iommu, uint16_t source, const RemapContext *context, uint64_t address,

@@ -19,6 +19,7 @@ Result<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptio
 
 Machine::Machine(std::unique_ptr<Memory> memory, const MachineOptions& options)
     : memory_(std::move(memory)), timer_(options.device_time, [this] { iommu_->timer_expired(); }) {
+    if (options.cache_model) caches_ = std::make_unique<CachedMemory>(*memory_, *options.cache_model);
     if (!options.iommu) return;
     iommu_ = std::make_unique<iommu::Iommu>(options.iommu_options,
                                             iommu::Machine{.memory = *this, .interrupts = *this, .devices = this});
@@ -52,15 +53,29 @@ bool by_page(LogicalAddress start, std::size_t bytes, Part part) {
     return true;
 }
 
-// Has `move` transfer the data of one access, which the IOMMU knows of from before its translation until its end.
+// Has `move` transfer the data of one access, which the IOMMU knows of from before its translation until its end. It is
+// told where they are, and whether the access snoops.
 template <typename Move>
-bool access_memory(iommu::Iommu* iommu, const iommu::Request& request, Move move) {
-    if (iommu == nullptr) return move(PhysicalAddress{request.address.value});
+bool access_memory(iommu::Iommu* iommu, const iommu::Request& request, bool snoop, Move move) {
+    if (iommu == nullptr) return move(PhysicalAddress{request.address.value}, snoop);
     const iommu::Iommu::Ticket ticket = iommu->begin_access();
     const iommu::Translation translation = iommu->translate(request);
-    const bool done = translation.allowed && move(translation.address);
+    const bool done = translation.allowed && move(translation.address, snoop || translation.snooped);
     iommu->end_access(ticket);
     return done;
+}
+
+cache::DmaOrigin origin_of(const iommu::Request& request, std::size_t bytes, bool snoop) {
+    return {.source = request.source.value,
+            .address = request.address,
+            .bytes = bytes,
+            .write = request.access == iommu::Access::Write,
+            .snoop = snoop};
+}
+
+// The IOMMU's own accesses to tables and queues, which always snoop.
+cache::DmaOrigin own_access(PhysicalAddress at, std::size_t bytes, bool write) {
+    return {.source = 0, .address = {at.value}, .bytes = bytes, .write = write};
 }
 
 }  // namespace
@@ -74,8 +89,9 @@ bool Machine::dma_read(std::uint16_t source, LogicalAddress from, void* to, std:
 bool Machine::dma_read(const DmaRequest& what, void* to, std::size_t bytes) {
     iommu::Request request = what.request;
     request.access = iommu::Access::Read;
-    return access_memory(iommu_.get(), request,
-                         [&](PhysicalAddress physical) { return memory_->read(physical, to, bytes); });
+    return access_memory(iommu_.get(), request, what.snoop, [&](PhysicalAddress physical, bool snoop) {
+        return read_memory(physical, to, origin_of(request, bytes, snoop));
+    });
 }
 
 bool Machine::dma_write(std::uint16_t source, LogicalAddress to, const void* from, std::size_t bytes) {
@@ -87,8 +103,17 @@ bool Machine::dma_write(std::uint16_t source, LogicalAddress to, const void* fro
 bool Machine::dma_write(const DmaRequest& what, const void* from, std::size_t bytes) {
     iommu::Request request = what.request;
     request.access = iommu::Access::Write;
-    return access_memory(iommu_.get(), request,
-                         [&](PhysicalAddress physical) { return memory_->write(physical, from, bytes); });
+    return access_memory(iommu_.get(), request, what.snoop, [&](PhysicalAddress physical, bool snoop) {
+        return write_memory(physical, from, origin_of(request, bytes, snoop));
+    });
+}
+
+bool Machine::read_memory(PhysicalAddress from, void* to, const cache::DmaOrigin& origin) {
+    return caches_ != nullptr ? caches_->read(from, to, origin) : memory_->read(from, to, origin.bytes);
+}
+
+bool Machine::write_memory(PhysicalAddress to, const void* from, const cache::DmaOrigin& origin) {
+    return caches_ != nullptr ? caches_->write(to, from, origin) : memory_->write(to, from, origin.bytes);
 }
 
 // A device that is not there does not answer.
@@ -108,12 +133,17 @@ void Machine::answer(const iommu::PageAnswer& what) {
     tell_gpu(what.source, [&](HostedGpu& gpu) { gpu.answer_page(what); });
 }
 
-bool Machine::read(PhysicalAddress from, void* to, std::size_t bytes) { return memory_->read(from, to, bytes); }
+bool Machine::read(PhysicalAddress from, void* to, std::size_t bytes) {
+    return read_memory(from, to, own_access(from, bytes, false));
+}
 
-bool Machine::write(PhysicalAddress to, const void* from, std::size_t bytes) { return memory_->write(to, from, bytes); }
+bool Machine::write(PhysicalAddress to, const void* from, std::size_t bytes) {
+    return write_memory(to, from, own_access(to, bytes, true));
+}
 
 iommu::Exchange Machine::exchange(PhysicalAddress at, std::uint64_t expected, std::uint64_t desired) {
-    const std::optional<bool> done = memory_->exchange(at, expected, desired);
+    const std::optional<bool> done =
+        caches_ != nullptr ? caches_->exchange(at, expected, desired) : memory_->exchange(at, expected, desired);
     if (!done) return iommu::Exchange::Unanswered;
     return *done ? iommu::Exchange::Done : iommu::Exchange::Changed;
 }

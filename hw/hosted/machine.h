@@ -4,7 +4,9 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "hw/cache/coherency.h"
 #include "hw/gpu/gpu.h"
+#include "hw/hosted/cached_memory.h"
 #include "hw/hosted/memory.h"
 #include "hw/hosted/timer.h"
 #include "iommu/engine/iommu.h"
@@ -15,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +31,8 @@ struct MachineOptions {
     std::vector<MemoryRange> memory = {{{0}, 65536}, {{std::uint64_t{1} << 28}, 65536}};
     bool iommu = true;
     iommu::Options iommu_options = {};
-    std::chrono::milliseconds device_time{1000};  // that a device has to answer an invalidation of its TLB, at least
+    std::chrono::milliseconds device_time{1000};     // that a device has to answer an invalidation of its TLB, at least
+    std::optional<cache::Options> cache_model = {};  // with it, the machine can have processors: hosted::Processor
 };
 
 struct GpuOptions {
@@ -51,8 +55,9 @@ public:
 
     Memory& memory() { return *memory_; }
 
-    // Null when the machine has none.
+    // Null when the machine has none, of the caches no model.
     iommu::Iommu* iommu() { return iommu_.get(); }
+    CachedMemory* caches() { return caches_.get(); }
 
     // Adds a GPU with an engine thread of its own, behind the IOMMU with all that this offers. Null when an option is
     // out of range.
@@ -82,10 +87,15 @@ private:
     void answer(const iommu::PageAnswer& answer) override;
     void start_timer() override { timer_.start(); }
 
+    // A device's access to memory, behind every translation.
+    bool read_memory(PhysicalAddress from, void* to, const cache::DmaOrigin& origin);
+    bool write_memory(PhysicalAddress to, const void* from, const cache::DmaOrigin& origin);
+
     template <typename Tell>
     void tell_gpu(iommu::SourceId source, Tell&& tell);
 
     std::unique_ptr<Memory> memory_;
+    std::unique_ptr<CachedMemory> caches_;
     std::unique_ptr<iommu::Iommu> iommu_;
     std::mutex gpus_lock_;
     std::vector<std::unique_ptr<HostedGpu>> gpus_;

@@ -5,6 +5,7 @@
 #include "cpu.h"
 
 #include "remap-cache.h"
+#include "remap-cache-tables.h"
 #include "remap-memory.h"
 
 #define UNIT_SOURCE 0xffff /* no device's */
@@ -13,7 +14,7 @@ static void remap_cache_expect_device(const RemapCacheDma *dma)
 {
     hwaddr page = dma->address >> TARGET_PAGE_BITS;
 
-    if (!remap_cache_tracked(remap_cache, page)) {
+    if (!remap_cache_tracked(remap_cache, page) && !remap_cache_tables_watch(page)) {
         remap_cache_map_for_dma(page, 1);
     }
 }

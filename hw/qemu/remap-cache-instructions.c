@@ -45,26 +45,25 @@ static uint64_t remap_cache_effective_address(CPUX86State *env, RemapCacheInstru
     return i.segment == R_FS || i.segment == R_GS ? address + base : address;
 }
 
-static void remap_cache_flush_operand(CPUState *cpu, RemapCacheInstruction instruction, uint64_t code)
+static void remap_cache_flush_operand(CPUState *cpu, RemapCacheInstruction instruction, uintptr_t host_pc)
 {
     static const RemapCacheFlush kinds[] = {
         [REMAP_CACHE_EVENT_CLFLUSH] = REMAP_CACHE_CLFLUSH,
         [REMAP_CACHE_EVENT_CLFLUSHOPT] = REMAP_CACHE_CLFLUSHOPT,
         [REMAP_CACHE_EVENT_CLWB] = REMAP_CACHE_CLWB,
     };
+    uint64_t code = instruction.base == REMAP_CACHE_INSTRUCTION_POINTER ? remap_cache_code_at(cpu, host_pc) : 0;
     vaddr address = remap_cache_effective_address(cpu_env(cpu), instruction, code);
-    MemTxAttrs attrs;
-    hwaddr page = x86_cpu_get_phys_page_attrs_debug(cpu, address & TARGET_PAGE_MASK, &attrs);
+    hwaddr page = remap_cache_page_of(cpu, address);
     RemapCacheAccess access = {
         .address = page + (address & ~TARGET_PAGE_MASK),
         .bytes = 1,
         .cpu = cpu->cpu_index,
-        .type = 6,
-        .code = code,
         .virtual_address = address,
     };
 
-    if (page != -1) { /* else the instruction is about to fault */
+    if (page != -1 && remap_cache_tracked(remap_cache, page >> TARGET_PAGE_BITS)) {
+        access.code = remap_cache_code_at(cpu, host_pc);
         remap_cache_flush(remap_cache, &access, kinds[instruction.event]);
     }
 }
@@ -73,20 +72,20 @@ static void remap_cache_execute(unsigned index, void *word)
 {
     CPUState *cpu = current_cpu;
     RemapCacheInstruction instruction = { .word = word };
-    uint64_t code = remap_cache_code_at(cpu, (uintptr_t)__builtin_return_address(0));
+    uintptr_t host_pc = (uintptr_t)__builtin_return_address(0);
 
     switch (instruction.event) {
     case REMAP_CACHE_EVENT_CLFLUSH:
     case REMAP_CACHE_EVENT_CLFLUSHOPT:
     case REMAP_CACHE_EVENT_CLWB:
-        remap_cache_flush_operand(cpu, instruction, code);
+        remap_cache_flush_operand(cpu, instruction, host_pc);
         break;
     case REMAP_CACHE_EVENT_WBINVD:
     case REMAP_CACHE_EVENT_INVD:
         remap_cache_flush_all(remap_cache, index, instruction.event == REMAP_CACHE_EVENT_WBINVD);
         break;
     case REMAP_CACHE_EVENT_NONTEMPORAL:
-        remap_cache_nontemporal[index] = code;
+        remap_cache_nontemporal[index] = remap_cache_code_at(cpu, host_pc);
         break;
     case REMAP_CACHE_EVENT_STORE_FENCE:
         remap_cache_fence(remap_cache, index, REMAP_CACHE_STORE_FENCE);

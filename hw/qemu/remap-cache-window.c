@@ -5,7 +5,8 @@
  * address physically. Each such entry takes a slot of that region, which says what the TLB knew and I/O memory does
  * not: the virtual page and its memory type. The machine's memory map never changes, however many pages are tracked.
  *
- * Accesses to devices take the same way and then go on to where they went: each empties the write-combining buffers.
+ * Accesses to devices take the same way and then go on to where they went: each empties the write-combining buffers. So do
+ * those to pages with a remap-iommu's tables, where each store has to be told (remap-cache-tables.h).
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -19,6 +20,7 @@
 #include "cpu.h"
 
 #include "remap-cache.h"
+#include "remap-cache-tables.h"
 #include "remap-memory.h"
 
 #define WINDOW_BASE (1ull << 52) /* no processor has more bits of physical address */
@@ -28,10 +30,16 @@
 #define TYPE_WRITE_BACK 6
 #define WINDOW_PER_CPU ((hwaddr)SLOTS_PER_CPU << TARGET_PAGE_BITS)
 
+typedef enum RemapCacheWay {
+    REMAP_CACHE_MODELLED,
+    REMAP_CACHE_DEVICE,
+    REMAP_CACHE_TABLES,
+} RemapCacheWay;
+
 typedef struct RemapCacheSlot {
     hwaddr page;          /* physical address */
     vaddr virtual_page;   /* its address */
-    bool is_device;
+    RemapCacheWay way;
     uint8_t type;
 } RemapCacheSlot;
 
@@ -87,6 +95,22 @@ static MemTxResult remap_cache_forward(const RemapCacheSlot *slot, hwaddr offset
     return address_space_rw(as, slot->page + (offset & ~TARGET_PAGE_MASK), attrs, bytes, size, is_write);
 }
 
+static MemTxResult remap_cache_table_read(const RemapCacheSlot *slot, hwaddr offset, void *bytes, unsigned size)
+{
+    return remap_memory_read(slot->page + (offset & ~TARGET_PAGE_MASK), bytes, size) ? MEMTX_OK : MEMTX_DECODE_ERROR;
+}
+
+static MemTxResult remap_cache_table_write(const RemapCacheSlot *slot, hwaddr offset, const void *bytes, unsigned size)
+{
+    hwaddr address = slot->page + (offset & ~TARGET_PAGE_MASK);
+
+    if (!remap_memory_write(address, bytes, size)) {
+        return MEMTX_DECODE_ERROR;
+    }
+    remap_cache_tables_stored(address, size);
+    return MEMTX_OK;
+}
+
 /* Only processors have entries that lead here: a device that puts such an address on the bus is refused. */
 static MemTxResult remap_cache_window_read(void *opaque, hwaddr offset, uint64_t *data, unsigned size, MemTxAttrs attrs)
 {
@@ -94,8 +118,10 @@ static MemTxResult remap_cache_window_read(void *opaque, hwaddr offset, uint64_t
     uint8_t bytes[8] = { 0 };
     MemTxResult result = MEMTX_DECODE_ERROR;
 
-    if (slot && slot->is_device) {
+    if (slot && slot->way == REMAP_CACHE_DEVICE) {
         result = remap_cache_forward(slot, offset, bytes, size, false, attrs);
+    } else if (slot && slot->way == REMAP_CACHE_TABLES) {
+        result = remap_cache_table_read(slot, offset, bytes, size);
     } else if (slot) {
         RemapCacheAccess access = remap_cache_access(slot, offset, size);
 
@@ -123,8 +149,10 @@ static MemTxResult remap_cache_window_write(void *opaque, hwaddr offset, uint64_
     MemTxResult result = MEMTX_DECODE_ERROR;
 
     stq_le_p(bytes, data);
-    if (slot && slot->is_device) {
+    if (slot && slot->way == REMAP_CACHE_DEVICE) {
         result = remap_cache_forward(slot, offset, bytes, size, true, attrs);
+    } else if (slot && slot->way == REMAP_CACHE_TABLES) {
+        result = remap_cache_table_write(slot, offset, bytes, size);
     } else if (slot) {
         RemapCacheAccess access = remap_cache_access(slot, offset, size);
 
@@ -171,6 +199,23 @@ static CPUTLBEntryFull *remap_cache_entry(CPUState *cpu, vaddr address, int mmu_
     return &cpu->neg.tlb.d[mmu_index].fulltlb[(address >> TARGET_PAGE_BITS) & mask];
 }
 
+hwaddr remap_cache_page_of(CPUState *cpu, vaddr address)
+{
+    int mmu_index = cpu_mmu_index(cpu, false);
+    CPUTLBDescFast *fast = &cpu->neg.tlb.f[mmu_index];
+    size_t index = (address >> TARGET_PAGE_BITS) & (fast->mask >> CPU_TLB_ENTRY_BITS);
+    MemTxAttrs attrs;
+
+    if ((qatomic_read(&fast->table[index].addr_read) & (TARGET_PAGE_MASK | TLB_INVALID_MASK)) ==
+        (address & TARGET_PAGE_MASK)) {
+        hwaddr page = remap_cache_entry(cpu, address, mmu_index)->phys_addr;
+        const RemapCacheSlot *slot = page >= WINDOW_BASE ? remap_cache_slot_at(page - WINDOW_BASE) : NULL;
+
+        return slot ? slot->page : page;
+    }
+    return x86_cpu_get_phys_page_attrs_debug(cpu, address & TARGET_PAGE_MASK, &attrs);
+}
+
 static bool remap_cache_is_ram(hwaddr page)
 {
     RemapStretch found;
@@ -193,18 +238,19 @@ static unsigned remap_cache_use_mapping(CPUState *cpu, const RemapCacheSlot *slo
     return remap_cache_mapped(remap_cache, &paging, &access);
 }
 
-static void remap_cache_redirect(CPUState *cpu, vaddr address, int mmu_index, bool is_device, uintptr_t host_pc)
+static void remap_cache_redirect(CPUState *cpu, vaddr address, int mmu_index, RemapCacheWay way,
+                                 uintptr_t host_pc)
 {
     CPUTLBEntryFull entry = *remap_cache_entry(cpu, address, mmu_index);
     RemapCacheSlot slot = {
         .page = entry.phys_addr,
         .virtual_page = address & TARGET_PAGE_MASK,
-        .is_device = is_device,
+        .way = way,
     };
 
     if (mmu_index >= MMU_PHYS_IDX) {
         slot.type = TYPE_WRITE_BACK;
-    } else if (!is_device) {
+    } else if (way == REMAP_CACHE_MODELLED) {
         slot.type = remap_cache_use_mapping(cpu, &slot, host_pc);
     }
     entry.phys_addr = WINDOW_BASE + cpu->cpu_index * WINDOW_PER_CPU +
@@ -226,10 +272,13 @@ static bool remap_cache_tlb_fill(CPUState *cpu, vaddr address, int size, MMUAcce
     }
     entry = remap_cache_entry(cpu, address, mmu_index);
     if (unlikely(entry->slow_flags[MMU_DATA_LOAD] & TLB_MMIO) && mmu_index < MMU_PHYS_IDX) {
-        remap_cache_redirect(cpu, address, mmu_index, true, host_pc);
+        remap_cache_redirect(cpu, address, mmu_index, REMAP_CACHE_DEVICE, host_pc);
+    } else if (unlikely(remap_cache_tables_watch(entry->phys_addr >> TARGET_PAGE_BITS)) &&
+               remap_cache_is_ram(entry->phys_addr)) {
+        remap_cache_redirect(cpu, address, mmu_index, REMAP_CACHE_TABLES, host_pc);
     } else if (unlikely(remap_cache_tracked(remap_cache, entry->phys_addr >> TARGET_PAGE_BITS)) &&
                remap_cache_is_ram(entry->phys_addr)) {
-        remap_cache_redirect(cpu, address, mmu_index, false, host_pc);
+        remap_cache_redirect(cpu, address, mmu_index, REMAP_CACHE_MODELLED, host_pc);
     }
     return true;
 }
@@ -287,12 +336,10 @@ static void remap_cache_flush_tlb(CPUState *cpu, run_on_cpu_data data)
     tlb_flush(cpu);
 }
 
-/* What a TLB holds of the pages leads past the model. A processor that runs drops it before its next block of code. */
-void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages)
+void remap_cache_flush_tlbs(void)
 {
     CPUState *cpu;
 
-    remap_cache_track(remap_cache, first_page, pages);
     if (current_cpu) {
         tlb_flush_all_cpus_synced(current_cpu);
         return;
@@ -300,6 +347,13 @@ void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages)
     CPU_FOREACH(cpu) {
         async_run_on_cpu(cpu, remap_cache_flush_tlb, RUN_ON_CPU_NULL);
     }
+}
+
+/* What a TLB holds of the pages leads past the model. */
+void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages)
+{
+    remap_cache_track(remap_cache, first_page, pages);
+    remap_cache_flush_tlbs();
 }
 
 /* A TLB may go on leading through the window, where nothing is modelled for them any more. */

@@ -21,6 +21,11 @@ void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages);
 void remap_cache_unmap_for_dma(hwaddr first_page, uint64_t pages);
 
 /*
+ * Which way pages are reached has changed: processors find it out anew, each before its next block of code. Any thread.
+ */
+void remap_cache_flush_tlbs(void);
+
+/*
  * A device's access within one page, of RAM. A page that it did not reach before is tracked from then on: for machines
  * whose tables nobody follows.
  */
@@ -34,6 +39,11 @@ bool remap_cache_unit_exchanges(hwaddr at, uint64_t *expected, uint64_t desired)
 
 /* How a processor translates, on its own thread. */
 RemapCachePaging remap_cache_paging(CPUState *cpu);
+
+/*
+ * The physical address of the page of a virtual one, for a processor on its own thread; -1: an access is about to fault.
+ */
+hwaddr remap_cache_page_of(CPUState *cpu, vaddr address);
 
 /* The linear address of the instruction at a place of translated code, on the thread of its processor. */
 uint64_t remap_cache_code_at(CPUState *cpu, uintptr_t host_pc);

@@ -206,6 +206,7 @@ bool remap_gpu_check_place(RemapGpuDevice *s, Error **errp)
 
 void remap_gpu_disconnect(RemapGpuDevice *s)
 {
+    remap_cache_tables_drop(&s->tables);
     if (s->client.space) {
         remap_iommu_remove_client(&s->client);
     }

@@ -227,6 +227,7 @@ static void remap_gpu_config_write(PCIDevice *pci, uint32_t address, uint32_t va
     pci_default_write_config(pci, address, value, bytes);
     if (s->model) {
         remap_gpu_services_written(&s->services, pci, s->model, address, value, bytes);
+        remap_cache_tables_update(&s->tables, pci, s->dma.space);
     }
 }
 

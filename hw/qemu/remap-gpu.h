@@ -10,6 +10,7 @@
 #include "system/runstate.h"
 #include "ui/console.h"
 
+#include "remap-cache-tables.h"
 #include "remap-dma.h"
 #include "remap-gpu-services.h"
 #include "remap-iommu.h"
@@ -40,6 +41,7 @@ struct RemapGpuDevice {
 
     RemapDma dma;
     RemapIommuClient client;
+    RemapCacheTables tables;
     Notifier machine_done;
 
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */

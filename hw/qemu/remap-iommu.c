@@ -21,6 +21,7 @@
 #include "system/system.h"
 
 #include "remap-cache.h"
+#include "remap-cache-tables.h"
 #include "remap-iommu.h"
 #include "remap-memory.h"
 #include "trace.h"
@@ -149,6 +150,7 @@ static const RemapIommuOps remap_iommu_ops = {
     .answer_page = remap_iommu_tell_page_answer,
     .start_timer = remap_iommu_start_device_timer,
     .watch = &remap_iommu_watch,
+    .reach = &remap_cache_tables_reach,
 };
 
 static uint64_t remap_iommu_mmio_read(void *opaque, hwaddr offset, unsigned size)

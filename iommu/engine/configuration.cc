@@ -89,6 +89,12 @@ Configuration::Configuration(const Options& options)
     extended_capability = extended_capability_of(*this, options);
 }
 
+paging::VtdFirstStage::Limits Configuration::first_stage_limits(bool nested) const {
+    paging::VtdFirstStage::Limits limits = first_stage;
+    if (nested) limits.host_address_width = vtd::widest_host_address;
+    return limits;
+}
+
 bool Configuration::supports_levels(unsigned levels) const {
     return levels >= 2 && levels <= 6 &&
            (vtd::capability::AdjustedGuestWidths::get(capability) >> vtd::context_entry::width_of(levels) & 1) != 0;

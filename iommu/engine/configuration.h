@@ -42,6 +42,8 @@ struct Configuration {
     std::uint64_t stale_grace = 0;
 
     bool supports_levels(unsigned levels) const;
+    // Of a nested first stage the addresses are guest-physical: their width is for the second stage to judge.
+    paging::VtdFirstStage::Limits first_stage_limits(bool nested) const;
     std::uint64_t host_address_mask() const { return low_bits(host_address_width); }
 };
 

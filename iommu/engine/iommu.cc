@@ -5,6 +5,7 @@
 #include "iommu/engine/access_gate.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/device_tlbs.h"
+#include "iommu/engine/dma_maps.h"
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
 #include "iommu/engine/interrupt_remapping.h"
@@ -30,6 +31,7 @@ constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 2, .oldest = 
 
 // Two locks. `working` is held by whoever does the unit's work, also while that waits for accesses to end; `lock`
 // protects everything that is not read without one, and is never held while anything waits. Taken in this order.
+// DmaMaps has one of its own, which is taken without those.
 struct Iommu::Parts {
     // What power-on brings back by making it anew.
     struct Registers {
@@ -102,6 +104,7 @@ struct Iommu::Parts {
     std::optional<Registers> registers;
     std::atomic<std::uint64_t> state_word{0};
     std::atomic<std::uint64_t> interrupt_word{0};
+    DmaMaps dma_maps{configuration, machine.memory, state_word};
 };
 
 namespace {
@@ -133,14 +136,18 @@ void Iommu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
     Outbox outbox;
     bool work_left = false;
     bool remapping_changed = false;
+    bool translation_changed = false;
     {
         const std::lock_guard guard(parts_->lock);
         const std::uint64_t before = parts_->registers->file.interrupt_state().word;
+        const TranslationState translation_before = parts_->state();
         parts_->registers->file.write(offset, value, bytes, outbox);
         parts_->publish_state();
         work_left = parts_->registers->file.has_work();
         remapping_changed = parts_->registers->file.interrupt_state().word != before;
+        translation_changed = parts_->state().word != translation_before.word;
     }
+    if (translation_changed) parts_->dma_maps.state_changed();
     if (remapping_changed) parts_->machine.interrupts.remapping_changed();
     parts_->send(outbox);
     if (work_left) parts_->work_in_write();
@@ -331,6 +338,14 @@ Translation Iommu::probe(const Request& request) {
     return parts_->translator.probe(parts_->registers->file.translation_state(), request).translation;
 }
 
+void Iommu::follow(SourceId source, DmaMapPort& port, const DmaMapOptions& options) {
+    parts_->dma_maps.follow(source, port, options);
+}
+
+void Iommu::unfollow(DmaMapPort& port) { parts_->dma_maps.unfollow(port); }
+
+void Iommu::stored(PhysicalAddress at, std::uint64_t bytes) { parts_->dma_maps.stored(at, bytes); }
+
 Statistics Iommu::statistics() {
     const std::lock_guard guard(parts_->lock);
     parts_->translator.settle_stale_uses();
@@ -385,6 +400,7 @@ ArchiveError Iommu::load(std::span<const std::byte> from) {
         work_left = parts_->registers->file.has_work();
         devices_pending = parts_->device_tlbs.any_pending();
     }
+    parts_->dma_maps.all_changed();
     if (devices_pending && parts_->machine.devices != nullptr) parts_->machine.devices->start_timer();
     parts_->machine.interrupts.remapping_changed();
     if (work_left && parts_->machine.work != nullptr) parts_->machine.work->work_available();
@@ -401,6 +417,7 @@ void Iommu::reset() {
         parts_->device_tlbs.reset();
         parts_->publish_state();
     }
+    parts_->dma_maps.state_changed();
     parts_->machine.interrupts.remapping_changed();
 }
 

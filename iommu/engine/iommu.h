@@ -4,6 +4,7 @@
 
 #include "base/archive.h"
 #include "iommu/engine/device_port.h"
+#include "iommu/engine/dma_map_port.h"
 #include "iommu/engine/observer.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
@@ -122,6 +123,13 @@ public:
 
     InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& message,
                                      SourceCheck check = SourceCheck::ByEntry);
+
+    // Tells the port which memory the device can reach by requests without PASID, from now on and as tables and
+    // registers change. The machine tells in its turn what is stored to the pages that are to be watched, by whomever.
+    // One map for each port: to follow again is to begin anew. Unfollow takes back all that the port was told.
+    void follow(SourceId source, DmaMapPort& port, const DmaMapOptions& options = {});
+    void unfollow(DmaMapPort& port);
+    void stored(PhysicalAddress at, std::uint64_t bytes);
 
     Statistics statistics();
 

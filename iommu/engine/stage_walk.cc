@@ -251,8 +251,7 @@ StageResult StageWalk::first_stage(const Route& route, std::uint64_t address, Ac
     for (unsigned attempt = 0; attempt < most_attempts; ++attempt) {
         lost = {};
         auto request = start<VtdFirstStage>(owner, address, route.first_stage, route.first_levels, manner);
-        request.limits = configuration_.first_stage;
-        if (nested) request.limits.host_address_width = vtd::widest_host_address;
+        request.limits = configuration_.first_stage_limits(nested);
         found = paging::walk(request, [&](PhysicalAddress from) -> std::optional<std::uint64_t> {
             const auto host = host_address(from, Access::Read);
             return host ? read_entry(memory_, *host) : std::nullopt;

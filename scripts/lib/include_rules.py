@@ -26,6 +26,7 @@ ROOMS = {
     "hw/cache": ["base", "iommu/paging"],
     "hw/driver": ["base", "hw/spec"],
     "hw/hosted": ["base", "hw/spec", "hw/gpu", "hw/cache", "iommu/engine", "iommu/paging"],
+    "hw/litmus": ["base", "iommu/paging", "hw/spec", "hw/driver"],
     "hw/capi": ["base", "hw/spec", "hw/gpu", "hw/cache", "iommu/spec", "iommu/paging", "iommu/engine"],
     "hw/qemu": [],
     "callbacks/ddk": [],
@@ -46,6 +47,8 @@ ROOMS = {
     "guest-tests/suites": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                            "callbacks/kernel", "guest-tests/runtime", "guest-tests/x86"],
     "guest-tests/rules": ["base", "callbacks/core", "callbacks/ddk", "callbacks/rules", "guest-tests/runtime"],
+    "guest-tests/litmus": ["base", "callbacks/core", "hw/driver", "hw/litmus", "hw/spec", "guest-tests/runtime",
+                           "guest-tests/x86"],
     "guest-tests/main_job": ["base", "iommu/spec", "hw/spec", "hw/driver", "callbacks/ddk", "callbacks/driver",
                              "guest-tests/runtime"],
     "guest-tests/bench": ["base", "iommu/spec", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
@@ -55,10 +58,12 @@ ROOMS = {
     "guest-tests/linux": ["base", "iommu/spec", "hw/spec", "hw/driver", "guest-tests/x86"],
     "guest-tests/x86": [],
 }
-FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "callbacks/ddk",
+FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "hw/litmus",
+                "callbacks/ddk",
                 "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
                 "callbacks/miniport", "callbacks/pe", "callbacks/rules",
-                "guest-tests/runtime", "guest-tests/x86", "guest-tests/rules", "guest-tests/suites",
+                "guest-tests/runtime", "guest-tests/x86", "guest-tests/rules", "guest-tests/litmus",
+                "guest-tests/suites",
                 "guest-tests/main_job", "guest-tests/bench"]
 # Standard headers that need no run-time library but the four memory functions, which every machine has.
 FREESTANDING_HEADERS = set("""algorithm array atomic bit compare concepts cstdarg cstddef cstdint cstring

@@ -107,6 +107,53 @@ TEST_P(DeviceReads, store_after_clflushopt_is_not_flushed_by_it) {
     EXPECT_EQ(rig.news(), "");
 }
 
+TEST_P(DeviceReads, store_after_clflushopt_lacks_a_flush_and_not_a_fence) {
+    rig.store(wb, at, 0x1111);
+    rig.flush(Flush::Clflushopt, at);
+    rig.store(wb, at, 0x2222);
+    EXPECT_EQ(rig.dma_read(at, no_snoop), rig.either(0, 0x2222));
+    EXPECT_EQ(rig.news(), "missed-flush");
+}
+
+TEST_P(DeviceReads, fence_of_an_older_flush_does_not_bring_older_bytes) {
+    rig.store(wb, at, 0x1111);
+    rig.flush(Flush::Clwb, at, 0x300, 0);
+    rig.store(wb, at, 0x2222);
+    rig.flush(Flush::Clwb, at, 0x300, 1);
+    rig.store(wb, at, 0x3333);
+    rig.fence(Fence::Store, 1);
+    rig.fence(Fence::Store, 0);
+    EXPECT_EQ(rig.dma_read(at, no_snoop), rig.either(0x2222, 0x3333));
+    EXPECT_EQ(rig.news(), "missed-flush");
+}
+
+TEST_P(DeviceReads, flush_under_way_does_not_undo_a_write_through_store) {
+    rig.store(wb, at + 8, 0x1111);
+    rig.flush(Flush::Clflushopt, at);
+    rig.store(wt, at, 0x2222);
+    rig.fence(Fence::Store);
+    EXPECT_EQ(rig.dma_read(at, no_snoop), 0x2222u);
+    EXPECT_EQ(rig.dma_read(at + 8, no_snoop), 0x1111u);
+    EXPECT_EQ(rig.news(), "");
+}
+
+TEST_P(DeviceReads, line_that_was_written_back_is_not_flushed_again) {
+    rig.store(wb, at, 0x1111);
+    rig.flush(Flush::Clflushopt, at);
+    EXPECT_EQ(rig.dma_read(at, snoop), 0x1111u);
+    rig.dma_write(at + 8, 0x2222, no_snoop);
+    rig.fence(Fence::Store);
+    EXPECT_EQ(rig.dma_read(at + 8, no_snoop), 0x2222u);
+    EXPECT_EQ(rig.news(), "");
+}
+
+TEST_P(DeviceReads, flush_of_a_line_that_agrees_with_memory_is_not_pending) {
+    rig.store(wc, at, 0x1111, 0x100, 1);
+    rig.load(wb, at + 8);
+    rig.flush(Flush::Clflushopt, at);
+    EXPECT_FALSE(rig.model.pending(0));
+}
+
 TEST_P(DeviceReads, uncached_and_write_through_stores_reach_memory) {
     std::uint64_t value = 0x10;
     for (const MemoryType type : {uc, uc_minus, wt, wp}) {
@@ -127,6 +174,36 @@ TEST_P(DeviceReads, write_combining_store_waits_for_a_fence_even_if_the_device_s
     EXPECT_EQ(rig.dma_read(at, snoop), 0x1111u);
     EXPECT_EQ(rig.dma_read(at, no_snoop), 0x1111u);
     EXPECT_TRUE(rig.model.idle());
+}
+
+TEST_P(DeviceReads, non_temporal_store_waits_for_a_fence_and_needs_no_flush) {
+    for (const MemoryType type : {wb, wt, wp}) {
+        const auto kind = static_cast<unsigned>(type);
+        rig.store(wb, at, 0x10 + kind);
+        rig.store(wb, at + 8, 0x20 + kind);
+        CpuAccess access = Rig::access(type, at, 0xab0 + kind, 0);
+        access.non_temporal = true;
+        const std::uint64_t value = 0x1100 + kind;
+        EXPECT_TRUE(rig.model.store(access, &value));
+        EXPECT_EQ(rig.dma_read(at + 8, no_snoop), 0x20 + kind);  // the line was written back
+        EXPECT_EQ(rig.news(), "");
+        EXPECT_EQ(rig.dma_read(at, snoop), rig.either(0x10 + kind, value));
+        ASSERT_EQ(rig.news(), "undrained-store");
+        EXPECT_EQ(rig.told.back().store->code, 0xab0 + kind);
+        rig.fence(Fence::Store);
+        EXPECT_EQ(rig.dma_read(at, no_snoop), value);
+        EXPECT_EQ(rig.load(wb, at), value);
+        EXPECT_EQ(rig.news(), "");
+    }
+}
+
+TEST_P(DeviceReads, non_temporal_store_to_an_uncached_page_is_an_uncached_store) {
+    CpuAccess access = Rig::access(uc, at, 0x100, 0);
+    access.non_temporal = true;
+    const std::uint64_t value = 0x1111;
+    EXPECT_TRUE(rig.model.store(access, &value));
+    EXPECT_EQ(rig.dma_read(at, no_snoop), value);
+    EXPECT_EQ(rig.news(), "");
 }
 
 TEST_P(DeviceReads, whatever_empties_the_write_combining_buffers) {

@@ -178,16 +178,21 @@ TEST_P(Keeping, flushes_of_a_line_that_comes_and_goes_do_not_pile_up) {
 }
 
 TEST_P(Keeping, agreeing_lines_keep_nothing) {
+    Options options = Rig::options_of(GetParam());
+    options.most_lines = 2;
+    Rig small{options};
     for (unsigned round = 0; round < 100; ++round) {
-        rig.store(wc, at, round);
-        rig.store(wb, at + 64, round);
-        rig.flush(Flush::Clflushopt, at + 64);
-        rig.fence(Fence::Store);
-        rig.load(wb, at + 128);
-        EXPECT_TRUE(rig.model.idle());
-        EXPECT_FALSE(rig.model.pending(0));
-        EXPECT_EQ(rig.model.counters().lines, 0u);
+        const std::uint64_t line = at + round % 16 * 4 * line_bytes;
+        small.store(wc, line, round);
+        small.store(wb, line + 64, round);
+        small.flush(Flush::Clflushopt, line + 64);
+        small.fence(Fence::Store);
+        small.load(wb, line + 128);
+        EXPECT_TRUE(small.model.idle());
+        EXPECT_FALSE(small.model.pending(0));
+        EXPECT_EQ(small.model.counters().lines, 0u);
     }
+    EXPECT_EQ(small.model.counters().given_up, 0u);
 }
 
 TEST_P(Keeping, accesses_outside_memory_fail_and_change_nothing) {
@@ -229,9 +234,14 @@ TEST_P(Keeping, processors_have_any_number) {
     }
     rig.store(wc, at, 0x2222, 0x100, 0x1'0003);
     EXPECT_TRUE(rig.model.pending(3));
-    rig.flush(Flush::Clwb, at, 0x300, ~0u);
-    rig.model.flush_all(~0u, true);
     rig.fence(Fence::Full, 3);
+    EXPECT_TRUE(rig.model.idle());
+    rig.store(wb, at, 0x3333, 0x100, ~0u);
+    for (unsigned again = 0; again < 3; ++again) rig.flush(Flush::Clwb, at, 0x300, ~0u);
+    rig.fence(Fence::Full, ~0u);
+    EXPECT_FALSE(rig.model.pending(~0u));
+    EXPECT_EQ(rig.dma_read(at, no_snoop), 0x3333u);
+    EXPECT_EQ(rig.news(), "");
     EXPECT_TRUE(rig.model.idle());
 }
 

@@ -21,6 +21,8 @@ TEST_P(Lost, dirty_line_overwrites_what_a_device_wrote) {
     EXPECT_EQ(rig.dma_read(at, no_snoop), rig.either(0x1111, 0x2222));
     EXPECT_EQ(rig.load(uc, at), rig.either(0x1111, 0x2222));
     EXPECT_EQ(rig.news(), "");
+    rig.model.settle();
+    EXPECT_EQ(rig.memory.at(at), rig.either(0x1111, 0x2222));
 }
 
 TEST_P(Lost, dirty_line_overwrites_bytes_beside_those_that_were_stored) {

@@ -169,6 +169,49 @@ TEST_P(ProcessorReads, write_back_accesses_empty_the_own_buffer_of_the_line_firs
     EXPECT_EQ(rig.news(), "");
 }
 
+TEST_P(ProcessorReads, store_fetches_the_rest_of_the_line) {
+    rig.store(uc, at + 8, 0x1111);
+    rig.store(wb, at, 0x2222);
+    EXPECT_EQ(rig.load(wb, at + 8), 0x1111u);
+    EXPECT_EQ(rig.news(), "");
+}
+
+TEST_P(ProcessorReads, load_of_what_another_processor_combines_fetches_old_bytes) {
+    rig.store(wc, at, 0x1111, 0xabc, 1);
+    EXPECT_EQ(rig.load(wb, at), rig.either(0, 0x1111));
+    EXPECT_EQ(rig.news(), "undrained-store");
+    rig.fence(Fence::Full, 1);
+    EXPECT_EQ(rig.load(wb, at), rig.either(0, 0x1111));
+    EXPECT_EQ(rig.news(), "stale-alias-read");
+}
+
+TEST_P(ProcessorReads, snooped_write_invalidates_a_copy_that_was_stale) {
+    rig.load(wb, at);
+    rig.dma_write(at, 0x1111, no_snoop);
+    rig.dma_write(at + 32, 0x2222, snoop);
+    EXPECT_EQ(rig.load(wb, at), 0x1111u);
+    EXPECT_EQ(rig.news(), "");
+}
+
+TEST_P(ProcessorReads, without_speculation_whatever_drops_a_copy_is_enough_before_the_device_writes) {
+    Options options = Rig::options_of(GetParam());
+    options.speculation = false;
+    for (unsigned way = 0; way < 5; ++way) {
+        Rig plain{options};
+        plain.load(wb, at);
+        switch (way) {
+            case 0: plain.store(wp, at + 8, 0x2222); break;
+            case 1: plain.model.flush_all(1, true); break;
+            case 2: plain.model.flush_all(1, false); break;
+            case 3: plain.flush(Flush::Clflushopt, at); break;
+            default: plain.dma_write(at + 8, 0x2222, snoop);
+        }
+        plain.dma_write(at, 0x1111, no_snoop);
+        EXPECT_EQ(plain.load(wb, at), 0x1111u) << way;
+        EXPECT_EQ(plain.news(), "") << way;
+    }
+}
+
 TEST_P(ProcessorReads, write_back_processors_are_coherent_among_themselves) {
     rig.store(wb, at, 0x1111, 0x100, 0);
     EXPECT_EQ(rig.load(wb, at, 0x200, 7), 0x1111u);

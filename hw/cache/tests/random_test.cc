@@ -40,6 +40,7 @@ private:
                        {made.address.value + Rig::virtual_offset},
                        static_cast<unsigned>(pick(3)),
                        types[pick(std::size(types))]};
+        made.non_temporal = pick(8) == 0;
         return made;
     }
 

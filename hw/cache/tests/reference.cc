@@ -151,26 +151,33 @@ void Reference::store(const CpuAccess& access, const std::vector<std::uint8_t>& 
         const std::uint64_t done = first - access.address.value;
         Origin origin = access.origin;
         origin.address = origin.address + done;
-        if (origin.type == MemoryType::WriteCombining) {
+        const bool non_temporal = access.non_temporal && cached_type(origin.type);
+        if (non_temporal && cached(line)) {
+            write_back(line);
+            drop(line);
+            heal(line);
+        }
+        const MemoryType type = non_temporal ? MemoryType::WriteCombining : origin.type;
+        if (type == MemoryType::WriteCombining) {
             const std::vector<std::uint64_t> own = buffers(origin.cpu);
             const bool there = std::count(own.begin(), own.end(), line) != 0;
             if (!there && own.size() >= options_.buffers) empty(origin.cpu, own[0]);
-            may_fetch_[line / 4096] = false;
+            may_fetch_[line / 4096] = non_temporal;
         } else {
             prepare(origin, line);
         }
-        if (origin.type == MemoryType::WriteProtected) {
+        if (type == MemoryType::WriteProtected) {
             write_back(line);
             drop(line);
         }
-        if (origin.type == MemoryType::WriteBack) {
+        if (type == MemoryType::WriteBack) {
             if (!cached(line)) fetch(line);
             if (!is_dirty(line)) dirty_.emplace_back(line, origin);
         }
         for (std::uint64_t i = 0; i < bytes; ++i) {
             const std::uint64_t byte = first + i;
             const std::uint8_t newest = coherent_[byte] = from[done + i];
-            switch (origin.type) {
+            switch (type) {
                 case MemoryType::WriteCombining: combined_.push_back({origin.cpu, byte, newest, origin}); continue;
                 case MemoryType::WriteBack: cache_[byte] = newest; break;
                 case MemoryType::WriteThrough:
@@ -181,8 +188,8 @@ void Reference::store(const CpuAccess& access, const std::vector<std::uint8_t>& 
             }
             for (Flushed& flushed : flushed_) {
                 if (flushed.line != line) continue;
-                if (origin.type == MemoryType::WriteBack) flushed.again = true;
-                if (origin.type == MemoryType::WriteThrough) flushed.contents[byte] = newest;
+                if (type == MemoryType::WriteBack) flushed.again = true;
+                if (type == MemoryType::WriteThrough) flushed.contents[byte] = newest;
             }
         }
         history_.push_back({first, bytes, origin, std::nullopt});

@@ -9,11 +9,10 @@ from gpu import FIRST_WINDOW, Gpu, IDLE, NO_SNOOP, NO_SOURCE_SNOOP, copy, fence
 from machine import MIB, Machine, wait_until
 from pci import open_bridge
 from scalable import ATS, Extended
+from snoop import ENABLE_NO_SNOOP, allow_no_snoop, control_of
 from tap import case, expect_equal, main
 from vtd import Unit
 
-EXPRESS_CAPABILITY, DEVICE_CONTROL = 0x10, 0x08
-ENABLE_NO_SNOOP = 1 << 11
 SNP = 1 << 11  # of a second-stage leaf
 TABLES, RING, FROM, TO = 0x400000, 0x800000, 0xc00000, 0xd00000
 
@@ -32,16 +31,6 @@ class Traced(Machine):
             words = [line.split() for line in file if line.startswith("remap_gpu_dma ")]
         # source S address A write W size N allowed B snoop B
         return [(int(word[6]), int(word[4], 16), int(word[12])) for word in words]
-
-
-def control_of(gpu):
-    return gpu.capability(EXPRESS_CAPABILITY) + DEVICE_CONTROL
-
-
-def allow_no_snoop(gpu, allow):
-    at = control_of(gpu)
-    others = gpu.read_config(at) & 0xffff & ~ENABLE_NO_SNOOP
-    gpu.write_config(at, others | (ENABLE_NO_SNOOP if allow else 0))
 
 
 def accesses_of_a_copy(machine, gpu, flags, to=TO, source=FROM):
