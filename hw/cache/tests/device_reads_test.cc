@@ -138,6 +138,7 @@ TEST_P(DeviceReads, flush_under_way_does_not_undo_a_write_through_store) {
 }
 
 TEST_P(DeviceReads, line_that_was_written_back_is_not_flushed_again) {
+    rig.store(wc, at + 16, 0x3333, 0x101, 1);  // so that there is something to keep of the line
     rig.store(wb, at, 0x1111);
     rig.flush(Flush::Clflushopt, at);
     EXPECT_EQ(rig.dma_read(at, snoop), 0x1111u);
