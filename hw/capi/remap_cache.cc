@@ -41,7 +41,8 @@ cache::CpuAccess access_of(const RemapCacheAccess& access) {
             .origin = {.code = access.code,
                        .address = {access.virtual_address},
                        .cpu = access.cpu,
-                       .type = static_cast<cache::MemoryType>(access.type)}};
+                       .type = static_cast<cache::MemoryType>(access.type)},
+            .non_temporal = access.non_temporal};
 }
 
 cache::DmaAccess access_of(const RemapCacheDma& dma, bool write) {
@@ -202,7 +203,8 @@ void remap_cache_counters(const RemapCache* cache, RemapCacheCounters* counters)
                  .dma_writes = now.dma_writes,
                  .findings = now.findings,
                  .repeats = now.repeats,
-                 .untold = now.untold};
+                 .untold = now.untold,
+                 .given_up = now.given_up};
 }
 
 bool remap_cache_finding(const RemapCache* cache, uint64_t index, RemapCacheFinding* finding) {

@@ -63,6 +63,7 @@ typedef struct RemapCacheAccess {
     size_t bytes;
     unsigned cpu;
     unsigned type;
+    bool non_temporal;        /* of a store, the hint */
     uint64_t code;            /* virtual address of the instruction */
     uint64_t virtual_address; /* of the data */
 } RemapCacheAccess;
@@ -131,7 +132,7 @@ typedef struct RemapCacheCounters {
     uint64_t tracked_pages, lines;
     uint64_t loads, stores, flushes, fences;
     uint64_t dma_reads, dma_writes;
-    uint64_t findings, repeats, untold;
+    uint64_t findings, repeats, untold, given_up;
 } RemapCacheCounters;
 void remap_cache_counters(const RemapCache *cache, RemapCacheCounters *counters);
 

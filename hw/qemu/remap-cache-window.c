@@ -25,9 +25,7 @@
 
 #define WINDOW_BASE (1ull << 52) /* no processor has more bits of physical address */
 #define SLOTS_PER_CPU 4096
-#define TYPE_WRITE_COMBINING 1 /* as PAT and MTRRs encode them */
-#define TYPE_WRITE_THROUGH 4
-#define TYPE_WRITE_BACK 6
+#define TYPE_WRITE_BACK 6 /* as PAT and MTRRs encode it */
 #define WINDOW_PER_CPU ((hwaddr)SLOTS_PER_CPU << TARGET_PAGE_BITS)
 
 typedef enum RemapCacheWay {
@@ -132,16 +130,6 @@ static MemTxResult remap_cache_window_read(void *opaque, hwaddr offset, uint64_t
     return result;
 }
 
-/*
- * A store with a non-temporal hint to cacheable memory goes through a write-combining buffer, after the line has left
- * the cache (SDM volume 1, section "Caching of Temporal vs. Non-Temporal Data").
- */
-static void remap_cache_bypass(RemapCacheAccess *access)
-{
-    remap_cache_flush(remap_cache, access, REMAP_CACHE_CLFLUSH);
-    access->type = TYPE_WRITE_COMBINING;
-}
-
 static MemTxResult remap_cache_window_write(void *opaque, hwaddr offset, uint64_t data, unsigned size, MemTxAttrs attrs)
 {
     const RemapCacheSlot *slot = remap_cache_slot_at(offset);
@@ -156,10 +144,7 @@ static MemTxResult remap_cache_window_write(void *opaque, hwaddr offset, uint64_
     } else if (slot) {
         RemapCacheAccess access = remap_cache_access(slot, offset, size);
 
-        if (access.type >= TYPE_WRITE_THROUGH && access.type <= TYPE_WRITE_BACK &&
-            remap_cache_is_nontemporal(current_cpu, access.code)) {
-            remap_cache_bypass(&access);
-        }
+        access.non_temporal = remap_cache_is_nontemporal(current_cpu, access.code);
         result = remap_cache_store(remap_cache, &access, bytes) ? MEMTX_OK : MEMTX_DECODE_ERROR;
         remap_cache_update_pending(current_cpu);
     }

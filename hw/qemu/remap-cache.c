@@ -92,7 +92,8 @@ static const RemapCacheCounter remap_cache_counter_list[] = {
     COUNTER("dma-writes", dma_writes, "Devices' writes to tracked pages"),
     COUNTER("findings", findings, "Different mistakes found"),
     COUNTER("repeats", repeats, "Mistakes found again"),
-    COUNTER("untold", untold, "Different mistakes beyond those that are kept"),
+    COUNTER("untold", untold, "Mistakes beyond those that are kept"),
+    COUNTER("given-up", given_up, "Lines of which nothing was found any more, as there were too many"),
 };
 
 static void remap_cache_get_counter(Object *object, Visitor *v, const char *name, void *opaque, Error **errp)
