@@ -33,7 +33,7 @@ std::unique_ptr<VfioGpu> VfioGpu::open(const PciDevice& device, std::string& why
 }
 
 VfioGpu::~VfioGpu() {
-    if (registers_ != nullptr) munmap(const_cast<unsigned char*>(registers_), register_bytes_);
+    if (base() != nullptr) munmap(const_cast<unsigned char*>(base()), register_bytes_);
 }
 
 // A group of devices that the IOMMU tells apart from others goes into a container, which is an address space.
@@ -59,7 +59,7 @@ bool VfioGpu::map_registers(std::string& why) {
     void* const mapped =
         mmap(nullptr, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, device_.get(), static_cast<off_t>(info.offset));
     if (mapped == MAP_FAILED) return refused(why, "mapping the registers");
-    registers_ = static_cast<volatile unsigned char*>(mapped);
+    set_base(mapped);
     register_bytes_ = info.size;
     return true;
 }
@@ -94,22 +94,6 @@ int VfioGpu::unmap(LogicalAddress at, std::uint64_t bytes) {
     request.iova = at.value;
     request.size = bytes;
     return ioctl(container_.get(), VFIO_IOMMU_UNMAP_DMA, &request) == 0 ? 0 : errno;
-}
-
-std::uint32_t VfioGpu::read32(std::uint64_t offset) {
-    return *reinterpret_cast<volatile std::uint32_t*>(registers_ + offset);
-}
-
-std::uint64_t VfioGpu::read64(std::uint64_t offset) {
-    return *reinterpret_cast<volatile std::uint64_t*>(registers_ + offset);
-}
-
-void VfioGpu::write32(std::uint64_t offset, std::uint32_t value) {
-    *reinterpret_cast<volatile std::uint32_t*>(registers_ + offset) = value;
-}
-
-void VfioGpu::write64(std::uint64_t offset, std::uint64_t value) {
-    *reinterpret_cast<volatile std::uint64_t*>(registers_ + offset) = value;
 }
 
 void VfioGpu::pause() { sched_yield(); }

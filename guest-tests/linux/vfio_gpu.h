@@ -6,7 +6,7 @@
 #include "base/address.h"
 #include "guest-tests/linux/descriptor.h"
 #include "guest-tests/linux/pci_device.h"
-#include "hw/driver/device.h"
+#include "hw/driver/mapped_registers.h"
 
 #include <cstdint>
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace remap::linux_guest {
 
-class VfioGpu final : public gpu_driver::GpuRegisters {
+class VfioGpu final : public gpu_driver::MappedRegisters {
 public:
     // Takes the device from the kernel and makes it bus master. On failure null, and `why` says which step the kernel
     // refused.
@@ -27,10 +27,6 @@ public:
     int map(void* memory, std::uint64_t bytes, LogicalAddress at);
     int unmap(LogicalAddress at, std::uint64_t bytes);
 
-    std::uint32_t read32(std::uint64_t offset) override;
-    std::uint64_t read64(std::uint64_t offset) override;
-    void write32(std::uint64_t offset, std::uint32_t value) override;
-    void write64(std::uint64_t offset, std::uint64_t value) override;
     void pause() override;
 
 private:
@@ -42,7 +38,6 @@ private:
     Descriptor container_;
     Descriptor group_;
     Descriptor device_;
-    volatile unsigned char* registers_ = nullptr;
     std::uint64_t register_bytes_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "guest-tests/runtime/pci.h"
 #include "guest-tests/runtime/views.h"
 #include "hw/driver/device.h"
+#include "hw/driver/mapped_registers.h"
 
 #include <cstdint>
 
@@ -15,19 +16,12 @@ namespace remap::guest {
 const pci::Function* find_gpu(unsigned n = 0);
 
 // Registers as the GPU's driver wants them, over BAR 0. Lets the function do DMA.
-class GpuMmio final : public gpu_driver::GpuRegisters {
+class GpuMmio final : public gpu_driver::MappedRegisters {
 public:
     // Panics when the registers cannot be mapped.
     explicit GpuMmio(const pci::Function& function);
 
-    std::uint32_t read32(std::uint64_t offset) override;
-    std::uint64_t read64(std::uint64_t offset) override;
-    void write32(std::uint64_t offset, std::uint32_t value) override;
-    void write64(std::uint64_t offset, std::uint64_t value) override;
     void pause() override;
-
-private:
-    volatile std::uint8_t* base_;
 };
 
 // Where the CPU sees the GPU's VRAM, from physical memory's point of view.
