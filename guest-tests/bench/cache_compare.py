@@ -27,9 +27,9 @@ WORK = [
     ("compute: a chain through 64 MiB", ("chase", 500_000)),
     ("map: views of 16 pages", ("view", 2000)),
     ("map: allocations of 16 pages", ("allocate", 300)),
-    ("stores to the GPU's memory, cached", ("store", "cached", 200)),
-    ("stores to the GPU's memory, combined", ("store", "combined", 200)),
-    ("stores to the GPU's memory, uncached", ("store", "uncached", 200)),
+    ("stores to the GPU's memory, cached", ("store", "cached", 4000)),
+    ("stores to the GPU's memory, combined", ("store", "combined", 4000)),
+    ("stores to the GPU's memory, uncached", ("store", "uncached", 4000)),
 ]
 
 

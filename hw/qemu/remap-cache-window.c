@@ -109,6 +109,16 @@ static MemTxResult remap_cache_table_write(const RemapCacheSlot *slot, hwaddr of
     return MEMTX_OK;
 }
 
+/* An entry that is left over from when its page was tracked or watched goes with its next use. */
+static void remap_cache_retire(const RemapCacheSlot *slot)
+{
+    hwaddr page = slot->page >> TARGET_PAGE_BITS;
+
+    if (slot->way != REMAP_CACHE_DEVICE && !remap_cache_tracked(remap_cache, page) && !remap_cache_tables_watch(page)) {
+        tlb_flush_page(current_cpu, slot->virtual_page);
+    }
+}
+
 /* Only processors have entries that lead here: a device that puts such an address on the bus is refused. */
 static MemTxResult remap_cache_window_read(void *opaque, hwaddr offset, uint64_t *data, unsigned size, MemTxAttrs attrs)
 {
@@ -125,6 +135,9 @@ static MemTxResult remap_cache_window_read(void *opaque, hwaddr offset, uint64_t
 
         result = remap_cache_load(remap_cache, &access, bytes) ? MEMTX_OK : MEMTX_DECODE_ERROR;
         remap_cache_update_pending(current_cpu);
+    }
+    if (slot) {
+        remap_cache_retire(slot);
     }
     *data = ldq_le_p(bytes);
     return result;
@@ -147,6 +160,9 @@ static MemTxResult remap_cache_window_write(void *opaque, hwaddr offset, uint64_
         access.non_temporal = remap_cache_is_nontemporal(current_cpu, access.code);
         result = remap_cache_store(remap_cache, &access, bytes) ? MEMTX_OK : MEMTX_DECODE_ERROR;
         remap_cache_update_pending(current_cpu);
+    }
+    if (slot) {
+        remap_cache_retire(slot);
     }
     return result;
 }
@@ -353,7 +369,7 @@ void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages)
     remap_cache_flush_tlbs();
 }
 
-/* A TLB may go on leading through the window, where nothing is modelled for them any more. */
+/* TLBs go on leading through the window until they are used. */
 void remap_cache_unmap_for_dma(hwaddr first_page, uint64_t pages)
 {
     remap_cache_untrack(remap_cache, first_page, pages);
