@@ -13,7 +13,6 @@ static RemapIommu *remap_cache_unit;
 
 /* Of the change that is being told; the engine tells one at a time. */
 static struct {
-    bool flush;
     GArray *fresh; /* pages that are watched since */
 } remap_cache_change;
 
@@ -21,8 +20,7 @@ static struct {
 
 static void remap_cache_reachable(void *opaque, uint64_t first_page, uint64_t pages)
 {
-    remap_cache_track(remap_cache, first_page, pages);
-    remap_cache_change.flush = true;
+    remap_cache_map_for_dma(first_page, pages);
 }
 
 static void remap_cache_unreachable(void *opaque, uint64_t first_page, uint64_t pages)
@@ -38,7 +36,6 @@ static void remap_cache_watch(void *opaque, uint64_t page)
         remap_cache_change.fresh = g_array_new(false, false, sizeof(page));
     }
     g_array_append_val(remap_cache_change.fresh, page);
-    remap_cache_change.flush = true;
 }
 
 static void remap_cache_incomplete(void *opaque, uint16_t source)
@@ -65,13 +62,11 @@ static void remap_cache_settled(void *opaque)
 {
     GArray *fresh = remap_cache_change.fresh;
 
-    if (!remap_cache_change.flush) {
-        return;
-    }
-    remap_cache_change.flush = false;
     remap_cache_change.fresh = NULL;
-    remap_cache_flush_tlbs();
     if (fresh) {
+        for (guint i = 0; i < fresh->len; i++) {
+            remap_cache_drop_direct(g_array_index(fresh, uint64_t, i), 1);
+        }
         async_safe_run_on_cpu(current_cpu ? current_cpu : first_cpu, remap_cache_look_again,
                               RUN_ON_CPU_HOST_PTR(fresh));
     }

@@ -115,7 +115,7 @@ static void remap_cache_retire(const RemapCacheSlot *slot)
     hwaddr page = slot->page >> TARGET_PAGE_BITS;
 
     if (slot->way != REMAP_CACHE_DEVICE && !remap_cache_tracked(remap_cache, page) && !remap_cache_tables_watch(page)) {
-        tlb_flush_page(current_cpu, slot->virtual_page);
+        remap_cache_flush_later(current_cpu, slot->virtual_page);
     }
 }
 
@@ -284,7 +284,11 @@ static bool remap_cache_tlb_fill(CPUState *cpu, vaddr address, int size, MMUAcce
     entry = remap_cache_entry(cpu, address, mmu_index);
     if (unlikely(remap_cache_is_device(cpu, address, mmu_index)) && mmu_index < MMU_PHYS_IDX) {
         remap_cache_redirect(cpu, address, mmu_index, REMAP_CACHE_DEVICE, host_pc);
-    } else if (unlikely(remap_cache_tables_watch(entry->phys_addr >> TARGET_PAGE_BITS)) &&
+        return true;
+    }
+    /* First: who tracks the page in this moment sees either the record, or that the entry leads to the window. */
+    remap_cache_direct_filled(cpu, entry->phys_addr >> TARGET_PAGE_BITS, address & TARGET_PAGE_MASK, mmu_index);
+    if (unlikely(remap_cache_tables_watch(entry->phys_addr >> TARGET_PAGE_BITS)) &&
                remap_cache_is_ram(entry->phys_addr)) {
         remap_cache_redirect(cpu, address, mmu_index, REMAP_CACHE_TABLES, host_pc);
     } else if (unlikely(remap_cache_tracked(remap_cache, entry->phys_addr >> TARGET_PAGE_BITS)) &&
@@ -366,7 +370,7 @@ void remap_cache_flush_tlbs(void)
 void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages)
 {
     remap_cache_track(remap_cache, first_page, pages);
-    remap_cache_flush_tlbs();
+    remap_cache_drop_direct(first_page, pages);
 }
 
 /* TLBs go on leading through the window until they are used. */

@@ -21,9 +21,15 @@ void remap_cache_map_for_dma(hwaddr first_page, uint64_t pages);
 void remap_cache_unmap_for_dma(hwaddr first_page, uint64_t pages);
 
 /*
- * Which way pages are reached has changed: processors find it out anew, each before its next block of code. Any thread.
+ * The TLBs (remap-cache-direct.c). Pages are reached another way from now on: entries that lead to them directly go, of
+ * each processor before its next block of code. Any thread.
  */
-void remap_cache_flush_tlbs(void);
+void remap_cache_drop_direct(hwaddr first_page, uint64_t pages);
+void remap_cache_flush_tlbs(void); /* all entries */
+void remap_cache_flush_later(CPUState *cpu, vaddr address);
+
+/* A processor's TLB has been filled with an entry that leads to RAM. Before it is looked whether it may stay. */
+void remap_cache_direct_filled(CPUState *cpu, hwaddr page, vaddr address, int mmu_index);
 
 /*
  * A device's access within one page, of RAM. A page that it did not reach before is tracked from then on: for machines
