@@ -195,6 +195,18 @@ TEST(a_store_after_one_past_the_cache_is_an_ordinary_one) {
     x86::clflush(bench.word(0));
 }
 
+TEST(a_page_that_is_tracked_loses_the_older_way_to_it) {
+    PastCaches bench;
+    const PhysicalPage page = dxgkrnl().frame(bench.buffer.object(), 0);
+    bench.model->set_mapped(page, 1, false);
+    for (unsigned i = 0; i < 4; ++i) x86::store(bench.word(0), std::uint64_t{i});  // past the model in the end
+    bench.model->set_mapped(page, 1, true);
+    const x86::Code code = x86::store(bench.word(0), std::uint64_t{5});
+    EXPECT_EQ(bench.findings_of_a_read(8), 1);
+    EXPECT_EQ(bench.model->finding(bench.model->findings() - 1).store_code, code);
+    x86::clflush(bench.word(0));
+}
+
 TEST(two_types_on_one_page_are_found_when_the_second_is_used) {
     const TrackedFrames tracked;
     const PhysicalView cached(tracked.address(), page_size, CacheType::WriteBack);
