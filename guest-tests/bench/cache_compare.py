@@ -4,8 +4,8 @@
 
 usage: cache_compare.py --qemu QEMU --image IMAGE [--plugin libmem.so] [--rounds N] [--quick] [--json FILE]
 
-docs/bench.md says what is measured. All machines are alive at the same time and do each kind of work in turn, in another
-order each round. Times are processor time of all of QEMU's threads.
+docs/bench.md says what is measured. All machines are alive at the same time and do a kind of work in turn, in another
+order each round, and then the next kind. Times are processor time of all of QEMU's threads.
 """
 
 import argparse
@@ -23,13 +23,14 @@ MODES = ("report", "strict")
 # what is done, words of the request (cache_cost.cc)
 WORK = [
     ("compute: sort 64 Ki numbers", ("sort", 20)),
-    ("compute: locked increments", ("count", 5_000_000)),
+    ("compute: locked increments", ("count", 20_000_000)),
     ("compute: a chain through 64 MiB", ("chase", 500_000)),
     ("map: views of 16 pages", ("view", 2000)),
     ("map: allocations of 16 pages", ("allocate", 300)),
     ("stores to the GPU's memory, cached", ("store", "cached", 4000)),
     ("stores to the GPU's memory, combined", ("store", "combined", 4000)),
     ("stores to the GPU's memory, uncached", ("store", "uncached", 4000)),
+    ("after all that: a chain through 64 MiB", ("chase", 500_000)),
 ]
 
 
@@ -74,9 +75,9 @@ def scaled(request, quick):
 
 def measure(args, guests):
     times = {kind: {guest.name: [] for guest in guests} for kind, _ in WORK}
-    for number in range(args.rounds):
-        print(f"round {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
-        for kind, request in WORK:
+    for kind, request in WORK:
+        print(kind, file=sys.stderr, flush=True)
+        for number in range(args.rounds):
             for guest in guests[number % len(guests):] + guests[:number % len(guests)]:
                 times[kind][guest.name].append(guest.work(scaled(request, args.quick)))
     return times
