@@ -235,6 +235,21 @@ TEST(mappings_one_after_the_other_may_have_different_types) {
     EXPECT_EQ(tracked.new_findings(), 0);
 }
 
+TEST(mappings_may_come_and_go_for_as_long_as_they_like) {
+    const TrackedFrames tracked;
+    std::uint64_t across = 0;
+    for (std::uint64_t i = 0; i < 4000; ++i) {
+        const PhysicalView view(tracked.address(), bytes, CacheType::WriteBack);
+        auto* const border =
+            reinterpret_cast<volatile std::uint64_t*>(view.as<volatile std::uint8_t>() + page_size - 3);
+        x86::load(border, across);
+        REQUIRE_EQ(across, i);
+        x86::store(border, i + 1);
+        view.as<volatile std::uint64_t>()[2 * 512] = i;
+    }
+    EXPECT_EQ(tracked.new_findings(), 0);
+}
+
 TEST(the_host_can_ask_who_maps_a_page) {
     const TrackedFrames tracked;
     char answer[256], expected[256];

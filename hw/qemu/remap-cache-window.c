@@ -5,8 +5,8 @@
  * address physically. Each such entry takes a slot of that region, which says what the TLB knew and I/O memory does
  * not: the virtual page and its memory type. The machine's memory map never changes, however many pages are tracked.
  *
- * Accesses to devices take the same way and then go on to where they went: each empties the write-combining buffers. So do
- * those to pages with a remap-iommu's tables, where each store has to be told (remap-cache-tables.h).
+ * Accesses to devices take the same way and then go on to where they went: each empties the write-combining buffers.
+ * So do those to pages with a remap-iommu's tables, where each store has to be told (remap-cache-tables.h).
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -25,6 +25,7 @@
 
 #define WINDOW_BASE (1ull << 52) /* no processor has more bits of physical address */
 #define SLOTS_PER_CPU 4096
+#define SLOTS_IN_RESERVE 1024
 #define TYPE_WRITE_BACK 6 /* as PAT and MTRRs encode it */
 #define WINDOW_PER_CPU ((hwaddr)SLOTS_PER_CPU << TARGET_PAGE_BITS)
 
@@ -177,7 +178,17 @@ static const MemoryRegionOps remap_cache_window_ops = {
 
 /* -- filling the TLB */
 
-/* A slot of the processor that runs. When all are taken its TLB is emptied, and with it every way to the old ones. */
+/* With the TLB every way to the slots goes. */
+static void remap_cache_recycle(CPUState *cpu, run_on_cpu_data data)
+{
+    tlb_flush(cpu);
+    remap_cache_slots[cpu->cpu_index]->used = 0;
+}
+
+/*
+ * A slot of the processor that runs. Those that are taken are given back between two blocks of code, as an access that
+ * crosses pages may hold on to an entry; one block does not use up the reserve.
+ */
 static unsigned remap_cache_take_slot(CPUState *cpu, const RemapCacheSlot *content)
 {
     RemapCacheSlots **slots = &remap_cache_slots[cpu->cpu_index];
@@ -185,9 +196,10 @@ static unsigned remap_cache_take_slot(CPUState *cpu, const RemapCacheSlot *conte
     if (!*slots) {
         *slots = g_new0(RemapCacheSlots, 1);
     }
-    if ((*slots)->used == SLOTS_PER_CPU) {
-        tlb_flush(cpu);
-        (*slots)->used = 0;
+    if ((*slots)->used == SLOTS_PER_CPU - SLOTS_IN_RESERVE) {
+        async_run_on_cpu(cpu, remap_cache_recycle, RUN_ON_CPU_NULL);
+    } else if ((*slots)->used == SLOTS_PER_CPU) {
+        remap_cache_recycle(cpu, RUN_ON_CPU_NULL);
     }
     (*slots)->slots[(*slots)->used] = *content;
     return (*slots)->used++;

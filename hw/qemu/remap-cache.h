@@ -47,7 +47,8 @@ bool remap_cache_unit_exchanges(hwaddr at, uint64_t *expected, uint64_t desired)
 RemapCachePaging remap_cache_paging(CPUState *cpu);
 
 /*
- * The physical address of the page of a virtual one, for a processor on its own thread; -1: an access is about to fault.
+ * The physical address of the page of a virtual one, for a processor on its own thread; -1: an access is about to
+ * fault.
  */
 hwaddr remap_cache_page_of(CPUState *cpu, vaddr address);
 
