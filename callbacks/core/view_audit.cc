@@ -99,4 +99,17 @@ void describe(const LiveView& view, const ViewConflict& conflict, Text& text) {
     text.add(" with context ").add_hex(conflict.other.origin.object.context);
 }
 
+Report conflict_report(const LiveView& made, const ViewConflict& conflict, Text& text) {
+    constexpr auto check = Check::ConflictingViews;
+    text.add(made.origin.routine).add(": ");
+    describe(made, conflict, text);
+    return {
+        .check = check,
+        .parameters = {static_cast<std::uint64_t>(check), 0, 0, reinterpret_cast<std::uintptr_t>(made.origin.caller)},
+        .callback = Callback::KernelService,
+        .caller = made.origin.caller,
+        .message = text.c_str(),
+        .advice = text_of(check).advice};
+}
+
 }  // namespace remap::callbacks

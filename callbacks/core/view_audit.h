@@ -120,4 +120,7 @@ private:
 // Both views of a conflict in one sentence.
 void describe(const LiveView& view, const ViewConflict& conflict, Text& text);
 
+// The report of a conflict that no callback of a physical memory object's has made; `text` holds its message.
+Report conflict_report(const LiveView& made, const ViewConflict& conflict, Text& text);
+
 }  // namespace remap::callbacks

@@ -97,6 +97,8 @@ private:
         explicit Devices(System& on) : system(on) {}
         void* map_device_memory(PhysicalAddress, std::uint64_t, MEMORY_CACHING_TYPE) override { return nullptr; }
         void unmap_device_memory(void*, std::uint64_t) override {}
+        callbacks::ViewAudit& view_audit() override { return system.views().audit; }
+        void report(const callbacks::Report& report) override { system.reports().report(report); }
         std::uint64_t installed_bytes() const override;
         PhysicalAddress highest_installed() const override;
 

@@ -34,16 +34,8 @@ Kernel& kernel() {
 
 void report_conflict(const ConflictReport& found) {
     if (!found.conflict) return;
-    constexpr auto check = callbacks::Check::ConflictingViews;
     callbacks::Text text;
-    text.add(found.made.origin.routine).add(": ");
-    describe(found.made, *found.conflict, text);
-    kernel().port.report({.check = check,
-                          .parameters = {static_cast<std::uint64_t>(check), 0, 0, address_of(found.made.origin.caller)},
-                          .callback = callbacks::Callback::KernelService,
-                          .caller = found.made.origin.caller,
-                          .message = text.c_str(),
-                          .advice = callbacks::text_of(check).advice});
+    kernel().port.report(conflict_report(found.made, *found.conflict, text));
 }
 
 bool irql_at_most(KIRQL highest, std::uint64_t check, const char* routine, const void* caller, std::uint64_t third,

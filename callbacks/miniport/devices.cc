@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/miniport/devices.h"
 
+#include "callbacks/core/findings.h"
+
 #include <algorithm>
+#include <cstddef>
+#include <new>
 
 namespace remap::miniport {
 
@@ -71,19 +75,50 @@ bool Device::owns(std::uint64_t first, std::uint64_t bytes) const {
                        });
 }
 
-NTSTATUS Device::map_memory(PHYSICAL_ADDRESS address, ULONG bytes, BOOLEAN io_space, BOOLEAN user_mode,
-                            MEMORY_CACHING_TYPE cache, PVOID* mapped) {
+// Tells the audit of a view. False when there is no memory.
+bool Device::audit(View& view, const MapRequest& request) {
+    const std::uint64_t offset = request.first & (page_size - 1);
+    callbacks::FrameList frames;
+    view.audited.reset(new (std::nothrow) callbacks::AuditedView);
+    if (!view.audited || !frames.add({PhysicalAddress{request.first}.page(), pages_of(offset + request.bytes)}))
+        return false;
+    const auto cache = request.cache == MmCached      ? callbacks::CacheType::WriteBack
+                       : request.cache == MmNonCached ? callbacks::CacheType::Uncached
+                                                      : callbacks::CacheType::WriteCombined;
+    callbacks::ViewAudit& all = port_->view_audit();
+    const callbacks::ViewOrigin origin{"DxgkCbMapMemory", request.caller, {}};
+    if (!all.add(*view.audited, {.frames = frames, .pages = frames.size(), .cache = cache},
+                 {.base = static_cast<std::byte*>(view.base) - offset, .origin = origin}))
+        return false;
+    if (const auto conflict = all.conflict_of(*view.audited)) {
+        callbacks::Text text;
+        port_->report(conflict_report(view.audited->live(), *conflict, text));
+    }
+    return true;
+}
+
+void Device::end(View& view) {
+    if (view.audited) port_->view_audit().remove(*view.audited);
+    port_->unmap_device_memory(view.base, view.bytes);
+    view = {};
+}
+
+NTSTATUS Device::map_memory(const MapRequest& request, PVOID* mapped) {
     if (mapped == nullptr) return STATUS_INVALID_PARAMETER;
     *mapped = nullptr;
-    const auto first = static_cast<std::uint64_t>(address.QuadPart);
-    const bool known = cache == MmNonCached || cache == MmCached || cache == MmWriteCombined;
-    if (bytes == 0 || io_space || user_mode || !known || !owns(first, bytes)) return STATUS_INVALID_PARAMETER;
+    const bool known = request.cache == MmNonCached || request.cache == MmCached || request.cache == MmWriteCombined;
+    if (request.bytes == 0 || request.io_space || request.user_mode || !known || !owns(request.first, request.bytes))
+        return STATUS_INVALID_PARAMETER;
     const auto free = std::find_if(std::begin(views_), std::end(views_), [](const View& v) { return !v.base; });
     if (free == std::end(views_)) return STATUS_NO_MEMORY;
-    void* base = port_->map_device_memory({first}, bytes, cache);
-    if (base == nullptr) return STATUS_NO_MEMORY;
-    *free = {base, bytes};
-    *mapped = base;
+    free->base = port_->map_device_memory({request.first}, request.bytes, request.cache);
+    if (free->base == nullptr) return STATUS_NO_MEMORY;
+    free->bytes = request.bytes;
+    if (!audit(*free, request)) {
+        end(*free);
+        return STATUS_NO_MEMORY;
+    }
+    *mapped = free->base;
     return STATUS_SUCCESS;
 }
 
@@ -92,8 +127,7 @@ NTSTATUS Device::unmap_memory(PVOID address) {
     const auto found =
         std::find_if(std::begin(views_), std::end(views_), [&](const View& v) { return v.base == address; });
     if (found == std::end(views_)) return STATUS_INVALID_PARAMETER;
-    port_->unmap_device_memory(found->base, found->bytes);
-    *found = {};
+    end(*found);
     return STATUS_SUCCESS;
 }
 
@@ -101,8 +135,7 @@ unsigned Device::take_back_views() {
     unsigned count = 0;
     for (View& view : views_) {
         if (view.base == nullptr) continue;
-        port_->unmap_device_memory(view.base, view.bytes);
-        view = {};
+        end(view);
         ++count;
     }
     return count;

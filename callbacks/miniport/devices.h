@@ -4,10 +4,12 @@
 #pragma once
 
 #include "base/address.h"
+#include "callbacks/core/view_audit.h"
 #include "callbacks/ddk/dispmprt.h"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 namespace remap::miniport {
 
@@ -31,6 +33,10 @@ public:
     // A view of device memory in the kernel, or null. `cache` is MmNonCached, MmCached or MmWriteCombined.
     virtual void* map_device_memory(PhysicalAddress first, std::uint64_t bytes, MEMORY_CACHING_TYPE cache) = 0;
     virtual void unmap_device_memory(void* base, std::uint64_t bytes) = 0;
+
+    // All views of the machine, and where a finding about them goes. Called without any lock.
+    virtual callbacks::ViewAudit& view_audit() = 0;
+    virtual void report(const callbacks::Report& report) = 0;
 
     virtual std::uint64_t installed_bytes() const = 0;
     virtual PhysicalAddress highest_installed() const = 0;
@@ -56,9 +62,17 @@ public:
     NTSTATUS get_information(PDXGK_DEVICE_INFO info);
 
     // STATUS_INVALID_PARAMETER: not inside a range of the device, I/O space, user mode (ours: neither is provided), or
-    // an unknown cache type. STATUS_NO_MEMORY: no room for it.
-    NTSTATUS map_memory(PHYSICAL_ADDRESS address, ULONG bytes, BOOLEAN io_space, BOOLEAN user_mode,
-                        MEMORY_CACHING_TYPE cache, PVOID* mapped);
+    // an unknown cache type. STATUS_NO_MEMORY: no room for it. A page that is mapped with another cache type already is
+    // reported (ConflictingViews).
+    struct MapRequest {
+        std::uint64_t first = 0;  // address
+        std::uint64_t bytes = 0;
+        bool io_space = false;
+        bool user_mode = false;
+        MEMORY_CACHING_TYPE cache = MmNonCached;
+        const void* caller = nullptr;  // in the driver
+    };
+    NTSTATUS map_memory(const MapRequest& request, PVOID* mapped);
     NTSTATUS unmap_memory(PVOID address);
 
     // Views that the driver left; takes them down.
@@ -69,6 +83,7 @@ private:
     struct View {
         void* base = nullptr;
         std::uint64_t bytes = 0;
+        std::unique_ptr<callbacks::AuditedView> audited;  // an adapter may lie on a small stack
     };
     struct ResourceList {
         CM_RESOURCE_LIST list;
@@ -77,6 +92,8 @@ private:
     static_assert(sizeof(ResourceList) == sizeof(CM_RESOURCE_LIST) + 5 * 20, "descriptors follow each other");
 
     bool owns(std::uint64_t first, std::uint64_t bytes) const;
+    bool audit(View& view, const MapRequest& request);
+    void end(View& view);
 
     DevicePort* port_ = nullptr;
     DeviceDescription description_;

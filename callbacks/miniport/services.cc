@@ -28,9 +28,13 @@ struct Entry {
     }
     static NTSTATUS APIENTRY map_memory(HANDLE handle, PHYSICAL_ADDRESS address, ULONG bytes, BOOLEAN io_space,
                                         BOOLEAN user_mode, MEMORY_CACHING_TYPE cache, PVOID* mapped) {
-        return with_device(handle, [&](Device& device) {
-            return device.map_memory(address, bytes, io_space, user_mode, cache, mapped);
-        });
+        const Device::MapRequest request{.first = static_cast<std::uint64_t>(address.QuadPart),
+                                         .bytes = bytes,
+                                         .io_space = io_space != FALSE,
+                                         .user_mode = user_mode != FALSE,
+                                         .cache = cache,
+                                         .caller = __builtin_extract_return_addr(__builtin_return_address(0))};
+        return with_device(handle, [&](Device& device) { return device.map_memory(request, mapped); });
     }
     static NTSTATUS APIENTRY unmap_memory(HANDLE handle, PVOID address) {
         return with_device(handle, [&](Device& device) { return device.unmap_memory(address); });

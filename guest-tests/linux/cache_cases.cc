@@ -31,6 +31,7 @@ using gpu::spec::Packet;
 constexpr std::uint64_t polls = 10'000'000;
 constexpr LogicalAddress ring_at{0x1000'0000};
 constexpr LogicalAddress data_at{0x2000'0000};
+constexpr LogicalAddress fresh_at{0x3000'0000};
 constexpr std::uint64_t missed_flush = 1, stale_read = 4;  // hw/cache/finding.h
 
 CacheModel map_model() {
@@ -138,6 +139,17 @@ TEST_F(Caches, AMissedFlushIsReportedOnceWithTheAddressOfTheStore) {
     EXPECT_EQ(newest().store_address, reinterpret_cast<std::uint64_t>(&data_[1]));
     EXPECT_EQ(newest().dma_address, data_at.value);
     x86::clflush(&data_[1]);
+}
+
+// The kernel maps it, and from then on it is known that the GPU may come.
+TEST_F(Caches, APageThatTheGpuNeverTouchedIsKnownByTheKernelsTables) {
+    std::uint64_t* const fresh = new_page();
+    ASSERT_EQ(gpu_->map(fresh, page_size, fresh_at), 0);
+    const x86::Code code = x86::store(&fresh[0], std::uint64_t{4});
+    run(gpu::spec::copy(somewhere, gpu::spec::without_snoop(gpu::spec::system_memory(fresh_at.value)), 64));
+    ASSERT_EQ(new_findings(), 1u);
+    EXPECT_EQ(newest().kind, missed_flush);
+    EXPECT_EQ(newest().store_code, code);
 }
 
 TEST_F(Caches, WhatTheGpuWroteIsReadAfterAFlush) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The litmus cases in the guest: real instructions through real page tables, a GPU on the bus, and QEMU's model of the
 // caches, whose registers say what was found. The GPU works on physical addresses, and the model is told of its pages.
+#include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/cache_model.h"
 #include "guest-tests/runtime/cpu.h"
 #include "guest-tests/runtime/gpu.h"
-#include "guest-tests/runtime/machine.h"
 #include "guest-tests/runtime/test.h"
 #include "guest-tests/runtime/views.h"
 #include "guest-tests/x86/cache_instructions.h"
@@ -212,7 +212,8 @@ private:
 
     void map_at(CpuVirtualPage first, MemoryType type) {
         for (std::uint64_t page = 0; page < pages; ++page)
-            REQUIRE(guest::map_pages(guest::kernel_space(), first + page, frames_[page], 1, {.cache = cache_type(type)}));
+            REQUIRE(
+                guest::map_pages(guest::kernel_space(), first + page, frames_[page], 1, {.cache = cache_type(type)}));
     }
     void unmap_at(CpuVirtualPage first) { guest::unmap_pages(guest::kernel_space(), first, pages); }
 

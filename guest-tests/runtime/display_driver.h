@@ -14,6 +14,8 @@
 #include "guest-tests/runtime/driver_image.h"
 #include "guest-tests/runtime/kernel_port.h"
 #include "guest-tests/runtime/pci.h"
+#include "guest-tests/runtime/reports.h"
+#include "guest-tests/runtime/views.h"
 
 #include <optional>
 #include <span>
@@ -55,6 +57,8 @@ private:
     struct Devices final : miniport::DevicePort {
         void* map_device_memory(PhysicalAddress first, std::uint64_t bytes, MEMORY_CACHING_TYPE cache) override;
         void unmap_device_memory(void* base, std::uint64_t bytes) override;
+        callbacks::ViewAudit& view_audit() override { return views().audit; }
+        void report(const callbacks::Report& report) override { reports().report(report); }
         std::uint64_t installed_bytes() const override;
         PhysicalAddress highest_installed() const override;
     };

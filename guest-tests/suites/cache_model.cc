@@ -92,15 +92,13 @@ bool locked_agree(volatile std::uint8_t* tracked, std::uint8_t* plain, std::uint
     return x86::exchange_16(tracked + offset, expected, desired);
 }
 
-// A GPU beside tracked frames: what it reads past the caches.
+// A GPU, and what it reads past the caches of a buffer that is mapped for it.
 struct PastCaches : GpuBench {
     PastCaches() {
         REQUIRE_EQ(buffer.make(callbacks(), {.bytes = page_size}), STATUS_SUCCESS);
         model.emplace(*find_cache_model());
-        model->set_mapped(dxgkrnl().frame(buffer.object(), 0), 1, true);
         known = model->findings();
     }
-    ~PastCaches() { model->set_mapped(dxgkrnl().frame(buffer.object(), 0), 1, false); }
 
     volatile std::uint64_t* word(std::uint64_t index) const {
         return reinterpret_cast<volatile std::uint64_t*>(buffer.data()) + index;
@@ -166,6 +164,16 @@ TEST(a_line_is_flushed_whatever_form_its_address_has) {
     x86::clflush_short(reinterpret_cast<const volatile void*>(low.address().value));
     EXPECT_EQ(bench.findings_of_a_read(8), 0);
     unmap_pages(kernel_space(), low, 1);
+}
+
+// Nobody names the page, and the GPU has not touched it: that the unit's tables lead there is enough.
+TEST(a_store_before_the_first_access_of_the_device_counts) {
+    PastCaches bench;
+    const x86::Code code = x86::store(bench.word(0), std::uint64_t{0x1234});
+    EXPECT_EQ(bench.findings_of_a_read(8), 1);
+    const auto finding = bench.model->finding(bench.model->findings() - 1);
+    EXPECT_EQ(finding.kind, missed_flush);
+    EXPECT_EQ(finding.store_code, code);
 }
 
 TEST(a_store_past_the_cache_needs_no_flush) {

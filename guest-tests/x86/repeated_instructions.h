@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Instructions of which each copy is executed once, so that a report of the cache model names the execution and not only
-// the place in a program.
+// Instructions of which each copy is executed once, so that a report of the cache model names the execution and not
+// only the place in a program.
 #pragma once
 
 #include "guest-tests/x86/cache_instructions.h"

@@ -80,7 +80,7 @@ public:
     }
     void device_has_written() { machine_.await_dma(nullptr); }
 
-    // One access of the GPU over several lines. What of it is old, in words, is told by `expected`.
+    // One access of the GPU over several lines, at most most_dma bytes; `words` has room for them. The caller judges.
     void device_reads_range(std::uint64_t offset, unsigned bytes, std::uint64_t* words);
 
     // Exactly this was found since the last look: nothing, or one mistake.

@@ -42,8 +42,8 @@ void Gpu::put(const Packet& packet) {
     tail_ = (tail_ + 1) % entries;
 }
 
-// Stores are seen in their order, and the doorbell's is uncached: on this processor that needs no fence, only a compiler
-// that keeps the order.
+// Stores are seen in their order, and the doorbell's is uncached: on this processor that needs no fence, only a
+// compiler that keeps the order.
 void Gpu::tell(std::span<const Packet> packets) {
     for (const Packet& packet : packets) put(packet);
     put(gpu::spec::fence(system_memory(fence_at_.value), ++told_));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The GPU of a litmus machine: told of an access by its doorbell, and waited for by a fence in memory. The processor
-// executes no fence and no locked instruction on the way, as those are what the cases are about; hence a ring of its own
-// in place of a driver's. Of the registers none but the doorbell is touched once it works.
+// executes no fence and no locked instruction on the way, as those are what the cases are about; hence a ring of its
+// own in place of a driver's. Of the registers none but the doorbell is touched once it works.
 #pragma once
 
 #include "base/address.h"

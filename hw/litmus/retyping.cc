@@ -77,6 +77,7 @@ LITMUS(clean_line_outlives_a_devices_write, "A clean line that stays is old when
         bench.loads(view, 0, right(before));
         if (flushed) bench.flush(view, 0);
         bench.set_type(view, uc);
+        bench.loads(view, 512, right(before));  // from here on nothing of the page is fetched
         bench.device_writes(0, device, Snoop::No);
         bench.loads(view, 0, right(device));
         bench.set_type(view, wb);

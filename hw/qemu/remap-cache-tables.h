@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which pages the cache model tracks: those that a device can reach past the caches, by the tables of the remap-iommu in
- * front of it. They are tracked from the store that puts a page into the tables on, and until the one that takes it out,
- * whatever system the guest runs.
+ * Which pages the cache model tracks: those that a device can reach past the caches, by the tables of the remap-iommu
+ * in front of it. They are tracked from the store that puts a page into the tables on, and until the one that takes it
+ * out, whatever system the guest runs.
  */
 #ifndef REMAP_CACHE_TABLES_H
 #define REMAP_CACHE_TABLES_H
@@ -19,8 +19,8 @@ typedef struct RemapCacheTables {
 } RemapCacheTables;
 
 /*
- * With the BQL. What the configuration space says may have changed: a function that may access memory at all, and may do
- * so without snooping, is followed. `space` is what it is behind, or NULL. Drop: it is gone, or reset.
+ * With the BQL. What the configuration space says may have changed: a function that may access memory at all, and may
+ * do so without snooping, is followed. `space` is what it is behind, or NULL. Drop: it is gone, or reset.
  */
 void remap_cache_tables_update(RemapCacheTables *tables, PCIDevice *pci, const RemapIommuSpace *space);
 void remap_cache_tables_drop(RemapCacheTables *tables);

@@ -199,6 +199,16 @@ static CPUTLBEntryFull *remap_cache_entry(CPUState *cpu, vaddr address, int mmu_
     return &cpu->neg.tlb.d[mmu_index].fulltlb[(address >> TARGET_PAGE_BITS) & mask];
 }
 
+/* Whether loads of the page are a device's to answer. The flag is in the entry that code compares addresses with. */
+static bool remap_cache_is_device(CPUState *cpu, vaddr address, int mmu_index)
+{
+    size_t mask = cpu->neg.tlb.f[mmu_index].mask >> CPU_TLB_ENTRY_BITS;
+    const CPUTLBEntry *entry = &cpu->neg.tlb.f[mmu_index].table[(address >> TARGET_PAGE_BITS) & mask];
+    uint64_t load = entry->addr_idx[MMU_DATA_LOAD];
+
+    return load != UINT64_MAX && (load & TLB_MMIO);
+}
+
 hwaddr remap_cache_page_of(CPUState *cpu, vaddr address)
 {
     int mmu_index = cpu_mmu_index(cpu, false);
@@ -271,7 +281,7 @@ static bool remap_cache_tlb_fill(CPUState *cpu, vaddr address, int size, MMUAcce
         return false;
     }
     entry = remap_cache_entry(cpu, address, mmu_index);
-    if (unlikely(entry->slow_flags[MMU_DATA_LOAD] & TLB_MMIO) && mmu_index < MMU_PHYS_IDX) {
+    if (unlikely(remap_cache_is_device(cpu, address, mmu_index)) && mmu_index < MMU_PHYS_IDX) {
         remap_cache_redirect(cpu, address, mmu_index, REMAP_CACHE_DEVICE, host_pc);
     } else if (unlikely(remap_cache_tables_watch(entry->phys_addr >> TARGET_PAGE_BITS)) &&
                remap_cache_is_ram(entry->phys_addr)) {
@@ -299,11 +309,13 @@ static void remap_cache_do_interrupt(CPUState *cpu)
     remap_cache_original_ops->do_interrupt(cpu);
 }
 
+/* That the local APIC asks to be looked at is no interrupt yet, and may become none. */
 static bool remap_cache_exec_interrupt(CPUState *cpu, int request)
 {
+    bool is_poll = x86_cpu_pending_interrupt(cpu, request) == CPU_INTERRUPT_POLL;
     bool taken = remap_cache_original_ops->cpu_exec_interrupt(cpu, request);
 
-    if (taken) {
+    if (taken && !is_poll) {
         remap_cache_serialize(cpu);
     }
     return taken;

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <set>
@@ -51,12 +53,12 @@ private:
     void mark(PhysicalPage first, std::uint64_t length, bool is) {
         ++told;
         EXPECT_GT(length, 0u);
-        for (std::uint64_t page = first.number; page < first.number + length; ++page) {
-            if (page >= pages.size()) continue;
-            EXPECT_NE(pages[page] != 0, is) << "page " << page << " is told again";
-            pages[page] = is;
-            count_ += is ? 1 : -1;
-        }
+        const auto begin =
+            pages.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(first.number, pages.size()));
+        const auto end = begin + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(length, pages.end() - begin));
+        EXPECT_EQ(std::find(begin, end, is), end) << "pages from " << first.number << " on are told again";
+        std::fill(begin, end, is);
+        count_ += is ? end - begin : begin - end;
     }
 
     std::uint64_t count_ = 0;

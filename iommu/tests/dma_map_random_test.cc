@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace remap::iommu {
@@ -111,8 +112,8 @@ protected:
         Translation found;
         if (!allowed(address, Access::Read, found) && !allowed(address, Access::Write, found)) return;
         const std::uint64_t first = (found.address.value & ~(found.granule - 1)) >> page_shift;
-        for (std::uint64_t page = first; page < first + (found.granule >> page_shift) && page < pages.size(); ++page)
-            pages[page] = 1;
+        const std::uint64_t last = std::min<std::uint64_t>(first + (found.granule >> page_shift), pages.size());
+        for (std::uint64_t page = first; page < last; ++page) pages[page] = 1;
     }
 
     std::mt19937 random_{GetParam()};
@@ -125,7 +126,7 @@ TEST_P(RandomTables, ToldIsWhatTheUnitAnswers) {
     store(0x11208, GetParam() % 3);
     machine_.unit.follow(device, told_);
     std::uint64_t reached_steps = 0;
-    for (int step = 0; step < 500; ++step) {
+    for (int step = 0; step < 400; ++step) {
         change();
         if (step % 50 == 0) {  // or nothing would be reached for long
             machine_.write32(0x18, 0x84000000);
@@ -148,7 +149,7 @@ TEST_P(RandomTables, ToldIsWhatTheUnitAnswers) {
     EXPECT_TRUE(told_.watched.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomTables, testing::Range(1u, 10u));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomTables, testing::Range(1u, 7u));
 
 }  // namespace
 }  // namespace remap::iommu

@@ -47,7 +47,8 @@ typedef struct _DXGK_START_INFO {
 typedef NTSTATUS(APIENTRY* DXGKCB_GET_DEVICE_INFORMATION)(_In_ HANDLE DeviceHandle, _Out_ PDXGK_DEVICE_INFO DeviceInfo);
 
 // Maps a range of the device's translated resources (Length bytes). IRQL PASSIVE_LEVEL.
-// STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY.
+// STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY. A page that is mapped with another cache type already is
+// reported (ConflictingViews, ours).
 typedef NTSTATUS(APIENTRY* DXGKCB_MAP_MEMORY)(_In_ HANDLE DeviceHandle, _In_ PHYSICAL_ADDRESS TranslatedAddress,
                                               _In_ ULONG Length, _In_ BOOLEAN InIoSpace, _In_ BOOLEAN MapToUserMode,
                                               _In_ MEMORY_CACHING_TYPE CacheType, _Outptr_ PVOID* VirtualAddress);

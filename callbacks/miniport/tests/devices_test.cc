@@ -7,10 +7,11 @@
 namespace remap::miniport {
 namespace {
 
-NTSTATUS map(const DXGKRNL_INTERFACE& interface, std::uint64_t first, ULONG bytes, PVOID* mapped) {
+NTSTATUS map(const DXGKRNL_INTERFACE& interface, std::uint64_t first, ULONG bytes, PVOID* mapped,
+             MEMORY_CACHING_TYPE cache = MmNonCached) {
     PHYSICAL_ADDRESS address;
     address.QuadPart = static_cast<LONGLONG>(first);
-    return interface.DxgkCbMapMemory(interface.DeviceHandle, address, bytes, FALSE, FALSE, MmNonCached, mapped);
+    return interface.DxgkCbMapMemory(interface.DeviceHandle, address, bytes, FALSE, FALSE, cache, mapped);
 }
 
 TEST(MiniportDevices, TheDriverLearnsOfItsDeviceWhileItStarts) {
@@ -62,6 +63,28 @@ TEST(MiniportDevices, ARangeOfTheDeviceIsMappedWithTheCacheTypeAskedFor) {
     EXPECT_TRUE(bench.devices.views.empty());
     EXPECT_EQ(interface.DxgkCbUnmapMemory(interface.DeviceHandle, mapped), STATUS_INVALID_PARAMETER);
     EXPECT_EQ(interface.DxgkCbUnmapMemory(interface.DeviceHandle, nullptr), STATUS_INVALID_PARAMETER);
+}
+
+TEST(MiniportDevices, ViewsOfAPageWithTwoCacheTypesAreReportedWhenTheSecondIsMade) {
+    AdapterBench bench;
+    ASSERT_TRUE(bench.start(1).ok());
+    const auto& interface = bench.adapter.interface(0);
+    PVOID views[3] = {};
+    ASSERT_EQ(map(interface, 0x8000001800, 0x1000, &views[0], MmWriteCombined), STATUS_SUCCESS);
+    ASSERT_EQ(map(interface, 0x8000002000, 0x1000, &views[1], MmWriteCombined), STATUS_SUCCESS);
+    EXPECT_TRUE(bench.devices.reports.empty());
+    ASSERT_EQ(map(interface, 0x8000002800, 0x10, &views[2], MmCached), STATUS_SUCCESS);
+    ASSERT_EQ(bench.devices.reports.size(), 1u);
+    EXPECT_EQ(bench.devices.reports[0].first, callbacks::Check::ConflictingViews);
+    EXPECT_NE(bench.devices.reports[0].second.find("DxgkCbMapMemory: page 0x8000002 is now mapped cached at "
+                                                   "0xffff008000002000 (1 pages), and write-combined at "),
+              std::string::npos)
+        << bench.devices.reports[0].second;
+    for (PVOID view : views) EXPECT_EQ(interface.DxgkCbUnmapMemory(interface.DeviceHandle, view), STATUS_SUCCESS);
+    ASSERT_EQ(map(interface, 0x8000001000, 0x3000, &views[0], MmCached), STATUS_SUCCESS);
+    EXPECT_EQ(bench.devices.reports.size(), 1u);
+    EXPECT_EQ(bench.adapter.stop().why.c_str()[0], 't');  // the view is left, and taken back
+    bench.devices.audit.for_each_view_of({0x8000002}, [](const callbacks::ShownPage&) { ADD_FAILURE(); });
 }
 
 TEST(MiniportDevices, NothingElseIsMapped) {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace remap::miniport {
@@ -69,6 +70,8 @@ class FakeDevices final : public DevicePort {
 public:
     void* map_device_memory(PhysicalAddress first, std::uint64_t bytes, MEMORY_CACHING_TYPE cache) override;
     void unmap_device_memory(void* base, std::uint64_t bytes) override;
+    callbacks::ViewAudit& view_audit() override { return audit; }
+    void report(const callbacks::Report& report) override { reports.push_back({report.check, report.message}); }
     std::uint64_t installed_bytes() const override { return 0x20000000; }
     PhysicalAddress highest_installed() const override { return {0x1fffffff}; }
 
@@ -78,6 +81,8 @@ public:
         MEMORY_CACHING_TYPE cache;
     };
     std::vector<View> views;
+    callbacks::ViewAudit audit;
+    std::vector<std::pair<callbacks::Check, std::string>> reports;
 };
 
 // A driver, a core, and an adapter that is not added yet.
