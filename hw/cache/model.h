@@ -38,7 +38,8 @@ class Model {
 public:
     Model(MemoryPort& memory, FindingPort& findings, const Options& options);
 
-    // Accesses to lines of tracked pages; for uncached ones the caller has emptied the processor's buffers. False, and nothing changed, when the line is not memory.
+    // Accesses to lines of tracked pages; for uncached ones the caller has emptied the processor's buffers. False, and
+    // nothing changed, when the line is not memory.
     bool load(const Origin& origin, const Piece& piece, std::uint8_t* to);
     bool store(const Origin& origin, const Piece& piece, const std::uint8_t* from);
     bool store_non_temporal(const Origin& origin, const Piece& piece, const std::uint8_t* from);

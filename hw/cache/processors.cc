@@ -7,7 +7,8 @@ namespace remap::cache {
 
 Buffer* Processor::find(std::uint64_t line) {
     // Who fills a line comes back to the newest.
-    const auto found = std::find_if(buffers_.rbegin(), buffers_.rend(), [&](const Buffer& b) { return b.line == line; });
+    const auto found =
+        std::find_if(buffers_.rbegin(), buffers_.rend(), [&](const Buffer& b) { return b.line == line; });
     return found == buffers_.rend() ? nullptr : &*found;
 }
 
