@@ -2,6 +2,7 @@
 // Views of one page with different cache types.
 #include "callbacks/rules/calls.h"
 #include "callbacks/rules/expect.h"
+#include "callbacks/rules/unmanaged_frames.h"
 
 #include <cstddef>
 
@@ -13,25 +14,6 @@ using callbacks::Check;
 namespace {
 
 constexpr std::uint64_t device_pages = 8;
-
-// The machine's frames, of which none is memory that the system manages: they can be a device's on a machine that maps
-// nothing else.
-class Unmanaged final : public callbacks::FramePort {
-public:
-    explicit Unmanaged(callbacks::FramePort& frames) : frames_(frames) {}
-    bool allocate(const callbacks::FrameRequest& request, callbacks::FrameList& frames) override {
-        return frames_.allocate(request, frames);
-    }
-    void free(const callbacks::FrameList& frames) override { frames_.free(frames); }
-    bool copy(const callbacks::FrameList& from, const callbacks::FrameList& to) override {
-        return frames_.copy(from, to);
-    }
-    PhysicalPage highest_installed() const override { return frames_.highest_installed(); }
-    bool overlaps_memory(PhysicalPage, std::uint64_t) const override { return false; }
-
-private:
-    callbacks::FramePort& frames_;
-};
 
 // A graphics kernel, and a device with eight pages of memory.
 class DeviceMemory {
@@ -93,7 +75,7 @@ public:
 
 private:
     const callbacks::Ports ports_;
-    Unmanaged frames_;
+    callbacks::UnmanagedFrames frames_;
     callbacks::Dxgkrnl kernel_;
     callbacks::FrameList device_;
 };

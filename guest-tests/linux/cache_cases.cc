@@ -27,12 +27,12 @@ namespace {
 
 using cache_driver::CacheModel;
 using gpu::spec::Packet;
+using spec::cache::FindingKind;
 
 constexpr std::uint64_t polls = 10'000'000;
 constexpr LogicalAddress ring_at{0x1000'0000};
 constexpr LogicalAddress data_at{0x2000'0000};
 constexpr LogicalAddress fresh_at{0x3000'0000};
-constexpr std::uint64_t missed_flush = 1, stale_read = 4;  // hw/cache/finding.h
 
 CacheModel map_model() {
     const Descriptor memory(open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC));
@@ -134,7 +134,7 @@ TEST_F(Caches, AMissedFlushIsReportedOnceWithTheAddressOfTheStore) {
     run(read_past_caches());
     run(read_past_caches());
     ASSERT_EQ(new_findings(), 1u);
-    EXPECT_EQ(newest().kind, missed_flush);
+    EXPECT_EQ(newest().kind, FindingKind::MissedFlush);
     EXPECT_EQ(newest().store_code, code);
     EXPECT_EQ(newest().store_address, reinterpret_cast<std::uint64_t>(&data_[1]));
     EXPECT_EQ(newest().dma_address, data_at.value);
@@ -148,7 +148,7 @@ TEST_F(Caches, APageThatTheGpuNeverTouchedIsKnownByTheKernelsTables) {
     const x86::Code code = x86::store(&fresh[0], std::uint64_t{4});
     run(gpu::spec::copy(somewhere, gpu::spec::without_snoop(gpu::spec::system_memory(fresh_at.value)), 64));
     ASSERT_EQ(new_findings(), 1u);
-    EXPECT_EQ(newest().kind, missed_flush);
+    EXPECT_EQ(newest().kind, FindingKind::MissedFlush);
     EXPECT_EQ(newest().store_code, code);
 }
 
@@ -171,7 +171,7 @@ TEST_F(Caches, AStaleLineIsReportedOnceWithTheAddressOfTheLoad) {
     const x86::Code code = x86::load(&data_[0], seen);
     EXPECT_EQ(seen, 0x2222222222222222u);  // only reported: the bytes are right
     ASSERT_EQ(new_findings(), 1u);
-    EXPECT_EQ(newest().kind, stale_read);
+    EXPECT_EQ(newest().kind, FindingKind::StaleRead);
     EXPECT_EQ(newest().load_code, code);
     EXPECT_EQ(newest().dma_address, data_at.value);
 }

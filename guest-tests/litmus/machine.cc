@@ -30,7 +30,6 @@ static_assert(offsetof(Case, body) == offsetof(guest::TestCase, body));
 namespace {
 
 constexpr PhysicalPage anywhere{~std::uint64_t{0} >> page_shift};
-constexpr std::uint64_t type_conflict = 8;  // hw/cache/finding.h: not what the cases are about
 
 CacheType cache_type(MemoryType type) {
     return type == MemoryType::WriteBack        ? CacheType::WriteBack
@@ -230,9 +229,10 @@ private:
         for (unsigned i = 0; i < dma_.part.bytes; ++i) static_cast<std::uint8_t*>(to)[i] = vram_[i];
     }
 
-    bool is_of_a_case(std::uint64_t number) const { return model_.finding(number).kind != type_conflict; }
+    // That a page has two types is not what the cases are about.
+    bool is_of_a_case(std::uint64_t number) const { return model_.finding(number).kind != Kind::TypeConflict; }
     Found told(const cache_driver::Finding& finding) const {
-        return {.kind = static_cast<Kind>(finding.kind),
+        return {.kind = finding.kind,
                 .first = offset_of(finding.first),
                 .store = finding.store_code,
                 .load = finding.load_code,

@@ -15,12 +15,12 @@
 using namespace remap;
 using namespace remap::guest;
 using namespace remap::gpu::spec;
+using remap::spec::cache::FindingKind;
 
 namespace {
 
 constexpr std::uint64_t pages = 3;
 constexpr std::uint64_t bytes = pages * page_size;
-constexpr std::uint64_t missed_flush = 1, type_conflict = 8;  // hw/cache/finding.h
 constexpr CacheType all_types[] = {CacheType::WriteBack, CacheType::WriteCombined, CacheType::Uncached};
 
 // Frames of one run that the model tracks, and that nobody maps.
@@ -172,7 +172,7 @@ TEST(a_store_before_the_first_access_of_the_device_counts) {
     const x86::Code code = x86::store(bench.word(0), std::uint64_t{0x1234});
     EXPECT_EQ(bench.findings_of_a_read(8), 1);
     const auto finding = bench.model->finding(bench.model->findings() - 1);
-    EXPECT_EQ(finding.kind, missed_flush);
+    EXPECT(finding.kind == FindingKind::MissedFlush);
     EXPECT_EQ(finding.store_code, code);
 }
 
@@ -190,7 +190,7 @@ TEST(a_store_after_one_past_the_cache_is_an_ordinary_one) {
     x86::sfence();
     EXPECT_EQ(bench.findings_of_a_read(16), 1);
     const auto finding = bench.model->finding(bench.model->findings() - 1);
-    EXPECT_EQ(finding.kind, missed_flush);
+    EXPECT(finding.kind == FindingKind::MissedFlush);
     EXPECT_EQ(finding.store_code, code);
     x86::clflush(bench.word(0));
 }
@@ -217,7 +217,7 @@ TEST(two_types_on_one_page_are_found_when_the_second_is_used) {
     const x86::Code second = x86::load(uncached.as<volatile std::uint64_t>() + 3, seen);
     REQUIRE_EQ(tracked.new_findings(), 1);
     const auto finding = tracked.newest();
-    EXPECT_EQ(finding.kind, type_conflict);
+    EXPECT(finding.kind == FindingKind::TypeConflict);
     EXPECT_EQ(finding.first, tracked.address());
     EXPECT_EQ(finding.store_code, second);
     EXPECT_EQ(finding.store_address & ~(page_size - 1), reinterpret_cast<std::uint64_t>(uncached.as<void>()));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "hw/spec/cache_registers.h"
 #include "iommu/paging/memory_type.h"
 #include "iommu/paging/x86_long.h"
 
@@ -15,20 +16,7 @@ namespace remap::cache {
 
 using paging::MemoryType;
 
-enum class FindingKind : std::uint8_t {
-    // A device reads old bytes from memory:
-    MissedFlush = 1,     // what a processor stored is still in its cache, and the access does not snoop
-    MissedFence = 2,     // CLFLUSHOPT or CLWB of the line was executed, but nothing has ordered it since
-    UndrainedStore = 3,  // what a processor stored is still in its write-combining buffer
-    // A processor reads old bytes:
-    StaleRead = 4,       // from a line it cached before a device wrote without snooping
-    StaleAliasRead = 5,  // from a line it cached before somebody stored past the cache, or past a line not written back
-    // A device's bytes, or a processor's that went past the cache, are lost:
-    OverwrittenByLine = 6,   // a line that was dirty before is written back over them
-    OverwrittenByStore = 7,  // a write-combining buffer that was filled before is emptied over them
-    // Mappings of one page:
-    TypeConflict = 8,  // two of them have different memory types
-};
+using spec::cache::FindingKind;
 
 // A processor's access, or the instruction that flushed.
 struct Origin {

@@ -21,7 +21,7 @@ std::uint64_t CacheModel::findings() const { return read(registers::findings); }
 
 Finding CacheModel::finding(std::uint64_t index) const {
     write(registers::select, index);
-    return {.kind = read(registers::kind),
+    return {.kind = static_cast<registers::FindingKind>(read(registers::kind)),
             .first = {read(registers::first)},
             .bytes = read(registers::length),
             .store_code = read(registers::store_code),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "hw/spec/cache_registers.h"
 
 #include <cstdint>
 
@@ -11,7 +12,7 @@ namespace remap::cache_driver {
 
 // As hw/spec/cache_registers.h describes each; code addresses of instructions that have no part in it are 0.
 struct Finding {
-    std::uint64_t kind = 0;
+    spec::cache::FindingKind kind = spec::cache::FindingKind::None;
     PhysicalAddress first;
     std::uint64_t bytes = 0;
     std::uint64_t store_code = 0;

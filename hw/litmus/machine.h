@@ -3,6 +3,7 @@
 // can leave snooping out. On the hosted machine an instruction is a call, in a guest it is the instruction itself.
 #pragma once
 
+#include "hw/spec/cache_registers.h"
 #include "iommu/paging/memory_type.h"
 
 #include <cstddef>
@@ -12,17 +13,7 @@ namespace remap::litmus {
 
 using paging::MemoryType;
 
-// Of findings, as hw/spec/cache_registers.h has them.
-enum class Kind : std::uint8_t {
-    None = 0,
-    MissedFlush = 1,
-    MissedFence = 2,
-    UndrainedStore = 3,
-    StaleRead = 4,
-    StaleAliasRead = 5,
-    OverwrittenByLine = 6,
-    OverwrittenByStore = 7,
-};
+using Kind = spec::cache::FindingKind;
 
 enum class Flush : std::uint8_t { Clflush, Clflushopt, Clwb };
 

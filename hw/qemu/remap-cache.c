@@ -15,6 +15,7 @@
 #include "cpu.h"
 
 #include "remap-cache.h"
+#include "remap-counters.h"
 #include "remap-memory.h"
 
 RemapCache *remap_cache;
@@ -73,15 +74,9 @@ RemapCachePaging remap_cache_paging(CPUState *cpu)
 
 #define TYPE_REMAP_CACHE "remap-cache-model"
 
-typedef struct RemapCacheCounter {
-    const char *name;
-    size_t offset;
-    const char *description;
-} RemapCacheCounter;
+#define COUNTER(name, field, description) REMAP_COUNTER(name, RemapCacheCounters, field, description)
 
-#define COUNTER(name, field, description) { name, offsetof(RemapCacheCounters, field), description }
-
-static const RemapCacheCounter remap_cache_counter_list[] = {
+static const RemapCounter remap_cache_counter_list[] = {
     COUNTER("tracked-pages", tracked_pages, "Pages that devices reach past the caches, of 4 KiB"),
     COUNTER("lines", lines, "Lines of 64 bytes of which a cache or a buffer has what memory lacks"),
     COUNTER("loads", loads, "Processors' loads from tracked pages"),
@@ -98,13 +93,10 @@ static const RemapCacheCounter remap_cache_counter_list[] = {
 
 static void remap_cache_get_counter(Object *object, Visitor *v, const char *name, void *opaque, Error **errp)
 {
-    const RemapCacheCounter *counter = opaque;
     RemapCacheCounters counters;
-    uint64_t value;
 
     remap_cache_counters(remap_cache, &counters);
-    value = *(const uint64_t *)((const char *)&counters + counter->offset);
-    visit_type_uint64(v, name, &value, errp);
+    remap_counter_show(opaque, &counters, v, name, errp);
 }
 
 static char *remap_cache_get_report(Object *object, Error **errp)
@@ -113,7 +105,7 @@ static char *remap_cache_get_report(Object *object, Error **errp)
     char *one;
 
     for (uint64_t i = 0; (one = remap_cache_finding_text(remap_cache, i)); i++) {
-        g_string_append(text, one);
+        g_string_append_printf(text, "%s\n", one);
         free(one);
     }
     return g_string_free(text, false);
@@ -161,12 +153,7 @@ static char *remap_cache_get_mappings(Object *object, Error **errp)
 
 static void remap_cache_class_init(ObjectClass *class, void *data)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(remap_cache_counter_list); i++) {
-        const RemapCacheCounter *counter = &remap_cache_counter_list[i];
-
-        object_class_property_add(class, counter->name, "uint64", remap_cache_get_counter, NULL, NULL, (void *)counter);
-        object_class_property_set_description(class, counter->name, counter->description);
-    }
+    remap_counters_add(class, remap_cache_counter_list, ARRAY_SIZE(remap_cache_counter_list), remap_cache_get_counter);
     object_class_property_add_str(class, "report", remap_cache_get_report, NULL);
     object_class_property_set_description(class, "report", "The mistakes found so far, in words");
     object_class_property_add(class, "page", "uint64", remap_cache_get_page, remap_cache_set_page, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "qapi/visitor.h"
 #include "hw/qdev-properties.h"
 
+#include "remap-counters.h"
 #include "remap-iommu.h"
 
 static const Property remap_iommu_properties[] = {
@@ -56,15 +57,9 @@ static const char *const remap_iommu_descriptions[][2] = {
 };
 
 /* Counters since power-on, to be read over QMP with qom-get. */
-typedef struct RemapIommuCounter {
-    const char *name;
-    size_t offset;
-    const char *description;
-} RemapIommuCounter;
+#define COUNTER(name, field, description) REMAP_COUNTER(name, RemapIommuStatistics, field, description)
 
-#define COUNTER(name, field, description) { name, offsetof(RemapIommuStatistics, field), description }
-
-static const RemapIommuCounter remap_iommu_counters[] = {
+static const RemapCounter remap_iommu_counters[] = {
     COUNTER("translations", translations, "Translations given to devices"),
     COUNTER("walks", walks, "Translations that the IOTLB did not know"),
     COUNTER("interrupts", interrupts, "Answers given to interrupt requests"),
@@ -78,15 +73,12 @@ static const RemapIommuCounter remap_iommu_counters[] = {
 
 static void remap_iommu_get_counter(Object *object, Visitor *v, const char *name, void *opaque, Error **errp)
 {
-    const RemapIommuCounter *counter = opaque;
     RemapIommuStatistics statistics = { 0 };
-    uint64_t value;
 
     if (REMAP_IOMMU(object)->engine) {
         remap_iommu_statistics(REMAP_IOMMU(object)->engine, &statistics);
     }
-    value = *(const uint64_t *)((const char *)&statistics + counter->offset);
-    visit_type_uint64(v, name, &value, errp);
+    remap_counter_show(opaque, &statistics, v, name, errp);
 }
 
 static char *remap_iommu_get_stale_report(Object *object, Error **errp)
@@ -106,13 +98,7 @@ void remap_iommu_add_properties(ObjectClass *class)
     for (size_t i = 0; i < ARRAY_SIZE(remap_iommu_descriptions); i++) {
         object_class_property_set_description(class, remap_iommu_descriptions[i][0], remap_iommu_descriptions[i][1]);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(remap_iommu_counters); i++) {
-        const RemapIommuCounter *counter = &remap_iommu_counters[i];
-
-        object_class_property_add(class, counter->name, "uint64", remap_iommu_get_counter, NULL, NULL,
-                                  (void *)counter);
-        object_class_property_set_description(class, counter->name, counter->description);
-    }
+    remap_counters_add(class, remap_iommu_counters, ARRAY_SIZE(remap_iommu_counters), remap_iommu_get_counter);
     object_class_property_add_str(class, "stale-report", remap_iommu_get_stale_report, NULL);
     object_class_property_set_description(class, "stale-report", "The latest stale uses, a line each");
 }

@@ -23,7 +23,7 @@ ROOMS = {
     "iommu/driver": ["base", "iommu/spec", "iommu/paging"],
     "hw/spec": ["base"],
     "hw/gpu": ["base", "hw/spec"],
-    "hw/cache": ["base", "iommu/paging"],
+    "hw/cache": ["base", "hw/spec", "iommu/paging"],
     "hw/driver": ["base", "hw/spec"],
     "hw/hosted": ["base", "hw/spec", "hw/gpu", "hw/cache", "iommu/engine", "iommu/paging"],
     "hw/litmus": ["base", "iommu/paging", "hw/spec", "hw/driver"],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/kernel/tests/fixture.h"
+#include "callbacks/rules/unmanaged_frames.h"
 
 #include <cstring>
 
@@ -105,23 +106,6 @@ namespace {
 // The hosted machine maps its memory only; a machine with one more page, that nobody manages, stands for a device.
 class DeviceTest : public IoSpaceTest {
 protected:
-    class Managed final : public callbacks::FramePort {
-    public:
-        explicit Managed(callbacks::FramePort& frames) : frames_(frames) {}
-        bool allocate(const callbacks::FrameRequest& request, callbacks::FrameList& frames) override {
-            return frames_.allocate(request, frames);
-        }
-        void free(const callbacks::FrameList& frames) override { frames_.free(frames); }
-        bool copy(const callbacks::FrameList& from, const callbacks::FrameList& to) override {
-            return frames_.copy(from, to);
-        }
-        PhysicalPage highest_installed() const override { return frames_.highest_installed(); }
-        bool overlaps_memory(PhysicalPage, std::uint64_t) const override { return false; }
-
-    private:
-        callbacks::FramePort& frames_;
-    };
-
     DeviceTest() {
         EXPECT_TRUE(frames_.allocate({.pages = 1, .highest = frames_.highest_installed()}, device));
         stop();
@@ -133,7 +117,7 @@ protected:
         EXPECT_TRUE(start(port));
     }
 
-    Managed managed{frames_};
+    callbacks::UnmanagedFrames managed{frames_};
     hosted::KernelPort machine{managed, views_};
     callbacks::FrameList device;
 };

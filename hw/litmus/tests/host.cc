@@ -156,7 +156,7 @@ public:
         require(finding.has_value(), "a finding is not there");
         EXPECT_FALSE(cache::describe(*finding).empty());
         const auto code = [](const std::optional<cache::Origin>& origin) { return origin ? origin->code : 0; };
-        return {.kind = static_cast<Kind>(finding->kind),
+        return {.kind = finding->kind,
                 .first = offset_of(finding->first),
                 .store = code(finding->store),
                 .load = code(finding->load),

@@ -113,6 +113,7 @@ def the_monitor_tells_what_was_found_and_counted():
         report = ask("qom-get", path="/machine/caches", property="report")
         for part in ("missed-flush", f"code at {machine.first:#x}", "device 00:03.0", "no-snoop"):
             expect(part in report, f"{part!r} in {report!r}")
+        expect(report.endswith("\n"), f"each finding ends its line: {report!r}")
 
 
 @case
