@@ -158,6 +158,9 @@ TEST(a_line_is_flushed_whatever_form_its_address_has) {
     *bench.word(0) = 1;
     x86::clflush_indexed(bench.word(0));
     EXPECT_EQ(bench.findings_of_a_read(8), 0);
+    *bench.word(0) = 3;
+    x86::clflush_scaled(bench.word(0));
+    EXPECT_EQ(bench.findings_of_a_read(8), 0);
     constexpr CpuVirtualPage low{0xf0000};  // of 32 bits, and nobody else's
     REQUIRE(map_pages(kernel_space(), low, dxgkrnl().frame(bench.buffer.object(), 0), 1, {}));
     *bench.word(0) = 2;
@@ -237,6 +240,9 @@ TEST(mappings_one_after_the_other_may_have_different_types) {
 
 TEST(mappings_may_come_and_go_for_as_long_as_they_like) {
     const TrackedFrames tracked;
+    const PhysicalView kept(tracked.address(), bytes, CacheType::WriteBack);
+    auto* const words = kept.as<volatile std::uint64_t>();
+    for (std::uint64_t page = 0; page < pages; ++page) words[page * 512 + 7] = page + 100;
     std::uint64_t across = 0;
     for (std::uint64_t i = 0; i < 4000; ++i) {
         const PhysicalView view(tracked.address(), bytes, CacheType::WriteBack);
@@ -246,6 +252,7 @@ TEST(mappings_may_come_and_go_for_as_long_as_they_like) {
         REQUIRE_EQ(across, i);
         x86::store(border, i + 1);
         view.as<volatile std::uint64_t>()[2 * 512] = i;
+        for (std::uint64_t page = 0; page < pages; ++page) REQUIRE_EQ(words[page * 512 + 7], page + 100);
     }
     EXPECT_EQ(tracked.new_findings(), 0);
 }

@@ -61,6 +61,8 @@ inline void clflush_indexed(const volatile void* line) {
     const auto half = reinterpret_cast<std::uint64_t>(line) / 2;
     const std::uint64_t rest = reinterpret_cast<std::uint64_t>(line) - half;
     asm volatile("clflush 64(%0,%1)" ::"r"(half), "r"(rest - 64) : "memory");
+}
+inline void clflush_scaled(const volatile void* line) {
     asm volatile("clflush -0x1000(%0,%1,4)" ::"r"(line), "r"(std::uint64_t{0x400}) : "memory");
 }
 inline void clflush_short(const volatile void* line) { asm volatile("clflush (%k0)" ::"r"(line) : "memory"); }
