@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Whether a rule acts on an event. Deterministic: the same rules, the same seed and the same events in the same order
+// give the same orders. Each rule has a generator of its own, so that a rule more or less changes nothing for the
+// others.
+#pragma once
+
+#include "base/result.h"
+#include "iommu/lab/rule.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace remap::lab {
+
+// How often a rule's pattern was met, and how often it has acted.
+struct RuleCount {
+    std::uint64_t matched = 0;
+    std::uint64_t acted = 0;
+};
+
+// Any thread. Whoever asks while the rules are replaced is answered by the old ones or by the new ones.
+class Decisions {
+public:
+    // Nanoseconds of the machine's clock, for windows of time; called under a lock, must not call back.
+    using Clock = std::uint64_t (*)(void* opaque);
+
+    explicit Decisions(Clock clock = nullptr, void* opaque = nullptr);
+    ~Decisions();
+    Decisions(const Decisions&) = delete;
+    Decisions& operator=(const Decisions&) = delete;
+
+    // Replaces all rules; counts, generators and the clock of windows begin anew. At most most_rules, each with a deed
+    // that acts on its kind: else they stay as they were, and the sentence says which and why.
+    std::string replace(RuleSet rules);
+
+    // One rule more, or one less by its name; the others go on counting. The sentence is empty when it was done.
+    std::string add(Rule rule);
+    std::string remove(const std::string& name);
+
+    RuleSet rules() const;
+    std::vector<RuleCount> counts() const;  // in the order of the rules
+
+    // Whether any rule wants to know of this kind: one load, for the fast paths.
+    bool wants(Kind kind) const {
+        return (wanted_.load(std::memory_order_relaxed) >> static_cast<unsigned>(kind) & 1) != 0;
+    }
+
+    // Counts an event and says what is done to it: by the first rule, in their order, that acts. The others count it
+    // all the same, and do not act.
+    Order decide(const Event& event);
+
+private:
+    struct State;
+    std::atomic<std::uint64_t> wanted_{0};  // a bit for each kind
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace remap::lab
