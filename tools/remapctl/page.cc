@@ -149,7 +149,7 @@ void write_data(std::ostream& out, std::span<const Event> events, const TraceCon
     write_array(json, context.counters, [&](const CounterInfo& counter) {
         json.StartObject();
         write_member(json, "name", counter.name);
-        write_member(json, "value", counter.value);
+        write_member(json, "value", std::to_string(counter.value));
         json.EndObject();
     });
     map.write(json, context, [&](std::size_t event) { return timeline.place_of(event); });
