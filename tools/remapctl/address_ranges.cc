@@ -18,6 +18,7 @@ bool touches(const AddressRange& range, const AddressRange& next) {
 void absorb(AddressRange& range, const AddressRange& next) {
     range.last = std::max(range.last, next.last);
     range.uses += next.uses;
+    range.when = std::max(range.when, next.when);
     range.read |= next.read;
     range.written |= next.written;
 }
@@ -33,6 +34,24 @@ void join_touching(std::vector<AddressRange>& ranges) {
             absorb(range, ranges[i]);
         else
             ranges[kept++] = ranges[i];
+    }
+    ranges.resize(kept);
+}
+
+// Ranges that differ in the object alone become one of the object that used it last. They lie together, in the order of
+// their times.
+void join_owners(std::vector<AddressRange>& ranges) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        AddressRange& range = ranges[kept == 0 ? 0 : kept - 1];
+        const AddressRange& next = ranges[i];
+        if (kept != 0 && range.first == next.first && range.last == next.last && range.physical == next.physical) {
+            range.object = next.object;
+            range.owners += next.owners;
+            absorb(range, next);
+        } else {
+            ranges[kept++] = next;
+        }
     }
     ranges.resize(kept);
 }
@@ -74,8 +93,9 @@ std::vector<AddressRange> compact(std::vector<AddressRange> ranges, std::size_t 
     }
     join_touching(ranges);
     std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) {
-        return std::tuple(a.first, a.last, a.physical, a.object) < std::tuple(b.first, b.last, b.physical, b.object);
+        return std::tuple(a.first, a.last, a.physical, a.when) < std::tuple(b.first, b.last, b.physical, b.when);
     });
+    join_owners(ranges);
     join_near(ranges, most);
     return ranges;
 }

@@ -43,8 +43,7 @@ Group group_of(Kind kind) {
 
 std::string_view name_of(Group group) {
     static constexpr std::array<std::string_view, groups> names = {
-        "DMA",        "translations", "faults", "invalidations", "page requests",
-        "interrupts", "engine",       "driver", "laboratory",
+        "DMA", "translations", "faults", "invalidations", "page requests", "interrupts", "engine", "driver", "rules",
     };
     return names[static_cast<unsigned>(group)];
 }

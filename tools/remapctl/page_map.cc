@@ -68,7 +68,7 @@ void PageMap::add(const Event& event, std::size_t place, const PageLimits& limit
         return;
     }
     const bool refused = (event.flags & lab::flag::refused) != 0;
-    if (event.kind == Kind::Dma && !refused) return add_use(*space, event);
+    if (event.kind == Kind::Dma && !refused) return add_use(*space, event, place);
 
     const std::uint64_t page = event.address & ~page_mask;
     auto trouble = space->troubles.find(page);
@@ -87,7 +87,7 @@ void PageMap::add(const Event& event, std::size_t place, const PageLimits& limit
     }
 }
 
-void PageMap::add_use(Space& space, const Event& event) {
+void PageMap::add_use(Space& space, const Event& event, std::size_t place) {
     if (event.length == 0) return;
     const bool writes = (event.flags & lab::flag::write) != 0;
     const std::uint64_t room = std::numeric_limits<std::uint64_t>::max() - event.address;
@@ -96,6 +96,7 @@ void PageMap::add_use(Space& space, const Event& event) {
                            .physical = event.result,
                            .object = frames_.owner_of(event.result),
                            .uses = 1,
+                           .when = place,
                            .read = !writes,
                            .written = writes};
     // A device goes on where it is: most uses join the one before, and need no place of their own.
@@ -105,6 +106,7 @@ void PageMap::add_use(Space& space, const Event& event) {
         if (same && use.first >= last.first && use.first - last.first <= last.last - last.first + 1) {
             last.last = std::max(last.last, use.last);
             last.uses += 1;
+            last.when = place;
             last.read |= use.read;
             last.written |= use.written;
             return;
@@ -163,7 +165,7 @@ void PageMap::write(Json& json, const TraceContext& context, const PlaceOf& plac
     write_objects(json, context);
 }
 
-// Each: first, last, physical, rights (1: read, 2: write), uses, parts, object.
+// Each: first, last, physical, rights (1: read, 2: write), uses, parts, object, owners.
 void PageMap::write_ranges(Json& json, const std::vector<AddressRange>& ranges) const {
     write_array(json, ranges, [&](const AddressRange& range) {
         json.StartArray();
@@ -173,6 +175,7 @@ void PageMap::write_ranges(Json& json, const std::vector<AddressRange>& ranges) 
         json.Uint64(range.uses);
         json.Uint64(range.parts);
         write_text(json, range.object == 0 ? std::string() : std::to_string(range.object));
+        json.Uint64(range.owners);
         json.EndArray();
     });
 }

@@ -46,7 +46,7 @@ private:
     using Key = std::pair<std::uint16_t, std::uint32_t>;  // device, PASID
 
     void add(const lab::Event& event, std::size_t place, const PageLimits& limits);
-    void add_use(Space& space, const lab::Event& event);
+    void add_use(Space& space, const lab::Event& event, std::size_t place);
     void add_reachable(const TraceContext& context, const PageLimits& limits);
     Space* space_of(Key key, const PageLimits& limits);
     void collect_objects();

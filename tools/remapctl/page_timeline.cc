@@ -26,9 +26,12 @@ std::uint32_t rank_of(Owner owner) {
 
 PageTimeline::PageTimeline(std::span<const Event> events, const TraceContext& context, const PageLimits& limits)
     : events_(events), bins_(std::max<std::size_t>(limits.bins, 1)) {
-    if (!events.empty()) {
-        begin_ = events.front().time;
-        length_ = std::max(begin_, events.back().time) - begin_;
+    // What comes late, from a writer that was held up, moves to where it was read.
+    const std::uint64_t begin = events.empty() ? 0 : events.front().time;
+    times_.reserve(events.size());
+    for (const Event& event : events) {
+        if (event.time > begin) length_ = std::max(length_, event.time - begin);
+        times_.push_back(length_);
     }
     choose(limits);
     name_lanes(context, limits);
@@ -70,11 +73,6 @@ std::size_t PageTimeline::lane_of(const Event& event) const {
     return place == lane_numbers_.end() ? lanes_.size() - 1 : place->second;
 }
 
-std::uint64_t PageTimeline::time_of(std::size_t event) const {
-    const std::uint64_t time = events_[event].time;
-    return std::min(time < begin_ ? 0 : time - begin_, length_);
-}
-
 void PageTimeline::fill_bins() {
     auto kept = kept_.begin();
     for (std::size_t i = 0; i < events_.size(); ++i) {
@@ -82,7 +80,7 @@ void PageTimeline::fill_bins() {
             ++kept;
             continue;
         }
-        const double part = static_cast<double>(time_of(i)) / (static_cast<double>(length_) + 1);
+        const double part = static_cast<double>(times_[i]) / (static_cast<double>(length_) + 1);
         const auto number = std::min(static_cast<std::size_t>(part * static_cast<double>(bins_)), bins_ - 1);
         Bin& bin = lanes_[lane_of(events_[i])].bins[number];
         ++bin.events;
@@ -138,7 +136,7 @@ void PageTimeline::write_events(Json& json) const {
     }
     json.StartObject();
     write_key(json, "time");
-    write_array(json, kept_, [&](std::size_t i) { json.Uint64(time_of(i)); });
+    write_array(json, kept_, [&](std::size_t i) { json.Uint64(times_[i]); });
     write_key(json, "lane");
     write_array(json, kept_, [&](std::size_t i) { json.Uint64(lane_of(events_[i])); });
     write_key(json, "weight");

@@ -44,16 +44,16 @@ private:
     void name_lanes(const TraceContext& context, const PageLimits& limits);
     void fill_bins();
     std::size_t lane_of(const lab::Event& event) const;
-    std::uint64_t time_of(std::size_t event) const;
     void write_lanes(Json& json) const;
     void write_events(Json& json) const;
 
     std::span<const lab::Event> events_;
-    std::vector<std::size_t> kept_;  // in the order of time
+    std::vector<std::uint64_t> times_;  // of all events, since the first
+    std::vector<std::size_t> kept_;
     std::uint64_t common_ = 0;
     std::uint64_t binned_common_ = 0;
     std::uint64_t binned_notable_ = 0;
-    std::uint64_t begin_ = 0, length_ = 0;  // nanoseconds
+    std::uint64_t length_ = 0;  // nanoseconds
     std::size_t bins_;
     std::vector<Lane> lanes_;
     std::map<LaneKey, std::size_t> lane_numbers_;

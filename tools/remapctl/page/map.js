@@ -3,20 +3,25 @@
 // where.
 "use strict";
 
-const TOP = 58, BOTTOM = 168, BAR = 15, TALL = 214;
+const TOP = 58, BOTTOM = 168, BAR = 15, TALL = 234;
 const RIGHTS = ["no access", "read", "write", "read and write"];
 const objectColours = new Map(Object.keys(data.objects).map((object, number) => [object, `c${number % 8}`]));
 
-function rangeOf([first, last, physical, rights, uses, parts, object], reachable) {
-  const range = { first: BigInt(first), last: BigInt(last), physical: BigInt(physical), rights, uses, parts, object, reachable };
+function rangeOf([first, last, physical, rights, uses, parts, object, owners], reachable) {
+  const range = { first: BigInt(first), last: BigInt(last), physical: BigInt(physical), rights, uses, parts, object, owners, reachable };
   range.bytes = range.last - range.first + 1n;
   return range;
+}
+
+function textOfOwner(range) {
+  const label = data.objects[range.object] || "";
+  return range.owners > 1 ? `${label}, the last of ${textOfCount(range.owners)} objects here` : label;
 }
 
 function textOfRange(range) {
   const to = range.parts > 1 ? `${textOfCount(range.parts)} ranges, drawn as one, the first to` : "to";
   const use = range.reachable ? "reachable" : `used ${textOfCount(range.uses)} times`;
-  const whose = range.object ? `, ${data.objects[range.object]}` : "";
+  const whose = range.object ? `, ${textOfOwner(range)}` : "";
   return `0x${range.first.toString(16)} to 0x${range.last.toString(16)}, ${textOfBytes(range.bytes)}, ${to} ` +
     `0x${range.physical.toString(16)}: ${use}, ${RIGHTS[range.rights]}${whose}`;
 }
@@ -75,12 +80,13 @@ function drawHoles(svg, scale, y) {
 }
 
 // The address at which each piece begins, where there is room for it.
-function drawStarts(svg, scale, y) {
+function drawStarts(svg, scale, y, width) {
   let free = -1;
-  for (const { address, x } of scale.starts) {
-    if (x < free) continue;
+  for (const { address, x: left } of scale.starts) {
     const text = `0x${address.toString(16)}`;
-    svg.append(makeSvg("text", { x, y }, text), makeSvg("line", { x1: x + 0.5, x2: x + 0.5, y1: y < TOP ? y + 3 : BOTTOM + BAR, y2: y < TOP ? TOP : y - 10, stroke: "var(--line)" }));
+    const x = Math.min(left, width - text.length * 7);
+    if (x < free) continue;
+    svg.append(makeSvg("text", { x, y }, text), makeSvg("line", { x1: left + 0.5, x2: left + 0.5, y1: y < TOP ? y + 3 : BOTTOM + BAR, y2: y < TOP ? TOP : y - 10, stroke: "var(--line)" }));
     free = x + text.length * 7 + 10;
   }
 }
@@ -94,8 +100,8 @@ function drawSpace(frame, space, by) {
   const width = Math.max(room, logicalScale.width, physicalScale.width);
   const logical = stretched(logicalScale, width), physical = stretched(physicalScale, width);
   const svg = makeSvg("svg", { width, height: TALL, viewBox: `0 0 ${width} ${TALL}`, role: "group", "aria-label": `Address space of ${space.owner}` });
-  drawStarts(svg, logical, 26);
-  drawStarts(svg, physical, BOTTOM + BAR + 24);
+  drawStarts(svg, logical, 26, width);
+  drawStarts(svg, physical, BOTTOM + BAR + 24, width);
   drawHoles(svg, logical, TOP);
   drawHoles(svg, physical, BOTTOM);
   for (const range of ranges) drawBand(svg, range, logical, physical, by);
@@ -111,13 +117,23 @@ function tableOfSpace(space) {
     const places = range.parts > 1 ? `${textOfCount(range.parts)} places from ${raw[2]}` : raw[2];
     table.add(make("code", {}, `${raw[0]} – ${raw[1]}`), textOfBytes(range.bytes), make("code", {}, places),
       `${reachable ? "reachable" : `used ${textOfCount(range.uses)} times`}, ${RIGHTS[range.rights]}`,
-      range.object ? foreign(data.objects[range.object]) : "");
+      range.object ? foreign(textOfOwner(range)) : "");
   }
   return table.element;
 }
 
+// Of ranges in the order of their addresses; what several have in common counts once.
+function bytesOf(ranges) {
+  let sum = 0n, end = 0n;
+  for (const [first, last] of ranges.map((range) => [BigInt(range[0]), BigInt(range[1]) + 1n])) {
+    if (last > end) sum += last - (first > end ? first : end);
+    if (last > end) end = last;
+  }
+  return sum;
+}
+
 function addSpace(space) {
-  const bytes = space.used.reduce((sum, range) => sum + BigInt(range[1]) - BigInt(range[0]) + 1n, 0n);
+  const bytes = bytesOf(space.used);
   const troubles = space.troubles.length + space.moreTroubles;
   const words = [`${textOfBytes(bytes)} used in ${textOfCount(space.used.length)} ranges`];
   if (space.reachable.length) words.push(`${textOfCount(space.reachable.length)} reachable`);
@@ -135,8 +151,9 @@ function showMapLegend() {
   const swatch = (paint, text) => make("span", {}, make("i", { class: "tick", style: `background:${paint}` }), foreign(text));
   const entries = byId("colour").value === "rights"
     ? [1, 2, 3].map((rights) => swatch(paintOf({ rights }, "rights"), RIGHTS[rights]))
-    : Object.entries(data.objects).slice(0, 16).map(([object, label]) => swatch(paintOf({ object }, "object"), label));
-  if (byId("colour").value === "object") entries.push(swatch("var(--rest)", "owner unknown"));
+    : Object.entries(data.objects).slice(0, 12).map(([object, label]) => swatch(paintOf({ object }, "object"), label));
+  const more = Object.keys(data.objects).length - 12;
+  if (byId("colour").value === "object") entries.push(swatch("var(--rest)", "owner unknown"), more > 0 ? `and ${textOfCount(more)} more objects` : "");
   byId("map-legend").replaceChildren(...entries);
 }
 

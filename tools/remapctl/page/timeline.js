@@ -64,10 +64,9 @@ function drawColumns(context, lane, columns, top) {
     const weight = weights[x];
     const height = most <= 2 ? LANE - 6 : 7 + (LANE - 13) * Math.log2(1 + counts[x]) / Math.log2(1 + most);
     context.fillStyle = colours[COLOURS[weight]];
-    const wide = weight === WEIGHT.common ? 1.5 : 2.5;
-    context.fillRect(x, top + LANE - 2 - height, wide, height);
-    if (weight === WEIGHT.injected) diamond(context, x + 1, top + 7, 5);
-    if (weight === WEIGHT.faulty) triangle(context, x + 1, top + 2, 9);
+    if (weight === WEIGHT.injected) diamond(context, x + 0.5, top + LANE / 2 - 1, 6);
+    else if (weight === WEIGHT.faulty) triangle(context, x + 0.5, top + LANE - 3, 11 + height / 4);
+    else context.fillRect(x, top + LANE - 2 - height, weight === WEIGHT.common ? 1.5 : 2.5, height);
   }
 }
 
@@ -80,11 +79,12 @@ function diamond(context, x, y, size) {
   context.fill();
 }
 
+// On its base.
 function triangle(context, x, y, size) {
   context.beginPath();
-  context.moveTo(x, y);
-  context.lineTo(x + size / 2, y + size);
-  context.lineTo(x - size / 2, y + size);
+  context.moveTo(x, y - size);
+  context.lineTo(x + size / 2, y);
+  context.lineTo(x - size / 2, y);
   context.fill();
 }
 
@@ -102,6 +102,7 @@ function drawLanes() {
     context.fillStyle = colours.line;
     context.fillRect(Math.round(tick.x), 0, 1, height);
   }
+  drawInjectionLines(context, width, height);
   data.lanes.forEach((lane, number) => {
     const top = rows[number];
     context.fillStyle = colours.line;
@@ -110,6 +111,18 @@ function drawLanes() {
     drawColumns(context, number, columns, top);
   });
   drawChosen(context, width, height);
+}
+
+// Few injections are seen across all lanes: what follows one is right of it.
+function drawInjectionLines(context, width, height) {
+  const found = [], end = lowerBound(events.time, view.to + 1);
+  for (let i = lowerBound(events.time, view.from); i < end && found.length <= 60; ++i)
+    if (events.weight[i] === WEIGHT.injected) found.push(i);
+  if (found.length > 60) return;
+  context.globalAlpha = 0.35;
+  context.fillStyle = colours.injected;
+  for (const i of found) context.fillRect(xOf(events.time[i], width), 0, 1, height);
+  context.globalAlpha = 1;
 }
 
 function drawChosen(context, width, height) {
@@ -163,6 +176,9 @@ function drawOverview() {
   }
   for (const lane of data.lanes) for (const [number, count] of lane.bins) put((number + 0.5) * (span + 1) / data.bins, count);
   const most = columns.reduce((a, b) => Math.max(a, b), 2);
+  const left = view.from / span * width, right = view.to / span * width;
+  context.fillStyle = colours.window;
+  context.fillRect(left, 0, Math.max(right - left, 2), height);
   context.fillStyle = colours.common;
   columns.forEach((count, x) => {
     const tall = count === 0 ? 0 : 3 + (height - 14) * Math.log2(1 + count) / Math.log2(1 + most);
@@ -172,9 +188,6 @@ function drawOverview() {
     context.fillStyle = colours[COLOURS[weight]];
     for (const i of marks) if (events.weight[i] === weight) context.fillRect(events.time[i] / span * width - 1, weight === WEIGHT.faulty ? 5 : 0, 2, 4);
   }
-  const left = view.from / span * width, right = view.to / span * width;
-  context.fillStyle = colours.window;
-  context.fillRect(left, 0, Math.max(right - left, 2), height);
   context.fillStyle = colours.focus;
   context.fillRect(left, 0, 1.5, height);
   context.fillRect(Math.max(right - 1.5, left), 0, 1.5, height);

@@ -50,11 +50,10 @@ const view = {
     this.changed();
   },
 
-  // The next event in a direction that is not common; from the middle of the view if none is chosen.
+  // The next event in a direction that is not common; the first or last one in view if none is chosen.
   step(direction) {
-    const middle = (this.from + this.to) / 2;
     let event = this.chosen >= 0 ? this.chosen + direction
-      : direction > 0 ? lowerBound(events.time, middle) : lowerBound(events.time, middle) - 1;
+      : direction > 0 ? lowerBound(events.time, this.from) : lowerBound(events.time, this.to + 1) - 1;
     while (event >= 0 && event < events.time.length && events.weight[event] === WEIGHT.common) event += direction;
     if (event >= 0 && event < events.time.length) this.choose(event);
   },

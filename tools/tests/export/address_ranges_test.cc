@@ -29,6 +29,17 @@ TEST(AddressRanges, APageThatLedToTwoPlacesIsTwoRanges) {
     EXPECT_EQ(ranges[1].physical, 0x9000u);
 }
 
+TEST(AddressRanges, ObjectsThatUsedTheSameMemoryInTurnAreTheLastOfThem) {
+    auto later = use(0x1000, 4096, 0x7000, 4), earlier = use(0x1000, 4096, 0x7000, 9);
+    later.when = 2;
+    earlier.when = 1;
+    const auto ranges = compact({later, earlier}, 10);
+    ASSERT_EQ(ranges.size(), 1u);
+    EXPECT_EQ(ranges[0].object, 4u);
+    EXPECT_EQ(ranges[0].owners, 2u);
+    EXPECT_EQ(ranges[0].uses, 2u);
+}
+
 TEST(AddressRanges, TooManyJoinOverTheSmallestGaps) {
     std::vector<AddressRange> many;
     for (std::uint64_t i = 0; i < 100; ++i) many.push_back(use(i * 0x10000, 4096, 0x7000, 1));

@@ -84,7 +84,7 @@ TEST(PageData, TheMapSaysWhereEachPageLedAndWhoseItIs) {
     EXPECT_STREQ(first[0].GetString(), "0x100000");
     EXPECT_STREQ(first[1].GetString(), "0x10ffff");
     EXPECT_STREQ(first[2].GetString(), "0x40000000");
-    EXPECT_STREQ(data["objects"][first[6].GetString()].GetString(), "object 1, allocation");
+    EXPECT_STREQ(data["objects"][first[6].GetString()].GetString(), "object 9, allocation");
     EXPECT_EQ(gpu["reachable"].Size(), 2u);
     EXPECT_STREQ(gpu["troubles"][0][0].GetString(), "0x103000");
     EXPECT_EQ(gpu["troubles"][0][4].GetUint64(), 3u) << "stale uses";
