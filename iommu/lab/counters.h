@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What has happened, by device. A machine counts in memory of its own, each thread in a share of its own: that takes no
-// locked instruction, and loses nothing. Now and then the sums are written to a table in shared memory, of which nothing
-// is ever read back.
+// locked instruction, and loses nothing. Now and then the sums are written to a table in shared memory, of which
+// nothing is ever read back.
 #pragma once
 
 #include "iommu/engine/thread_slot.h"
