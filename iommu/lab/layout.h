@@ -21,7 +21,7 @@ inline constexpr std::uint64_t segment_page = 4096;        // parts lie on multi
 enum class Part : std::uint8_t {
     Trace,       // trace_layout.h
     Counters,    // by device
-    RuleCounts,  // RuleCount for each rule
+    RuleCounts,  // a RuleCounter for each rule
     Mailbox,     // mailbox.h
 };
 inline constexpr unsigned parts = 4;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/segment.h"
 
-#include "iommu/lab/decisions.h"
 #include "iommu/lab/rule.h"
 
 #include <chrono>
@@ -34,7 +33,7 @@ SegmentHeader header_for(const SegmentOptions& options) {
     std::copy(options.name.begin(), options.name.end(), header.name.begin());
     std::strncpy(header.build.data(), REMAPLAB_VERSION, header.build.size() - 1);
     lay_out(header,
-            {options.trace.bytes(), options.counters_bytes, most_rules * sizeof(RuleCount), sizeof(MailboxLayout)});
+            {options.trace.bytes(), options.counters_bytes, most_rules * sizeof(RuleCounter), sizeof(MailboxLayout)});
     return header;
 }
 
@@ -111,6 +110,10 @@ Segment::~Segment() {
 std::span<std::byte> Segment::part(Part part) const {
     const PartPlace& place = places_[static_cast<unsigned>(part)];
     return mapping_->bytes().subspan(place.offset, place.bytes);
+}
+
+std::span<RuleCounter> Segment::rule_counters() const {
+    return {reinterpret_cast<RuleCounter*>(part(Part::RuleCounts).data()), most_rules};
 }
 
 void Segment::serve(MailboxServer::Handler handler, std::function<void()> refresh) {

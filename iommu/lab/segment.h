@@ -9,6 +9,7 @@
 #include "iommu/lab/layout.h"
 #include "iommu/lab/mailbox.h"
 #include "iommu/lab/recorder.h"
+#include "iommu/lab/rule_counters.h"
 
 #include <atomic>
 #include <cstddef>
@@ -46,7 +47,7 @@ public:
     // Memory that tools read, zero at first; for atomic words. A thread that writes to it and does not record calls
     // GuardedMapping::admit_this_thread before.
     std::span<std::byte> counters() const { return part(Part::Counters); }
-    std::span<std::byte> rule_counts() const { return part(Part::RuleCounts); }
+    std::span<RuleCounter> rule_counters() const;  // for Decisions::publish_to
 
     // Starts the thread that answers tools by `handler` and calls `refresh` about twenty times a second, and once more
     // at the end; both may be called until the segment is gone. Once.
