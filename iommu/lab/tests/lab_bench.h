@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A unit in a laboratory: tables, descriptors and registers are hex words of the manual, the trace is read as tools read
-// it.
+// A unit in a laboratory: tables, descriptors and registers are hex words of the manual, the trace is read as tools
+// read it.
 #pragma once
 
 #include "iommu/lab/laboratory.h"
@@ -93,13 +93,17 @@ protected:
     Lab() {
         laboratory.attach(unit);
         for (const auto& [at, word] : std::initializer_list<std::pair<std::uint64_t, std::uint64_t>>{
-                 {0x10000, 0x11001},                                         // root entry of bus 0
-                 {0x11200, 0x1201d},                                         // context entry: P, DTE, PASIDE, PRE
-                 {0x12000, 0x13001},                                         // PASID directory
-                 {0x13000, 0x14085}, {0x13008, 7},                           // PASID 0: second stage of domain 7
-                 {0x14000, 0x15003}, {0x15000, 0x16003},                     // levels 3 and 2
-                 {0x16000, 0x55003}, {0x16008, 0x56003},                     // level 1
-                 {0x50000 + 16 * 4, 0x00410005}, {0x50000 + 16 * 4 + 8, 0},  // interrupt entry 4
+                 {0x10000, 0x11001},  // root entry of bus 0
+                 {0x11200, 0x1201d},  // context entry: P, DTE, PASIDE, PRE
+                 {0x12000, 0x13001},  // PASID directory
+                 {0x13000, 0x14085},
+                 {0x13008, 7},  // PASID 0: second stage of domain 7
+                 {0x14000, 0x15003},
+                 {0x15000, 0x16003},  // levels 3 and 2
+                 {0x16000, 0x55003},
+                 {0x16008, 0x56003},  // level 1
+                 {0x50000 + 16 * 4, 0x00410005},
+                 {0x50000 + 16 * 4 + 8, 0},  // interrupt entry 4
              })
             ram.set(at, word);
         write64(0x90, queue | 0x800);  // 256-bit descriptors

@@ -150,10 +150,9 @@ TEST_F(Lab, AnInterruptThatNobodyAskedForComesBesides) {
     EXPECT_EQ(port.raised, std::vector<std::uint32_t>{3});
     expect_one(Deed::Interrupt, Kind::Translation);
 
-    use({rule(Kind::Invalidation,
-              {.deed = Deed::Interrupt,
-               .vector = static_cast<std::uint32_t>(iommu::InterruptSource::InvalidationCompletion),
-               .of_unit = true})});
+    use({rule(Kind::Invalidation, {.deed = Deed::Interrupt,
+                                   .vector = static_cast<std::uint32_t>(iommu::InterruptSource::InvalidationCompletion),
+                                   .of_unit = true})});
     forget_translations();
     expire_timer();
     ASSERT_EQ(interrupts.sent.size(), 1u);
