@@ -4,7 +4,7 @@
 
 #include "iommu/lab/event.h"
 #include "tools/export/address_ranges.h"
-#include "tools/export/object_frames.h"
+#include "tools/export/frame_owners.h"
 #include "tools/export/page.h"
 #include "tools/export/page_json.h"
 
@@ -55,7 +55,7 @@ private:
 
     std::map<Key, Space> spaces_;
     std::uint64_t more_spaces_ = 0;  // events of spaces that are left out
-    ObjectFrames frames_;
+    FrameOwners frames_;
     std::set<std::uint64_t> objects_;
 };
 

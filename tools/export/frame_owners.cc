@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tools/export/object_frames.h"
+#include "tools/export/frame_owners.h"
 
 #include <algorithm>
 #include <iterator>
@@ -9,7 +9,7 @@ namespace remap::tools {
 
 using lab::Kind;
 
-void ObjectFrames::note(const lab::Event& event) {
+void FrameOwners::note(const lab::Event& event) {
     switch (event.kind) {
         case Kind::Object:
             if ((event.flags & lab::flag::ended) != 0) {
@@ -27,7 +27,7 @@ void ObjectFrames::note(const lab::Event& event) {
     }
 }
 
-void ObjectFrames::give(std::uint64_t first, std::uint64_t bytes, std::uint64_t object) {
+void FrameOwners::give(std::uint64_t first, std::uint64_t bytes, std::uint64_t object) {
     if (bytes == 0) return;
     const std::uint64_t last = first + std::min(bytes - 1, std::numeric_limits<std::uint64_t>::max() - first);
 
@@ -43,14 +43,14 @@ void ObjectFrames::give(std::uint64_t first, std::uint64_t bytes, std::uint64_t 
     runs_[first] = {last, object};
 }
 
-std::uint64_t ObjectFrames::owner_of(std::uint64_t physical) const {
+std::uint64_t FrameOwners::owner_of(std::uint64_t physical) const {
     const auto next = runs_.upper_bound(physical);
     if (next == runs_.begin()) return 0;
     const Run& run = std::prev(next)->second;
     return physical <= run.last ? run.object : 0;
 }
 
-std::optional<std::uint32_t> ObjectFrames::sort_of(std::uint64_t object) const {
+std::optional<std::uint32_t> FrameOwners::sort_of(std::uint64_t object) const {
     const auto known = sorts_.find(object);
     if (known == sorts_.end()) return std::nullopt;
     return known->second;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tools/export/object_frames.h"
+#include "tools/export/frame_owners.h"
 
 #include <gtest/gtest.h>
 
@@ -13,8 +13,8 @@ Event frames(std::uint64_t physical, std::uint64_t bytes, std::uint64_t object) 
     return {.kind = Kind::Frames, .address = physical, .length = bytes, .detail = object};
 }
 
-TEST(ObjectFrames, MemoryBelongsToWhomItWasGivenLast) {
-    ObjectFrames known;
+TEST(FrameOwners, MemoryBelongsToWhomItWasGivenLast) {
+    FrameOwners known;
     known.note(frames(0x1000, 0x4000, 1));
     known.note(frames(0x2000, 0x1000, 2));
     EXPECT_EQ(known.owner_of(0xfff), 0u);
@@ -27,8 +27,8 @@ TEST(ObjectFrames, MemoryBelongsToWhomItWasGivenLast) {
     for (const std::uint64_t address : {0x0, 0x2000, 0x4fff, 0xffff}) EXPECT_EQ(known.owner_of(address), 3u);
 }
 
-TEST(ObjectFrames, AnObjectThatWasDestroyedIsRemembered) {
-    ObjectFrames known;
+TEST(FrameOwners, AnObjectThatWasDestroyedIsRemembered) {
+    FrameOwners known;
     known.note({.kind = Kind::Object, .detail = 1, .code = 4});
     known.note(frames(0x1000, 0x1000, 1));
     EXPECT_FALSE(known.is_gone(1));
@@ -38,8 +38,8 @@ TEST(ObjectFrames, AnObjectThatWasDestroyedIsRemembered) {
     EXPECT_EQ(known.sort_of(1), 4u);
 }
 
-TEST(ObjectFrames, ARunMayReachTheEndOfAllAddresses) {
-    ObjectFrames known;
+TEST(FrameOwners, ARunMayReachTheEndOfAllAddresses) {
+    FrameOwners known;
     known.note(frames(~std::uint64_t{0} - 10, 4096, 1));
     known.note(frames(~std::uint64_t{0} - 5, ~std::uint64_t{0}, 2));
     EXPECT_EQ(known.owner_of(~std::uint64_t{0}), 2u);

@@ -11,7 +11,7 @@
 
 namespace remap::tools {
 
-class ObjectFrames {
+class FrameOwners {
 public:
     // Object, Frames and Map events change what is known; others do not.
     void note(const lab::Event& event);
