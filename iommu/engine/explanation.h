@@ -88,6 +88,8 @@ struct Explanation {
     // Registers.
     bool translates = false;       // GSTS_REG.TES, as accesses that begin now go by it
     std::uint64_t root_table = 0;  // RTADDR_REG as the last SRTP has latched it, without bit 0
+    std::uint64_t capability = 0;           // CAP_REG
+    std::uint64_t extended_capability = 0;  // ECAP_REG
     unsigned host_address_width = 0;
 
     // By the tables alone.
@@ -114,6 +116,7 @@ struct InterruptExplanation {
     bool remaps = false;  // GSTS_REG.IRES
     bool compatibility_passes = false;
     std::uint64_t table_register = 0;  // IRTA_REG as the last SIRTP has latched it: table, size, mode
+    unsigned host_address_width = 0;
 
     struct End {
         vtd::FaultReason reason = vtd::FaultReason::None;

@@ -148,6 +148,7 @@ InterruptExplanation InterruptRemapper::explain(const InterruptState& state, con
     told.remaps = state.enabled();
     told.compatibility_passes = state.compatibility_passes();
     told.table_register = state.word & ~ours;
+    told.host_address_width = configuration_.host_address_width;
     const auto say = [](const InterruptVerdict& verdict) {
         return InterruptExplanation::End{verdict.reason, verdict.quiet, verdict.unverified, verdict.index,
                                          verdict.message};

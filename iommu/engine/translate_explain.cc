@@ -38,6 +38,8 @@ Explanation Translator::explain(const TranslationState& state, const Request& re
     return {.request = request,
             .translates = state.enabled(),
             .root_table = state.word & ~TranslationState::Enabled::mask,
+            .capability = configuration_.capability,
+            .extended_capability = configuration_.extended_capability,
             .host_address_width = configuration_.host_address_width,
             .steps = std::move(trace.steps),
             .route = trace.route,
