@@ -212,7 +212,8 @@ Explained explain(const Explanation& told) {
     Circumstances about = circumstances_of(explained.steps, told.memory.reason, told.request.source);
     about.translations = translations_of(told);
     about.caching_mode = vtd::capability::CachingMode::get(told.capability);
-    explained.advice = advice_on(told.memory.reason, about);
+    explained.advice = told.steps.empty() && is_interrupt(told) ? interrupts_are_written(told.memory.reason)
+                                                                : advice_on(told.memory.reason, about);
     if (told.stale()) {
         explained.stale =
             fmt::format("{} still say{}: {}", caches_of(told),
