@@ -3,6 +3,7 @@
 
 #include "iommu/lab/advice.h"
 #include "iommu/lab/names.h"
+#include "iommu/lab/reach_text.h"
 #include "iommu/spec/fault.h"
 #include "iommu/spec/registers.h"
 
@@ -120,10 +121,10 @@ std::string interrupts_are_written(FaultReason reason) {
            "as memory.";
 }
 
-// What a driver has to invalidate after it has changed what pages a request finds.
-std::string translations_of(const Explanation& told) {
+// What a driver has to invalidate after it has changed entries of a stage (VT-d sections 6.5.2.3 and 6.5.2.4).
+std::string translations_of(const Explanation& told, bool first_stage) {
     if (!told.route) return "the IOTLB";
-    if (has_first_stage(told.route->kind))
+    if (first_stage && has_first_stage(told.route->kind))
         return fmt::format("the PASID-based IOTLB for domain {}, PASID {}", told.route->domain,
                            told.route->pasid.value);
     return fmt::format("the IOTLB for domain {}", told.route->domain);
@@ -188,7 +189,8 @@ std::string missing_invalidation(const Explanation& told) {
     const std::string device = text_of_source(told.request.source.value);
     add(told.used_contexts, "the context cache for device " + device);
     add(told.used_pasids, "the PASID cache for device " + device);
-    add(told.used_iotlb || told.used_tables, translations_of(told));
+    add(told.used_iotlb || told.used_tables,
+        translations_of(told, told.route && told.route->kind == iommu::TranslationKind::FirstStage));
     return text;
 }
 
@@ -199,7 +201,7 @@ std::string without_stop(std::string sentence) {
 
 }  // namespace
 
-Explained explain(const Explanation& told) {
+Explained explain(const Explanation& told, const Objects* objects) {
     Explained explained;
     explained.question = question_of(told.request);
     explained.registers = registers_of(told);
@@ -210,10 +212,15 @@ Explained explain(const Explanation& told) {
     explained.end = end_of(told.memory, told.request);
 
     Circumstances about = circumstances_of(explained.steps, told.memory.reason, told.request.source);
-    about.translations = translations_of(told);
+    const ExplainedStep* const decided = deciding(explained.steps, told.memory.reason);
+    about.translations = translations_of(told, decided != nullptr && decided->step.what == What::FirstStageEntry);
     about.caching_mode = vtd::capability::CachingMode::get(told.capability);
     explained.advice = told.steps.empty() && is_interrupt(told) ? interrupts_are_written(told.memory.reason)
                                                                 : advice_on(told.memory.reason, about);
+    if (explained.allowed && objects != nullptr) {
+        if (const auto owner = objects->owner_of(told.memory.translation.address.page()))
+            explained.owner = text_of(*owner);
+    }
     if (told.stale()) {
         explained.stale =
             fmt::format("{} still say{}: {}", caches_of(told),

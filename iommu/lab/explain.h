@@ -6,6 +6,7 @@
 
 #include "iommu/engine/explanation.h"
 #include "iommu/lab/entry_text.h"
+#include "iommu/lab/objects.h"
 
 #include <optional>
 #include <string>
@@ -26,17 +27,19 @@ struct Explained {
     std::uint8_t reason = 0;           // of the specification; 0 when allowed
     std::string end;                   // how it ends, by the tables
     std::optional<std::string> stale;  // what caches say that the tables do not
+    std::optional<std::string> owner;  // whose memory it is, if that is known
     std::string advice;                // one sentence
 };
 
-Explained explain(const iommu::Explanation& told);
+// The objects may be null.
+Explained explain(const iommu::Explanation& told, const Objects* objects = nullptr);
 Explained explain(const iommu::InterruptExplanation& told);
 
 // Lines, each with its end. Looks of the unit that only set accessed and dirty bits are left out unless they decide.
 std::string text_of(const Explained& explained);
 
 // One object: question, registers, steps [{entry, section, address, words, fields, leads_to, ...}], allowed, reason,
-// end, stale, advice, and the text above. Numbers of 64 bits are texts with 0x.
+// end, stale, owner, advice, and the text above. Numbers of 64 bits are texts with 0x.
 std::string json_of(const Explained& explained);
 
 }  // namespace remap::lab

@@ -22,9 +22,11 @@ std::string field_text(const FieldText& field) {
 }
 
 std::string words_text(const TableStep& step) {
+    unsigned count = step.count;
+    while (count > 1 && step.words[count - 1] == 0) --count;
     std::string text;
-    for (unsigned i = 0; i < step.count; ++i) text += fmt::format("{}0x{:016x}", i == 0 ? "" : " ", step.words[i]);
-    return text;
+    for (unsigned i = 0; i < count; ++i) text += fmt::format("{}0x{:016x}", i == 0 ? "" : " ", step.words[i]);
+    return count < step.count ? text + " and zeros" : text;
 }
 
 std::string heading(const ExplainedStep& one) {
@@ -84,6 +86,12 @@ void write_text(Writer& writer, const char* key, std::string_view value) {
     writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
 }
 
+void write_optional(Writer& writer, const char* key, const std::optional<std::string>& value) {
+    if (value) return write_text(writer, key, *value);
+    writer.Key(key);
+    writer.Null();
+}
+
 const char* purpose_name(const TableStep& step) {
     if (step.what != TableStep::What::SecondStageEntry) return "";
     switch (step.purpose) {
@@ -135,6 +143,7 @@ std::string text_of(const Explained& explained) {
         before = &step;
     }
     text += fmt::format("{}=> {}\n", explained.steps.empty() ? "" : "\n", explained.end);
+    if (explained.owner) text += fmt::format("   the memory of {}\n", *explained.owner);
     if (explained.stale) text += fmt::format("!! {}\n", *explained.stale);
     return text + fmt::format("\n{}\n", explained.advice);
 }
@@ -154,12 +163,8 @@ std::string json_of(const Explained& explained) {
     writer.Key("reason");
     writer.Uint(explained.reason);
     write_text(writer, "end", explained.end);
-    writer.Key("stale");
-    if (explained.stale) {
-        writer.String(explained.stale->c_str());
-    } else {
-        writer.Null();
-    }
+    write_optional(writer, "stale", explained.stale);
+    write_optional(writer, "owner", explained.owner);
     write_text(writer, "advice", explained.advice);
     write_text(writer, "text", text_of(explained));
     writer.EndObject();

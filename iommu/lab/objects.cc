@@ -110,15 +110,22 @@ void Objects::clear() {
     left_out_ = 0;
 }
 
-std::optional<ObjectInfo> Objects::owner_of(PhysicalPage page) const {
+OwnedRun Objects::owned_run(PhysicalPage first, std::uint64_t pages) const {
     const std::lock_guard guard(lock_);
+    OwnedRun run{std::nullopt, pages};
     for (const OwnedRanges* const ranges : {&frames_, &mapped_}) {
-        const auto range = ranges->find(memory, page.number);
-        if (!range) continue;
-        if (const auto found = objects_.find(range->owner); found != objects_.end()) return found->second;
+        if (const auto range = ranges->find(memory, first.number)) {
+            if (const auto found = objects_.find(range->owner); found != objects_.end()) run.owner = found->second;
+            run.pages = std::min(run.pages, range->first + (range->pages - 1) - first.number + 1);
+            return run;
+        }
+        if (const auto next = ranges->next_after(memory, first.number))
+            run.pages = std::min(run.pages, *next - first.number);
     }
-    return std::nullopt;
+    return run;
 }
+
+std::optional<ObjectInfo> Objects::owner_of(PhysicalPage page) const { return owned_run(page, 1).owner; }
 
 std::optional<ObjectInfo> Objects::find(std::uint64_t number) const {
     const std::lock_guard guard(lock_);

@@ -50,6 +50,12 @@ struct ObjectMapping {
     friend bool operator==(const ObjectMapping&, const ObjectMapping&) = default;
 };
 
+// Pages that have one owner, or none that is known.
+struct OwnedRun {
+    std::optional<ObjectInfo> owner;
+    std::uint64_t pages = 0;
+};
+
 class Objects {
 public:
     explicit Objects(const ObjectLimits& limits = {});
@@ -59,6 +65,9 @@ public:
 
     // Who owns a physical page: by its frames, or by a mapping that leads to it.
     std::optional<ObjectInfo> owner_of(PhysicalPage page) const;
+
+    // The same, and how many of these pages (at least 1) have the first one's owner.
+    OwnedRun owned_run(PhysicalPage first, std::uint64_t pages) const;
 
     std::optional<ObjectInfo> find(std::uint64_t number) const;
     std::vector<ObjectInfo> list(std::size_t most) const;  // in the order of their numbers

@@ -70,4 +70,10 @@ std::optional<OwnedRanges::Range> OwnedRanges::find(std::uint64_t space, std::ui
     return range;
 }
 
+std::optional<std::uint64_t> OwnedRanges::next_after(std::uint64_t space, std::uint64_t page) const {
+    const auto next = ranges_.upper_bound({space, page});
+    if (next == ranges_.end() || next->first.first != space) return std::nullopt;
+    return next->first.second;
+}
+
 }  // namespace remap::lab

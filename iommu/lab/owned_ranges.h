@@ -34,6 +34,9 @@ public:
 
     std::optional<Range> find(std::uint64_t space, std::uint64_t page) const;
 
+    // The first page of the next range that begins behind this page.
+    std::optional<std::uint64_t> next_after(std::uint64_t space, std::uint64_t page) const;
+
     // visit(space, range) for each range of an owner, in order, until it returns false.
     template <typename Visit>
     void each_of(std::uint64_t owner, Visit&& visit) const {
