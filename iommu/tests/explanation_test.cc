@@ -117,6 +117,7 @@ TEST(Explanation, NestedWayInTheOrderInWhichItIsGone) {
 
 TEST(Explanation, LeavesNoTrace) {
     ScalableMachine machine;
+    machine.set_pasid(0, 0x30289, 0x800007, 0x1);  // SSADE
     for (const std::uint32_t pasid : {0u, 1u, 2u}) {
         for (const Access access : {Access::Read, Access::Write}) {
             for (std::uint64_t address = 0; address < 0x6000; address += 0x1000)
@@ -127,6 +128,7 @@ TEST(Explanation, LeavesNoTrace) {
     EXPECT_EQ(machine.unit.statistics().walks, 0u);
     EXPECT_EQ(machine.read32(0x34), 0u) << "FSTS";
     EXPECT_EQ(machine.ram.get(0x43000), 0x255007u) << "no accessed or dirty bit";
+    EXPECT_EQ(machine.ram.get(0x33000), 0x155003u);
     EXPECT_EQ(machine.ram.get(0x70000), 0x3007u);
     // Nothing was cached: what the tables say now is what the next request gets.
     machine.ram.set(0x33000, 0x199003);
