@@ -14,6 +14,7 @@ from pathlib import Path
 
 import machine
 import minimise
+import repeat
 import report
 import runner
 import slurm
@@ -25,6 +26,7 @@ EPILOG = """examples:
   campaign bits                                       go on with it
   campaign bits --shard 2/4                           every fourth run, here; others elsewhere, in the same folder
   campaign bits --slurm 4                             the same as an array of four Slurm tasks
+  campaign bits --repeat 17                           is run 17 the same again, to the last event?
   campaign bits --minimise 17                         the smallest part of its rules with which run 17 still fails
 status: 0 all runs are made and accounted for (whatever their outcome), 1 not, 2 wrong use."""
 
@@ -46,6 +48,8 @@ def parse_arguments(words):
     parser.add_argument("--sbatch", action="append", default=[], metavar="OPTION", help="for sbatch, with --slurm")
     parser.add_argument("--minimise", type=int, action="append", default=[], metavar="RUN",
                         help="look for the smallest part of the rules with which this run ends in the same way")
+    parser.add_argument("--repeat", type=int, action="append", default=[], metavar="RUN",
+                        help="make this run twice more, and compare everything that was said and traced")
     parser.add_argument("--report", action="store_true", help="write the report of what is there, and run nothing")
     parser.add_argument("--qemu", default=os.environ.get("QEMU"), help=argparse.SUPPRESS)
     parser.add_argument("--images", default=os.environ.get("GUEST_IMAGES"), help=argparse.SUPPRESS)
@@ -79,15 +83,32 @@ def own_command(args):
     return [str(here), str(args.folder.resolve()), "--jobs", str(args.jobs), *tools]
 
 
+def find_made(plan, args, number):
+    """A run that is made, and its result."""
+    run = next((run for run in plan.runs() if run.number == number), None)
+    result = run and runner.read_result(runner.folder_of(args.folder, run))
+    if not result:
+        raise PlanError(f"there is no run {number}, or it was not made yet")
+    return run, result
+
+
 def minimise_runs(tools, plan, args):
-    runs = {run.number: run for run in plan.runs()}
     for number in args.minimise:
-        run = runs.get(number)
-        result = run and runner.read_result(runner.folder_of(args.folder, run))
-        if not result or not run.rules:
-            raise PlanError(f"--minimise {number}: no such run with rules, or it was not made yet")
+        run, result = find_made(plan, args, number)
+        if not run.rules:
+            raise PlanError(f"run {number} is without rules: there is nothing to make smaller")
         file, size, tries = minimise.minimise(tools, plan, args.folder, run, result)
         print(f"run {number} ({result['outcome']}): {size} of its rules are enough, found in {tries} runs: {file}")
+
+
+def repeat_runs(tools, plan, args):
+    """Whether all of them were the same."""
+    same = True
+    for number in args.repeat:
+        said, good = repeat.repeat(tools, plan, args.folder, *find_made(plan, args, number))
+        print(said)
+        same = same and good
+    return same
 
 
 def work(args):
@@ -99,9 +120,11 @@ def work(args):
             raise PlanError(problem)
         if args.slurm:
             slurm.submit(own_command(args), args.slurm, args.folder, args.sbatch)
-        elif not args.minimise:
+        elif not args.minimise and not args.repeat:
             runner.make_missing(tools, plan, args.folder, shard_of(plan.runs(), shard), args.jobs)
         minimise_runs(tools, plan, args)
+        if not repeat_runs(tools, plan, args):
+            return 1
     made = report.write(plan, args.folder)
     if args.shard and made["missing"]:
         print(f"shard {args.shard} is made; {len(made['missing'])} runs of other shards are missing")
@@ -115,7 +138,7 @@ def main():
     args = parse_arguments(sys.argv[1:])
     try:
         return work(args)
-    except PlanError as problem:
+    except (PlanError, machine.NoEvidence) as problem:
         print(f"campaign: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -159,6 +159,13 @@ class CampaignTest(unittest.TestCase):
         self.assertEqual(smallest["seed"], 4)
         self.assertEqual(one.report()["minimal"], {"2": ["pair-a", "pair-b"]})
 
+    def test_a_run_that_repeats_is_told_from_one_that_does_not(self):
+        one = self.campaign({"a": ["late", "noticed"]})
+        one.run(seeds="5")
+        self.assertIn("run 2 (noticed) repeats: 6 events of the trace are the same", one.run("--repeat", "2", new=False))
+        one.environment["FAKE_TRACE"] = str(one.folder / "grows")
+        self.assertIn("run 2 does not repeat: event 8 differs", one.run("--repeat", "2", new=False, status=1))
+
     def test_ddmin_finds_parts_of_which_nothing_can_be_left_out(self):
         chance = random.Random(2)
         for _ in range(300):
