@@ -50,9 +50,17 @@ def free_ports(count):
     return ports
 
 
+# Nothing of what cgroups offer is used, and a machine may have none: v1 is content without them.
+CONTROL_GROUPS = """
+CgroupPlugin=cgroup/v1
+CgroupAutomount=no
+"""
+
+
 class Cluster:
     def __init__(self, folder):
         self.folder = Path(folder)
+        (self.folder / "cgroup.conf").write_text(CONTROL_GROUPS, encoding="utf-8")
         for name in ("controller", "node"):
             (self.folder / name).mkdir()
         self.configuration = self.folder / "slurm.conf"
