@@ -55,6 +55,7 @@ public:
         ++count_.acted;
         Order order = rule_.what;
         order.rule = number_;
+        order.acted = count_.acted;
         return order;
     }
 

@@ -27,6 +27,8 @@ enum class Part : std::uint8_t {
 };
 inline constexpr unsigned parts = 5;
 
+inline constexpr std::uint64_t rules_text_bytes = 512 * 1024;
+
 enum class Stage : std::uint32_t { Running = 1, Ended = 2 };
 
 struct PartPlace {
