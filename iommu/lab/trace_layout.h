@@ -41,8 +41,8 @@ struct TraceRecord {
     static constexpr std::uint64_t writing(std::uint64_t number) { return 2 * number + 1; }
     static constexpr std::uint64_t written(std::uint64_t number) { return 2 * number + 2; }
 
-    // An event's words with these fields in place of its own. Word by word: a field that is stored alone and loaded with
-    // its neighbour costs a third of the whole record.
+    // An event's words with these fields in place of its own. Word by word: a field that is stored alone and loaded
+    // with its neighbour costs a third of the whole record.
     static Words words_of(const Event& event, std::uint64_t time, std::uint32_t thread) {
         static_assert(offsetof(Event, time) == 0 && offsetof(Event, code) == 48 && offsetof(Event, thread) == 52 &&
                       std::endian::native == std::endian::little);
