@@ -58,7 +58,7 @@ public:
     }
 
 private:
-    void publish() { counters_->publish_to(*reinterpret_cast<CounterTable*>(segment_.counters().data())); }
+    void publish() { counters_->publish_to(segment_.counters()); }
 
     void dma(std::uint64_t number) {
         Event event;
