@@ -27,7 +27,7 @@ enum class Part : std::uint8_t {
 };
 inline constexpr unsigned parts = 5;
 
-inline constexpr std::uint64_t rules_text_bytes = 512 * 1024;
+inline constexpr std::uint64_t rules_text_bytes = 1024 * 1024;
 
 enum class Stage : std::uint32_t { Running = 1, Ended = 2 };
 
