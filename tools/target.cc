@@ -44,7 +44,7 @@ lab::ObjectPlace place_of(const Target& target) {
     if (!target.file.empty()) return {true, target.file};
     if (target.machine.empty()) return only_machine();
     if (lab::is_machine_name(target.machine)) return lab::place_of_machine(target.machine);
-    fail(fmt::format("no machine can have the name \"{}\"", target.machine), "remapctl list shows those that run.");
+    fail(fmt::format("no machine can have the name \"{}\"", target.machine), "See remapctl list for those that run.");
     return {};
 }
 
@@ -61,7 +61,7 @@ std::unique_ptr<lab::Attachment> attach(const Target& target) {
     if (place.name.empty()) return nullptr;
     auto machine = lab::Attachment::open(place);
     if (machine) return std::move(*machine);
-    fail(machine.error(), place.is_file ? "" : "remapctl list shows the machines that run.");
+    fail(machine.error(), place.is_file ? "" : "See remapctl list for the machines that run.");
     return nullptr;
 }
 

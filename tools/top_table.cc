@@ -39,7 +39,7 @@ std::string amount(double value) {
     static constexpr const char* units[] = {"", " k", " M", " G", " T", " P", " E"};
     unsigned unit = 0;
     for (; value >= 9999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
-    return fmt::format(unit == 0 ? "{:.0f}{}" : "{:.1f}{}", value, units[unit]);
+    return fmt::format("{:.{}f}{}", value, unit == 0 ? 0 : 1, units[unit]);
 }
 
 // How many of the translations were answered without reading tables.
