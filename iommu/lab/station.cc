@@ -24,7 +24,7 @@ Result<RuleSet, std::string> read_rules(const std::string& rules) {
 
 Station::Station(MachinePort& machine) : machine_(machine), decisions_(time_of, &machine) {}
 
-Station::~Station() { segment_.reset(); }
+Station::~Station() = default;
 
 Result<std::unique_ptr<Station>, std::string> Station::create(const StationOptions& options, MachinePort& machine) {
     std::unique_ptr<Station> station(new Station(machine));
@@ -51,7 +51,8 @@ std::string Station::begin(const StationOptions& options) {
 
     add_trace_commands(commands_, recorder());
     add_rule_commands(commands_, decisions_, [this] { rules_changed(); });
-    segment_->serve([this](std::string_view request) { return commands_.answer(request); }, [this] { refresh(); });
+    segment_->serve([this](std::string_view request) { return commands_.answer(request); },
+                    [this, &table = segment_->counters()] { counters_->publish_to(table); });
     return {};
 }
 
@@ -74,7 +75,5 @@ void Station::rules_changed() {
     }
     laboratory_->rules_changed();
 }
-
-void Station::refresh() { counters_->publish_to(segment_->counters()); }
 
 }  // namespace remap::lab

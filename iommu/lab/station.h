@@ -60,7 +60,6 @@ private:
     std::string begin(const StationOptions& options);
     std::string replace(RuleSet rules);
     void rules_changed();
-    void refresh();
 
     MachinePort& machine_;
     Decisions decisions_;

@@ -192,7 +192,7 @@ TEST(Decisions, RememberRulesThatAreGoneIfTheyWereMet) {
     Decisions decisions;
     ASSERT_EQ(decisions.replace({1,
                                  {refuse("met", {.pattern = {.kind = Kind::Dma}}),
-                                  refuse("never met", {.pattern = {.kind = Kind::Packet}})}}),
+                                  refuse("never met", {.pattern = {.kind = Kind::Translation}})}}),
               "");
     acted_on(decisions, 3);
     ASSERT_EQ(decisions.replace({1, {refuse("met", {.pattern = {.kind = Kind::Dma}})}}), "");
