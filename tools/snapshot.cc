@@ -2,6 +2,8 @@
 #include "tools/snapshot.h"
 
 #include "iommu/lab/names.h"
+#include "iommu/lab/published_text.h"
+#include "iommu/lab/rule_ledger.h"
 #include "iommu/lab/trace_reader.h"
 #include "tools/top_table.h"
 
@@ -70,17 +72,29 @@ rapidjson::Document command(const char* name) {
 
 // ---- the parts of a snapshot ----
 
-void add_rules(Snapshot& snapshot, lab::Attachment& machine) {
+// The rules that the numbers in the trace stand for, also those that are gone. They are read before the trace: what is
+// injected meanwhile is in the trace and not yet in the rules' counts, and not the other way round.
+void add_rules(Snapshot& snapshot, const lab::Attachment& machine) {
+    const auto text = lab::published_text(machine.part(lab::Part::Rules));
+    auto ledger = lab::ledger_of(text.value_or(""));
+    if (!ledger) return;
+    const auto counts = machine.part(lab::Part::RuleCounts);
+    lab::take_counts(
+        *ledger, {reinterpret_cast<const lab::RuleCounter*>(counts.data()), counts.size() / sizeof(lab::RuleCounter)});
+    for (const lab::RuleRecord& rule : ledger->rules)
+        snapshot.context.rules.push_back(
+            {.number = rule.number, .name = rule.name, .text = {}, .acted = rule.count.acted});
+}
+
+// What they say is known to the machine alone.
+void add_texts_of_rules(Snapshot& snapshot, lab::Attachment& machine) {
     const auto answer = ask_quietly(machine, command("rules-show"));
     const Value& rules = member(answer, "rules");
     if (!rules.IsArray()) return;
-    std::uint32_t number = 0;
     for (const Value& entry : rules.GetArray()) {
         const Value& rule = member(entry, "rule");
-        snapshot.context.rules.push_back({.number = number++,
-                                          .name = std::string(text_in(rule, "name")),
-                                          .text = text_of_json(rule),
-                                          .acted = number_in(entry, "acted")});
+        for (RuleInfo& info : snapshot.context.rules)
+            if (info.name == text_in(rule, "name")) info.text = text_of_json(rule);
     }
 }
 
@@ -150,10 +164,11 @@ std::optional<Snapshot> take_snapshot(const Target& target) {
     }
     Snapshot snapshot;
     snapshot.context.machine = machine->name();
+    add_rules(snapshot, *machine);
     read_events(snapshot, *trace);
     add_counters(snapshot, *machine);
     if (machine->is_running()) {
-        add_rules(snapshot, *machine);
+        add_texts_of_rules(snapshot, *machine);
         add_reachable(snapshot, *machine);
     }
     if (!machine->lost()) return snapshot;

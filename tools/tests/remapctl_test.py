@@ -235,6 +235,30 @@ def a_segment_that_is_cut_off_crashes_nobody():
         assert follower.returncode in (0, 1), follower.returncode
 
 
+def a_trace_becomes_a_file_for_perfetto_and_a_page():
+    with tempfile.TemporaryDirectory() as folder:
+        segment, page, trace = (f"{folder}/{name}" for name in ("segment", "page.html", "run.pftrace"))
+        with machine(file=segment) as one:
+            call("--file", segment, "trace", "on")
+            one.tell("dma 5")
+            one.tell("inject 2")
+            expect_in("7 events written, 0 lost", call("--file", segment, "page", "--output", page).stderr)
+            shown = Path(page).read_text(encoding="utf-8")
+            data = json.loads(shown.split('type="application/json">')[1].split("</script>")[0])
+            expect(data["machine"], one.name)
+            expect(len(data["events"]["time"]), 7)
+            expect([rule["seen"] for rule in data["rules"]], [1, 1])
+            expect_in("00:02.0 injections", [counter["name"] for counter in data["counters"]])
+        for _ in range(2):  # of a machine that is gone; what was there is replaced
+            expect_in("7 events written", call("--file", segment, "export", "-o", trace).stderr)
+        written = Path(trace).read_bytes()
+        expect(written[0], 0x0a)  # Trace.packet
+        expect(written.count(b"DMA throughput"), 1)
+        expect(subprocess.run([REMAPCTL, "--file", segment, "export"], capture_output=True, timeout=60,
+                              check=True).stdout, written)
+        expect_in("cannot write", call("--file", segment, "page", "-o", f"{folder}/no/where", code=1).stderr)
+
+
 def mistakes_on_the_command_line_are_explained():
     expect_in("no kind \"dmaa\"", call("trace", "--kind", "dmaa", code=2).stderr)
     expect_in("00:02.0", call("trace", "--device", "second", code=2).stderr)
@@ -251,7 +275,8 @@ TESTS = [a_trace_in_text_is_always_the_same, what_is_lost_is_said, a_trace_is_fi
          following_ends_with_an_interrupt_and_its_balance, rules_come_and_go_and_count,
          a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed,
          a_file_is_read_after_the_machine_is_gone, top_shows_what_devices_do,
-         a_segment_that_is_cut_off_crashes_nobody, mistakes_on_the_command_line_are_explained]
+         a_segment_that_is_cut_off_crashes_nobody,
+         a_trace_becomes_a_file_for_perfetto_and_a_page, mistakes_on_the_command_line_are_explained]
 
 print(f"1..{len(TESTS)}")
 for number, test in enumerate(TESTS, 1):

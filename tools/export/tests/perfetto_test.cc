@@ -297,6 +297,28 @@ TEST(Perfetto, QuestionsThatOverlapLieInRowsOfTheirOwn) {
     EXPECT_EQ(marks[3].arguments.at("unfinished"), "true");
 }
 
+TEST(Perfetto, ARowIsFreeAfterTheAnswer) {
+    std::vector<Event> events;
+    for (std::uint64_t tag = 0; tag < 200; ++tag) {
+        events.push_back({.time = 2 * tag, .kind = Kind::PageRequest, .source = 0x10, .detail = tag});
+        events.push_back({.time = 2 * tag + 1, .kind = Kind::PageAnswer, .source = 0x10, .detail = tag});
+    }
+    const File file = export_of(events, {});
+    const auto marks = file.of("page requests", "00:02.0");
+    EXPECT_EQ(marks.size(), events.size());
+    for (const Mark& mark : marks) EXPECT_EQ(mark.track, marks[0].track);
+}
+
+TEST(Perfetto, MoreQuestionsThanRowsAreInstants) {
+    std::vector<Event> events;
+    for (std::uint64_t tag = 0; tag < 100; ++tag)
+        events.push_back({.time = tag, .kind = Kind::PageRequest, .source = 0x10, .detail = tag});
+    const File file = export_of(events, {});
+    expect_well_formed(file);
+    EXPECT_EQ(count(file.marks, 1), 64u);
+    EXPECT_EQ(count(file.of("page requests", "00:02.0"), 3), 36u);
+}
+
 TEST(Perfetto, CallsNestThoughReturnsAreLost) {
     const File file = export_of({{.time = 0, .kind = Kind::Return, .code = 9},
                                  {.time = 1, .kind = Kind::Call, .code = 1},
