@@ -42,15 +42,16 @@ TEST(AddressRanges, ObjectsThatUsedTheSameMemoryInTurnAreTheLastOfThem) {
 
 TEST(AddressRanges, TooManyJoinOverTheSmallestGaps) {
     std::vector<AddressRange> many;
-    for (std::uint64_t i = 0; i < 100; ++i) many.push_back(use(i * 0x10000, 4096, 0x7000, 1));
-    many.push_back(use(std::uint64_t{1} << 40, 4096, 0x9000, 2));
+    const std::uint64_t far = std::uint64_t{1} << 40;
+    for (std::uint64_t i = 0; i < 100; ++i) many.push_back(use(far + i * 0x10000, 4096, 0x7000, 1));
+    many.push_back(use(0, 4096, 0x9000, 2));
     const auto ranges = compact(many, 2);
     ASSERT_EQ(ranges.size(), 2u);
-    EXPECT_EQ(ranges[0].parts, 100u);
-    EXPECT_EQ(ranges[0].uses, 100u);
-    EXPECT_EQ(ranges[0].last, 99 * 0x10000u + 0xfff);
-    EXPECT_EQ(ranges[1].parts, 1u);
-    EXPECT_EQ(ranges[1].object, 2u);
+    EXPECT_EQ(ranges[0].parts, 1u);
+    EXPECT_EQ(ranges[0].object, 2u);
+    EXPECT_EQ(ranges[1].parts, 100u);
+    EXPECT_EQ(ranges[1].uses, 100u);
+    EXPECT_EQ(ranges[1].last, far + 99 * 0x10000 + 0xfff);
 }
 
 TEST(AddressRanges, TheLastPageHasNoNeighbour) {
@@ -58,6 +59,7 @@ TEST(AddressRanges, TheLastPageHasNoNeighbour) {
     const auto ranges = compact({{.first = top, .last = top, .physical = top}, use(0, 1, 0)}, 10);
     ASSERT_EQ(ranges.size(), 2u);
     EXPECT_EQ(ranges[1].last, top);
+    EXPECT_EQ(compact({use(top - 0x1fff, 0x2000, 0x7000), use(top - 0xfff, 0x1000, 0x8000)}, 10).size(), 1u);
 }
 
 }  // namespace
