@@ -83,7 +83,7 @@ void add_rules(Snapshot& snapshot, const lab::Attachment& machine) {
         *ledger, {reinterpret_cast<const lab::RuleCounter*>(counts.data()), counts.size() / sizeof(lab::RuleCounter)});
     for (const lab::RuleRecord& rule : ledger->rules)
         snapshot.context.rules.push_back(
-            {.number = rule.number, .name = rule.name, .text = {}, .acted = rule.count.acted});
+            {.number = rule.number, .name = rule.name, .text = {}, .acted = rule.count.injected});
 }
 
 // What they say is known to the machine alone.

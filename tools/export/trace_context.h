@@ -16,7 +16,7 @@ struct RuleInfo {
     std::uint32_t number = 0;  // that injections carry in their code
     std::string name;
     std::string text;         // of its file
-    std::uint64_t acted = 0;  // by the machine's own count
+    std::uint64_t acted = 0;  // deeds that were carried out, by the machine's own count
 };
 
 struct LaneLoss {

@@ -58,7 +58,7 @@ function showNotices(lost) {
 }
 
 function showRules() {
-  const table = tableOf(["no.#", "rule", "acted#", "in this trace#", ""]);
+  const table = tableOf(["no.#", "rule", "carried out#", "in this trace#", ""]);
   for (const rule of data.rules) {
     const name = rule.name ? foreign(rule.name) : make("span", { class: "none" }, "no longer there");
     const text = rule.text ? make("details", {}, make("summary", {}, name), foreign(rule.text, "pre")) : name;
