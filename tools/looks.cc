@@ -46,9 +46,8 @@ int show_answer(const Target& target, const Question& question, bool json) {
         fmt::print("{}\n", text_of_json(answer));
         return done;
     }
-    const auto text = answer.FindMember("text");
-    if (text == answer.MemberEnd() || !text->value.IsString()) return fail("the machine's answer has no text");
-    print_lines({text->value.GetString(), text->value.GetStringLength()});
+    if (!answer.HasMember("text") || !answer["text"].IsString()) return fail("the machine's answer has no text");
+    print_lines({answer["text"].GetString(), answer["text"].GetStringLength()});
     return done;
 }
 
