@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 typedef struct RemapIommu RemapIommu;
+typedef struct RemapLab RemapLab; /* remap_lab.h */
 
 /* The causes of the unit's own interrupts; each keeps one message pending at a time. */
 enum {
@@ -172,6 +173,7 @@ typedef struct RemapIommuOptions {
     RemapIommuCaches caches;
     bool detect_stale_uses;
     uint64_t stale_grace;   /* nanoseconds */
+    RemapLab *lab;          /* null: nobody interferes, and nothing is traced; it outlives the unit */
 } RemapIommuOptions;
 
 typedef struct RemapTranslation {

@@ -133,8 +133,8 @@ void Laboratory::rules_changed() {
     {
         const std::lock_guard guard(lock_);
         if (stuck_for_)
-            goes_on = std::ranges::none_of(
-                rules.rules, [&](const Rule& rule) { return sticks(rule) && rule.name == *stuck_for_; });
+            goes_on = std::ranges::none_of(rules.rules,
+                                           [&](const Rule& rule) { return sticks(rule) && rule.name == *stuck_for_; });
         else  // perhaps since before this laboratory: a machine that was loaded
             goes_on = !later_.has_release() && std::ranges::none_of(rules.rules, sticks);
         if (goes_on) stuck_for_.reset();
@@ -147,8 +147,8 @@ void Laboratory::reset(std::uint16_t source) {
     if (source == no_source) forget_holds();
 }
 
-// What is postponed so is about to happen: the timer is set anew, with the lock held, so that the last time it is set to
-// is the earliest there is.
+// What is postponed so is about to happen: the timer is set anew, with the lock held, so that the last time it is set
+// to is the earliest there is.
 bool Laboratory::postpone(const Later::Deed& deed, std::uint64_t nanoseconds) {
     const std::uint64_t now = machine_.now();
     const std::lock_guard guard(lock_);

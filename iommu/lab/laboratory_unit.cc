@@ -5,6 +5,7 @@
 #include "iommu/lab/laboratory.h"
 
 #include <cstring>
+#include <utility>
 
 namespace remap::lab {
 
@@ -247,8 +248,8 @@ void Laboratory::Interrupts::send(iommu::InterruptSource source, iommu::Interrup
 
 void Laboratory::Interrupts::remapping_changed() { real->remapping_changed(); }
 
-// A device that ignores an invalidation is taken for one that obeys, and one that is silent has got it and says nothing:
-// in both cases it goes on using what it has.
+// A device that ignores an invalidation is taken for one that obeys, and one that is silent has got it and says
+// nothing: in both cases it goes on using what it has.
 void Laboratory::Devices::invalidate(const iommu::DeviceInvalidation& invalidation) {
     lab.counters_.add(invalidation.source.value, Count::Invalidations);
     const Event event = event_of(invalidation);
@@ -257,9 +258,7 @@ void Laboratory::Devices::invalidate(const iommu::DeviceInvalidation& invalidati
     if (order.deed == Deed::Silence) kept = true;
     if (order.deed == Deed::Drop) kept = lab.postpone(Later::DeviceObeys{invalidation.source, invalidation.tag}, 0);
     if (order.deed == Deed::Delay) kept = lab.postpone(invalidation, order.nanoseconds);
-    lab.record(event, !kept                        ? std::uint8_t{0}
-                      : order.deed == Deed::Delay ? flag::tampered
-                                                  : dropped);
+    lab.record(event, !kept ? std::uint8_t{0} : order.deed == Deed::Delay ? flag::tampered : dropped);
     if (!kept) return real->invalidate(invalidation);
     lab.inject(event, order);
 }
@@ -269,9 +268,7 @@ void Laboratory::Devices::answer(const iommu::PageAnswer& answer) {
     const Order order = lab.ask(event);
     bool kept = order.deed == Deed::Silence;
     if (order.deed == Deed::Delay) kept = lab.postpone(answer, order.nanoseconds);
-    lab.record(event, !kept                        ? std::uint8_t{0}
-                      : order.deed == Deed::Delay ? flag::tampered
-                                                  : dropped);
+    lab.record(event, !kept ? std::uint8_t{0} : order.deed == Deed::Delay ? flag::tampered : dropped);
     if (!kept) return real->answer(answer);
     lab.inject(event, order);
 }

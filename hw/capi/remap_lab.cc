@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+#include "hw/capi/remap_lab.h"
+
+#include "hw/capi/lab.h"
+#include "iommu/lab/commands.h"
+#include "iommu/lab/counters.h"
+#include "iommu/lab/decisions.h"
+#include "iommu/lab/laboratory.h"
+#include "iommu/lab/recorder.h"
+#include "iommu/lab/rule_file.h"
+#include "iommu/lab/segment.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string_view>
+
+#include <unistd.h>
+
+namespace {
+
+using namespace remap;
+using lab::Count;
+using lab::CounterTable;
+
+constexpr const char* no_memory = "there is no memory for the laboratory";
+
+void tell(std::string_view sentence, char* why, std::size_t room) {
+    if (room == 0) return;
+    const std::size_t length = std::min(sentence.size(), room - 1);
+    std::memcpy(why, sentence.data(), length);
+    why[length] = '\0';
+}
+
+bool is_text(std::string_view rules) {
+    const std::size_t first = rules.find_first_not_of(" \t\r\n");
+    return first != std::string_view::npos && rules[first] == '{';
+}
+
+Result<lab::RuleSet, std::string> rules_of(const char* rules) {
+    return is_text(rules) ? lab::rules_of_json(rules, "rules") : lab::read_rule_file(rules);
+}
+
+std::string name_of(const RemapLabOptions& options) {
+    if (options.name != nullptr && *options.name != '\0') return options.name;
+    return "qemu-" + std::to_string(::getpid());
+}
+
+lab::Event event_of(const RemapLabAccess& access) {
+    std::uint8_t flags = 0;
+    if (access.is_write) flags |= lab::flag::write;
+    if (access.no_snoop) flags |= lab::flag::no_snoop;
+    if (access.translated) flags |= lab::flag::translated;
+    return {.kind = lab::Kind::Dma,
+            .flags = flags,
+            .source = access.source,
+            .pasid = access.with_pasid ? access.pasid : lab::no_pasid,
+            .address = access.address,
+            .length = access.bytes};
+}
+
+// Everything of one machine. The segment goes first: its thread uses the rest.
+class Laboratory final : public RemapLab, lab::MachinePort {
+public:
+    Laboratory(const RemapLabOps& ops, void* opaque) : ops_(ops), opaque_(opaque), decisions_(time_of, this) {}
+
+    // An empty sentence, or why not.
+    std::string begin(const RemapLabOptions& options);
+
+    iommu::Machine around(const iommu::Machine& real) override { return laboratory_->around(real); }
+    void attach(iommu::Iommu& unit) override { laboratory_->attach(unit); }
+    void translated(const iommu::Request& request, const iommu::Translation& answer) override {
+        laboratory_->translated(request, answer);
+    }
+    void interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,
+                     const iommu::InterruptOutcome& outcome) override {
+        laboratory_->interrupted(source, message, outcome);
+    }
+    void reset() override { laboratory_->reset(); }
+
+    std::string set_rules(lab::RuleSet rules);
+
+    lab::Laboratory& laboratory() { return *laboratory_; }
+    lab::Decisions& decisions() { return decisions_; }
+    lab::Recorder& recorder() const { return segment_->recorder(); }
+    const lab::Counters& counters() const { return *counters_; }
+    const std::string& name() const { return segment_->name(); }
+
+private:
+    static std::uint64_t time_of(void* opaque) { return static_cast<Laboratory*>(opaque)->now(); }
+
+    std::uint64_t now() override { return ops_.now(opaque_); }
+    void wait(std::uint64_t nanoseconds) override { ops_.wait(opaque_, nanoseconds); }
+    void call_later(std::uint64_t nanoseconds) override { ops_.call_later(opaque_, nanoseconds); }
+    bool raise(std::uint16_t source, std::uint32_t vector) override { return ops_.raise(opaque_, source, vector); }
+    bool remove(std::uint16_t source) override { return ops_.remove(opaque_, source); }
+
+    std::string make_segment(const RemapLabOptions& options);
+    void serve();
+
+    const RemapLabOps& ops_;
+    void* opaque_;
+    lab::Decisions decisions_;
+    std::unique_ptr<lab::Counters> counters_ = std::make_unique<lab::Counters>();
+    lab::Commands commands_;
+    std::unique_ptr<lab::Laboratory> laboratory_;
+    std::unique_ptr<lab::Segment> segment_;
+};
+
+std::string Laboratory::make_segment(const RemapLabOptions& options) {
+    lab::SegmentOptions wanted{.name = name_of(options), .counters_bytes = sizeof(CounterTable)};
+    if (options.file != nullptr) wanted.file = options.file;
+    if (options.trace_size != 0) wanted.trace.lane_bytes = options.trace_size;
+    if (options.machine_time) wanted.clock = {time_of, this};
+    auto segment = lab::Segment::create(wanted);
+    if (!segment) return segment.error();
+    segment_ = std::move(*segment);
+    return {};
+}
+
+std::string Laboratory::begin(const RemapLabOptions& options) {
+    lab::RuleSet rules;
+    if (options.rules != nullptr) {
+        auto read = rules_of(options.rules);
+        if (!read) return read.error();
+        rules = std::move(*read);
+    }
+    if (options.seed != nullptr) rules.seed = *options.seed;
+    if (std::string what = make_segment(options); !what.empty()) return what;
+    laboratory_ = std::make_unique<lab::Laboratory>(decisions_, recorder(), *counters_, *this);
+    recorder().switch_on(options.trace);
+    decisions_.publish_to(segment_->rule_counters());
+    if (std::string what = set_rules(std::move(rules)); !what.empty()) return what;
+    serve();
+    return {};
+}
+
+void Laboratory::serve() {
+    lab::add_trace_commands(commands_, recorder());
+    segment_->serve([this](std::string_view request) { return commands_.answer(request); },
+                    [this] {
+                        counters_->publish_to(*reinterpret_cast<CounterTable*>(segment_->counters().data()));
+                    });
+}
+
+std::string Laboratory::set_rules(lab::RuleSet rules) {
+    std::string what = decisions_.replace(std::move(rules));
+    if (what.empty()) laboratory_->rules_changed();
+    return what;
+}
+
+Laboratory& of(RemapLab* lab) { return static_cast<Laboratory&>(*lab); }
+const Laboratory& of(const RemapLab* lab) { return static_cast<const Laboratory&>(*lab); }
+
+lab::DmaOrder order_of(const RemapLabDma& dma) {
+    lab::DmaOrder order{.refuse = dma.refuse, .flip = dma.flip};
+    order.order.deed = static_cast<lab::Deed>(dma.deed);
+    order.order.rule = dma.rule;
+    order.order.acted = dma.acted;
+    return order;
+}
+
+}  // namespace
+
+RemapLab* remap_lab_new(const RemapLabOptions* options, const RemapLabOps* ops, void* opaque, char* why, size_t room) {
+    try {
+        auto made = std::make_unique<Laboratory>(*ops, opaque);
+        const std::string what = made->begin(*options);
+        if (what.empty()) return made.release();
+        tell(what, why, room);
+    } catch (const std::exception&) {
+        tell(no_memory, why, room);
+    }
+    return nullptr;
+}
+
+void remap_lab_free(RemapLab* lab) { delete static_cast<Laboratory*>(lab); }
+
+const char* remap_lab_name(const RemapLab* lab) { return of(lab).name().c_str(); }
+
+RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
+    lab::Laboratory& laboratory = of(lab).laboratory();
+    if (!laboratory.wants(lab::Kind::Dma)) return {};
+    const lab::DmaOrder order = laboratory.dma(event_of(*access));
+    return {.refuse = order.refuse,
+            .flip = order.flip,
+            .deed = static_cast<std::uint8_t>(order.order.deed),
+            .bit = order.order.bit,
+            .rule = order.order.rule,
+            .acted = order.order.acted};
+}
+
+void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* access, const RemapLabDma* dma, bool refused,
+                        uint64_t physical) {
+    lab::Event event = event_of(*access);
+    event.result = physical;
+    if (refused) event.flags |= lab::flag::refused;
+    of(lab).laboratory().dma_done(event, order_of(*dma));
+}
+
+void remap_lab_flip_bit(void* data, size_t bytes, uint32_t bit) { lab::Laboratory::flip_bit(data, bytes, bit); }
+
+bool remap_lab_packet(RemapLab* lab, const RemapLabPacket* packet) {
+    lab::Laboratory& laboratory = of(lab).laboratory();
+    if (!laboratory.watches(lab::Kind::Packet)) return false;
+    return laboratory.packet({.kind = lab::Kind::Packet,
+                              .source = packet->source,
+                              .address = packet->entry,
+                              .length = packet->bytes,
+                              .result = packet->from,
+                              .detail = packet->destination,
+                              .code = packet->opcode});
+}
+
+void remap_lab_halted(RemapLab* lab, uint16_t source, uint32_t entry, unsigned cause, uint64_t address) {
+    of(lab).laboratory().happened(
+        {.kind = lab::Kind::Halt, .source = source, .address = address, .detail = entry, .code = cause});
+}
+
+void remap_lab_device_reset(RemapLab* lab, uint16_t source) { of(lab).laboratory().reset(source); }
+
+void remap_lab_timer_expired(RemapLab* lab) { of(lab).laboratory().timer_expired(); }
+
+void remap_lab_settle(RemapLab* lab) { of(lab).laboratory().settle(); }
+
+bool remap_lab_set_rules(RemapLab* lab, const char* rules, char* why, size_t room) {
+    std::string what;
+    try {
+        auto read = rules_of(rules);
+        what = read ? of(lab).set_rules(std::move(*read)) : read.error();
+    } catch (const std::exception&) {
+        what = no_memory;
+    }
+    tell(what, why, room);
+    return what.empty();
+}
+
+char* remap_lab_rules(RemapLab* lab) {
+    try {
+        return ::strdup(lab::json_of(of(lab).decisions().rules()).c_str());
+    } catch (const std::exception&) {
+        return nullptr;
+    }
+}
+
+void remap_lab_free_text(char* text) { std::free(text); }
+
+bool remap_lab_trace(const RemapLab* lab) { return of(lab).recorder().on(); }
+
+void remap_lab_set_trace(RemapLab* lab, bool on) { of(lab).recorder().switch_on(on); }
+
+void remap_lab_statistics(const RemapLab* lab, RemapLabStatistics* statistics) {
+    *statistics = {};
+    for (unsigned row = 0; row < CounterTable::rows; ++row)
+        statistics->injections += of(lab).counters().total(row, Count::Injections);
+    for (const lab::LaneCount& lane : of(lab).recorder().counts()) {
+        statistics->trace_records += lane.recorded;
+        statistics->trace_lost += lane.dropped;
+    }
+}
+
+bool remap_lab_next_device(const RemapLab* lab, unsigned* row, RemapLabDevice* device) {
+    const lab::Counters& counters = of(lab).counters();
+    for (; *row < CounterTable::devices; ++*row) {
+        const auto source = counters.source_of(*row);
+        if (!source) continue;
+#define TOTAL(field, number, name) .field = counters.total(*row, Count{number}),
+        *device = {.source = *source, REMAP_LAB_COUNTS(TOTAL)};
+#undef TOTAL
+        ++*row;
+        return true;
+    }
+    return false;
+}
