@@ -62,7 +62,7 @@ lab::Event event_of(const RemapLabAccess& access) {
 }
 
 // Everything of one machine. The segment goes first: its thread uses the rest.
-class Laboratory final : public RemapLab, lab::MachinePort {
+class Laboratory final : public RemapLab, private lab::MachinePort {
 public:
     Laboratory(const RemapLabOps& ops, void* opaque) : ops_(ops), opaque_(opaque), decisions_(time_of, this) {}
 
@@ -110,7 +110,9 @@ private:
 };
 
 std::string Laboratory::make_segment(const RemapLabOptions& options) {
-    lab::SegmentOptions wanted{.name = name_of(options), .counters_bytes = sizeof(CounterTable)};
+    lab::SegmentOptions wanted;
+    wanted.name = name_of(options);
+    wanted.counters_bytes = sizeof(CounterTable);
     if (options.file != nullptr) wanted.file = options.file;
     if (options.trace_size != 0) wanted.trace.lane_bytes = options.trace_size;
     if (options.machine_time) wanted.clock = {time_of, this};
@@ -129,7 +131,8 @@ std::string Laboratory::begin(const RemapLabOptions& options) {
     }
     if (options.seed != nullptr) rules.seed = *options.seed;
     if (std::string what = make_segment(options); !what.empty()) return what;
-    laboratory_ = std::make_unique<lab::Laboratory>(decisions_, recorder(), *counters_, *this);
+    lab::MachinePort& machine = *this;
+    laboratory_ = std::make_unique<lab::Laboratory>(decisions_, recorder(), *counters_, machine);
     recorder().switch_on(options.trace);
     decisions_.publish_to(segment_->rule_counters());
     if (std::string what = set_rules(std::move(rules)); !what.empty()) return what;
@@ -155,7 +158,9 @@ Laboratory& of(RemapLab* lab) { return static_cast<Laboratory&>(*lab); }
 const Laboratory& of(const RemapLab* lab) { return static_cast<const Laboratory&>(*lab); }
 
 lab::DmaOrder order_of(const RemapLabDma& dma) {
-    lab::DmaOrder order{.refuse = dma.refuse, .flip = dma.flip};
+    lab::DmaOrder order;
+    order.refuse = dma.refuse;
+    order.flip = dma.flip;
     order.order.deed = static_cast<lab::Deed>(dma.deed);
     order.order.rule = dma.rule;
     order.order.acted = dma.acted;
@@ -166,7 +171,7 @@ lab::DmaOrder order_of(const RemapLabDma& dma) {
 
 RemapLab* remap_lab_new(const RemapLabOptions* options, const RemapLabOps* ops, void* opaque, char* why, size_t room) {
     try {
-        auto made = std::make_unique<Laboratory>(*ops, opaque);
+        std::unique_ptr<Laboratory> made(new Laboratory(*ops, opaque));
         const std::string what = made->begin(*options);
         if (what.empty()) return made.release();
         tell(what, why, room);
