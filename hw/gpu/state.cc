@@ -218,6 +218,15 @@ struct Gpu::Parts::SinceVersionTwo {
     }
 };
 
+struct Gpu::Parts::SinceVersionFour {
+    Parts& parts;
+
+    template <typename Archive>
+    void state(Archive& archive) {
+        parts.registers.state_of_hang(archive);
+    }
+};
+
 template <typename Archive>
 void Gpu::Parts::state(Archive& archive) {
     archive("registers", registers);
@@ -229,7 +238,10 @@ void Gpu::Parts::state(Archive& archive) {
         translation.reset();
         system.reset();
     }
-    if (archive.since(4)) registers.state_of_hang(archive);
+    if (archive.since(4)) {
+        SinceVersionFour later{*this};
+        archive("hang", later);
+    }
     if constexpr (Archive::reading) engine.renew_order();
 }
 

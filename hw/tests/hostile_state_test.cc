@@ -242,7 +242,7 @@ TEST(HostileState, AStateOfVersionThreeIsTaken) {
 
 TEST(HostileState, NoEngineHangsWithoutAPacket) {
     const std::size_t behind = packet;  // of an idle part
-    expect_refused(halted_state(), {{behind + hung, 1, 1, "hung is set though no order is held"}});
+    expect_refused(halted_state(), {{behind + hung, 1, 1, "hang: hung is set though no order is held"}});
 }
 
 // Without the flag at the end of each entry of the cache.

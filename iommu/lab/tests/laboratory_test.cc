@@ -112,7 +112,7 @@ TEST_F(Lab, AFlippedPresentBitIsAFault) {
     Rule flip = rule(Kind::Entry, {.deed = Deed::FlipBit, .bit = 0});
     flip.when.pattern.entry_first = flip.when.pattern.entry_last = 0x11200;  // the context entry
     use({flip});
-    EXPECT_EQ(access().fault_reason, 0x42);  // LSL/SCT: not present
+    EXPECT_EQ(access().fault_reason, 0x41);  // SCT.2: the context entry is not present
     EXPECT_EQ(injections().size(), 1u);
 }
 
