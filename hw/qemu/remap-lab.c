@@ -58,7 +58,7 @@ static bool remap_lab_raise(void *opaque, uint16_t source, uint32_t vector)
     RemapIommuDevice *s = opaque;
     PCIDevice *pci = pci_find_device(s->bus, PCI_BUS_NUM(source), source & UINT8_MAX);
 
-    if (!pci || !pci->enabled) {
+    if (!pci || !pci->enabled || remap_removal_is_pulled(pci)) {
         return false;
     }
     if (msix_enabled(pci) && vector < pci->msix_entries_nr && pci->msix_entry_used[vector]) {
@@ -97,10 +97,8 @@ static void remap_lab_exit(Notifier *notifier, void *data)
 {
     RemapIommuDevice *s = container_of(notifier, RemapIommuDevice, lab.exit);
 
-    if (bql_locked()) {
-        remap_workers_end();
-        remap_lab_free(s->lab.lab);
-    }
+    remap_workers_end();
+    remap_lab_free(s->lab.lab);
 }
 
 /* A file or rules are reason enough. NULL: no laboratory is wanted. */
@@ -142,6 +140,7 @@ bool remap_lab_begin(RemapIommuDevice *s, Error **errp)
     };
     char why[1024];
 
+    remap_removal_init(&lab->removal, OBJECT(s));
     if (!remap_lab_check(lab, name, errp)) {
         return false;
     }
