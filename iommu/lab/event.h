@@ -41,8 +41,10 @@ enum class Kind : std::uint8_t {
     // ---- drivers and the callbacks under them ----
     Map = 20,     // length in bytes, result: the physical address, detail: the object, 0 if there is none
     Unmap = 21,   // length in bytes, detail: the object
-    Object = 22,  // created or destroyed (flag Ended); detail: the object, length in bytes, code: its sort
-    Frames = 23,  // a run of an object's memory; address: physical, length in bytes, detail: the object
+    Object = 22,  // created or destroyed (flag Ended); detail: the object, length in bytes, code: its sort;
+                  // address: the driver's own context
+    Frames = 23,  // a run of an object's memory; address: physical, length in bytes, detail: the object;
+                  // with flag Ended it is the object's no more
     Call = 24,    // of a callback; code: which, address: the caller, detail: the object
     Return = 25,  // from it; code: which, result: its status
 
