@@ -6,15 +6,19 @@
 #include "iommu/lab/counters.h"
 #include "iommu/lab/decisions.h"
 #include "iommu/lab/laboratory.h"
+#include "iommu/lab/look_commands.h"
 #include "iommu/lab/recorder.h"
+#include "iommu/lab/rule_commands.h"
 #include "iommu/lab/rule_file.h"
 #include "iommu/lab/segment.h"
+#include "iommu/lab/unit_port.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string_view>
 
 #include <unistd.h>
@@ -61,6 +65,37 @@ lab::Event event_of(const RemapLabAccess& access) {
             .length = access.bytes};
 }
 
+// Looks of the thread that answers tools, which the machine has to let into its memory.
+class Looks final : public lab::UnitPort {
+public:
+    Looks(iommu::Iommu& unit, const RemapLabOps& ops, void* opaque) : unit_(unit), ops_(ops), opaque_(opaque) {}
+
+    iommu::Explanation explain(const iommu::Request& request) override {
+        return inside([&] { return unit_.explain(request); });
+    }
+    iommu::InterruptExplanation explain_interrupt(iommu::SourceId source,
+                                                  const iommu::InterruptMessage& message) override {
+        return inside([&] { return unit_.explain_interrupt(source, message); });
+    }
+    iommu::Reach reach(const iommu::ReachQuestion& question) override {
+        return inside([&] { return unit_.reach(question); });
+    }
+
+private:
+    auto inside(const auto& look) {
+        struct Visit {
+            explicit Visit(const Looks& looks) : looks(looks) { looks.ops_.enter(looks.opaque_); }
+            ~Visit() { looks.ops_.leave(looks.opaque_); }
+            const Looks& looks;
+        } const visit(*this);
+        return look();
+    }
+
+    iommu::Iommu& unit_;
+    const RemapLabOps& ops_;
+    void* opaque_;
+};
+
 // Everything of one machine. The segment goes first: its thread uses the rest.
 class Laboratory final : public RemapLab, private lab::MachinePort {
 public:
@@ -70,7 +105,11 @@ public:
     std::string begin(const RemapLabOptions& options);
 
     iommu::Machine around(const iommu::Machine& real) override { return laboratory_->around(real); }
-    void attach(iommu::Iommu& unit) override { laboratory_->attach(unit); }
+    void attach(iommu::Iommu& unit) override {
+        laboratory_->attach(unit);
+        looks_.emplace(unit, ops_, opaque_);
+        lab::add_look_commands(commands_, *looks_, nullptr);
+    }
     void translated(const iommu::Request& request, const iommu::Translation& answer) override {
         laboratory_->translated(request, answer);
     }
@@ -105,6 +144,7 @@ private:
     lab::Decisions decisions_;
     std::unique_ptr<lab::Counters> counters_ = std::make_unique<lab::Counters>();
     lab::Commands commands_;
+    std::optional<Looks> looks_;
     std::unique_ptr<lab::Laboratory> laboratory_;
     std::unique_ptr<lab::Segment> segment_;
 };
@@ -142,6 +182,7 @@ std::string Laboratory::begin(const RemapLabOptions& options) {
 
 void Laboratory::serve() {
     lab::add_trace_commands(commands_, recorder());
+    lab::add_rule_commands(commands_, decisions_, [this] { laboratory_->rules_changed(); });
     segment_->serve([this](std::string_view request) { return commands_.answer(request); },
                     [this] {
                         counters_->publish_to(*reinterpret_cast<CounterTable*>(segment_->counters().data()));

@@ -33,6 +33,9 @@ typedef struct RemapLabOps {
     void (*call_later)(void *opaque, uint64_t nanoseconds);
     bool (*raise)(void *opaque, uint16_t source, uint32_t vector);
     bool (*remove)(void *opaque, uint16_t source);
+    /* Around each look of a thread of our own at the machine's tables: it is let into the machine's memory, and out. */
+    void (*enter)(void *opaque);
+    void (*leave)(void *opaque);
 } RemapLabOps;
 
 /*

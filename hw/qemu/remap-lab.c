@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "qapi/error.h"
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
@@ -84,12 +85,25 @@ static bool remap_lab_remove(void *opaque, uint16_t source)
     return true;
 }
 
+/* QEMU's maps of memory are read under RCU, which has to know a thread; and to forget it before it ends. */
+static void remap_lab_enter(void *opaque)
+{
+    rcu_register_thread();
+}
+
+static void remap_lab_leave(void *opaque)
+{
+    rcu_unregister_thread();
+}
+
 static const RemapLabOps remap_lab_ops = {
     .now = remap_lab_now,
     .wait = remap_lab_wait,
     .call_later = remap_lab_call_later,
     .raise = remap_lab_raise,
     .remove = remap_lab_remove,
+    .enter = remap_lab_enter,
+    .leave = remap_lab_leave,
 };
 
 /* Tools are told that the machine has ended, and its segment goes: no thread writes there any more. */
