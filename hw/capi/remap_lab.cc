@@ -20,6 +20,7 @@
 #include <new>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 #include <unistd.h>
 
@@ -82,7 +83,8 @@ public:
     }
 
 private:
-    auto inside(const auto& look) {
+    template <typename Look>
+    std::invoke_result_t<Look> inside(const Look& look) {
         struct Visit {
             explicit Visit(const Looks& looks) : looks(looks) { looks.ops_.enter(looks.opaque_); }
             ~Visit() { looks.ops_.leave(looks.opaque_); }
@@ -152,7 +154,6 @@ private:
 std::string Laboratory::make_segment(const RemapLabOptions& options) {
     lab::SegmentOptions wanted;
     wanted.name = name_of(options);
-    wanted.counters_bytes = sizeof(CounterTable);
     if (options.file != nullptr) wanted.file = options.file;
     if (options.trace_size != 0) wanted.trace.lane_bytes = options.trace_size;
     if (options.machine_time) wanted.clock = {time_of, this};
@@ -184,9 +185,7 @@ void Laboratory::serve() {
     lab::add_trace_commands(commands_, recorder());
     lab::add_rule_commands(commands_, decisions_, [this] { laboratory_->rules_changed(); });
     segment_->serve([this](std::string_view request) { return commands_.answer(request); },
-                    [this] {
-                        counters_->publish_to(*reinterpret_cast<CounterTable*>(segment_->counters().data()));
-                    });
+                    [this] { counters_->publish_to(segment_->counters()); });
 }
 
 std::string Laboratory::set_rules(lab::RuleSet rules) {
