@@ -60,6 +60,13 @@ void define_trace(CLI::App& app, const Target& target, Chosen& chosen) {
     });
 }
 
+void define_account(CLI::App& app, const Target& target, Chosen& chosen) {
+    CLI::App* const account = app.add_subcommand("account", "What each rule did, and what the trace shows of it");
+    static bool json = false;
+    account->add_flag("--json", json, "As JSON");
+    account->callback([&] { chosen = [&] { return show_account(target, json); }; });
+}
+
 void define_top(CLI::App& app, const Target& target, Chosen& chosen) {
     CLI::App* const top = app.add_subcommand("top", "A live table of what devices do");
     static TopOptions options;
@@ -82,6 +89,7 @@ int run(int count, char** arguments) {
     define_rules(app, target, chosen);
     define_trace(app, target, chosen);
     define_top(app, target, chosen);
+    define_account(app, target, chosen);
     try {
         app.parse(count, arguments);
     } catch (const CLI::ParseError& error) {

@@ -18,6 +18,9 @@ int remove_rule(const Target& target, const std::string& name);
 int remove_all_rules(const Target& target);
 int show_rules(const Target& target, bool json);
 
+// What each rule did, beside what the trace shows of it; also of a machine that is gone.
+int show_account(const Target& target, bool json);
+
 int switch_trace(const Target& target, bool on);
 
 struct TraceOptions {

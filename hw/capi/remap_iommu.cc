@@ -151,9 +151,9 @@ struct RemapIommu {
         if (lab != nullptr) lab->attach(engine);
     }
 
-    RemapTranslation translate(const iommu::Request& request) {
+    RemapTranslation translate(const iommu::Request& request, bool dma_follows) {
         const iommu::Translation answer = engine.translate(request);
-        if (lab != nullptr) lab->translated(request, answer);
+        if (lab != nullptr) lab->translated(request, answer, dma_follows);
         return to_c(answer);
     }
 
@@ -256,19 +256,24 @@ void remap_iommu_stale_report(RemapIommu* iommu, char* to, size_t size) {
 }
 
 RemapTranslation remap_iommu_translate(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
-    return iommu->translate({.source = {source}, .address = {address}, .access = access_of(write)});
+    return iommu->translate({.source = {source}, .address = {address}, .access = access_of(write)}, false);
+}
+
+RemapTranslation remap_iommu_translate_for_dma(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
+    return iommu->translate({.source = {source}, .address = {address}, .access = access_of(write)}, true);
 }
 
 RemapTranslation remap_iommu_translate_in(RemapIommu* iommu, uint16_t source, const RemapContext* context,
                                           uint64_t address, bool write) {
-    return iommu->translate(request_of(source, *context, address, write));
+    return iommu->translate(request_of(source, *context, address, write), true);
 }
 
 RemapTranslation remap_iommu_check_translated(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
     return iommu->translate({.source = {source},
                              .address = {address},
                              .access = access_of(write),
-                             .type = iommu::RequestType::Translated});
+                             .type = iommu::RequestType::Translated},
+                            true);
 }
 
 RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapContext* context, uint64_t address,
@@ -276,7 +281,7 @@ RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapC
     iommu::Request request = request_of(source, *context, address, write);
     request.type = iommu::RequestType::Translation;
     const iommu::Translation answer = iommu->engine.translate(request);
-    if (iommu->lab != nullptr) iommu->lab->translated(request, answer);
+    if (iommu->lab != nullptr) iommu->lab->translated(request, answer, false);
     return {.refused = answer.refused,
             .readable = answer.readable,
             .writable = answer.writable,

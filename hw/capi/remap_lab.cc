@@ -2,15 +2,10 @@
 #include "hw/capi/remap_lab.h"
 
 #include "hw/capi/lab.h"
-#include "iommu/lab/commands.h"
 #include "iommu/lab/counters.h"
-#include "iommu/lab/decisions.h"
-#include "iommu/lab/laboratory.h"
 #include "iommu/lab/look_commands.h"
-#include "iommu/lab/recorder.h"
-#include "iommu/lab/rule_commands.h"
 #include "iommu/lab/rule_file.h"
-#include "iommu/lab/segment.h"
+#include "iommu/lab/station.h"
 #include "iommu/lab/unit_port.h"
 
 #include <algorithm>
@@ -21,6 +16,7 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include <unistd.h>
 
@@ -37,15 +33,6 @@ void tell(std::string_view sentence, char* why, std::size_t room) {
     const std::size_t length = std::min(sentence.size(), room - 1);
     std::memcpy(why, sentence.data(), length);
     why[length] = '\0';
-}
-
-bool is_text(std::string_view rules) {
-    const std::size_t first = rules.find_first_not_of(" \t\r\n");
-    return first != std::string_view::npos && rules[first] == '{';
-}
-
-Result<lab::RuleSet, std::string> rules_of(const char* rules) {
-    return is_text(rules) ? lab::rules_of_json(rules, "rules") : lab::read_rule_file(rules);
 }
 
 std::string name_of(const RemapLabOptions& options) {
@@ -98,104 +85,61 @@ private:
     void* opaque_;
 };
 
-// Everything of one machine. The segment goes first: its thread uses the rest.
+lab::StationOptions station_options(const RemapLabOptions& options) {
+    lab::StationOptions wanted{.name = name_of(options)};
+    if (options.file != nullptr) wanted.file = options.file;
+    if (options.rules != nullptr) wanted.rules = options.rules;
+    if (options.seed != nullptr) wanted.seed = *options.seed;
+    wanted.trace = options.trace;
+    if (options.trace_size != 0) wanted.trace_shape.lane_bytes = options.trace_size;
+    wanted.machine_time = options.machine_time;
+    return wanted;
+}
+
+// A machine's port, and the station behind it. What the station's commands look at goes after it.
 class Laboratory final : public RemapLab, private lab::MachinePort {
 public:
-    Laboratory(const RemapLabOps& ops, void* opaque) : ops_(ops), opaque_(opaque), decisions_(time_of, this) {}
+    Laboratory(const RemapLabOps& ops, void* opaque) : ops_(ops), opaque_(opaque) {}
 
     // An empty sentence, or why not.
-    std::string begin(const RemapLabOptions& options);
-
-    iommu::Machine around(const iommu::Machine& real) override { return laboratory_->around(real); }
-    void attach(iommu::Iommu& unit) override {
-        laboratory_->attach(unit);
-        looks_.emplace(unit, ops_, opaque_);
-        lab::add_look_commands(commands_, *looks_, nullptr);
+    std::string begin(const RemapLabOptions& options) {
+        auto made = lab::Station::create(station_options(options), *this);
+        if (!made) return made.error();
+        station_ = std::move(*made);
+        return {};
     }
-    void translated(const iommu::Request& request, const iommu::Translation& answer) override {
-        laboratory_->translated(request, answer);
+
+    lab::Station& station() const { return *station_; }
+
+    iommu::Machine around(const iommu::Machine& real) override { return station_->laboratory().around(real); }
+    void attach(iommu::Iommu& unit) override {
+        station_->laboratory().attach(unit);
+        looks_.emplace(unit, ops_, opaque_);
+        lab::add_look_commands(station_->commands(), *looks_, nullptr);
+    }
+    void translated(const iommu::Request& request, const iommu::Translation& answer, bool dma_follows) override {
+        station_->laboratory().translated(request, answer, dma_follows);
     }
     void interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,
                      const iommu::InterruptOutcome& outcome) override {
-        laboratory_->interrupted(source, message, outcome);
+        station_->laboratory().interrupted(source, message, outcome);
     }
-    void reset() override { laboratory_->reset(); }
-
-    std::string set_rules(lab::RuleSet rules);
-
-    lab::Laboratory& laboratory() { return *laboratory_; }
-    lab::Decisions& decisions() { return decisions_; }
-    lab::Recorder& recorder() const { return segment_->recorder(); }
-    const lab::Counters& counters() const { return *counters_; }
-    const std::string& name() const { return segment_->name(); }
+    void reset() override { station_->laboratory().reset(); }
 
 private:
-    static std::uint64_t time_of(void* opaque) { return static_cast<Laboratory*>(opaque)->now(); }
-
     std::uint64_t now() override { return ops_.now(opaque_); }
     void wait(std::uint64_t nanoseconds) override { ops_.wait(opaque_, nanoseconds); }
     void call_later(std::uint64_t nanoseconds) override { ops_.call_later(opaque_, nanoseconds); }
     bool raise(std::uint16_t source, std::uint32_t vector) override { return ops_.raise(opaque_, source, vector); }
     bool remove(std::uint16_t source) override { return ops_.remove(opaque_, source); }
 
-    std::string make_segment(const RemapLabOptions& options);
-    void serve();
-
     const RemapLabOps& ops_;
     void* opaque_;
-    lab::Decisions decisions_;
-    std::unique_ptr<lab::Counters> counters_ = std::make_unique<lab::Counters>();
-    lab::Commands commands_;
     std::optional<Looks> looks_;
-    std::unique_ptr<lab::Laboratory> laboratory_;
-    std::unique_ptr<lab::Segment> segment_;
+    std::unique_ptr<lab::Station> station_;
 };
 
-std::string Laboratory::make_segment(const RemapLabOptions& options) {
-    lab::SegmentOptions wanted;
-    wanted.name = name_of(options);
-    if (options.file != nullptr) wanted.file = options.file;
-    if (options.trace_size != 0) wanted.trace.lane_bytes = options.trace_size;
-    if (options.machine_time) wanted.clock = {time_of, this};
-    auto segment = lab::Segment::create(wanted);
-    if (!segment) return segment.error();
-    segment_ = std::move(*segment);
-    return {};
-}
-
-std::string Laboratory::begin(const RemapLabOptions& options) {
-    lab::RuleSet rules;
-    if (options.rules != nullptr) {
-        auto read = rules_of(options.rules);
-        if (!read) return read.error();
-        rules = std::move(*read);
-    }
-    if (options.seed != nullptr) rules.seed = *options.seed;
-    if (std::string what = make_segment(options); !what.empty()) return what;
-    lab::MachinePort& machine = *this;
-    laboratory_ = std::make_unique<lab::Laboratory>(decisions_, recorder(), *counters_, machine);
-    recorder().switch_on(options.trace);
-    decisions_.publish_to(segment_->rule_counters());
-    if (std::string what = set_rules(std::move(rules)); !what.empty()) return what;
-    serve();
-    return {};
-}
-
-void Laboratory::serve() {
-    lab::add_trace_commands(commands_, recorder());
-    lab::add_rule_commands(commands_, decisions_, [this] { laboratory_->rules_changed(); });
-    segment_->serve([this](std::string_view request) { return commands_.answer(request); },
-                    [this] { counters_->publish_to(segment_->counters()); });
-}
-
-std::string Laboratory::set_rules(lab::RuleSet rules) {
-    std::string what = decisions_.replace(std::move(rules));
-    if (what.empty()) laboratory_->rules_changed();
-    return what;
-}
-
-Laboratory& of(RemapLab* lab) { return static_cast<Laboratory&>(*lab); }
-const Laboratory& of(const RemapLab* lab) { return static_cast<const Laboratory&>(*lab); }
+lab::Station& of(const RemapLab* lab) { return static_cast<const Laboratory&>(*lab).station(); }
 
 lab::DmaOrder order_of(const RemapLabDma& dma) {
     lab::DmaOrder order;
@@ -273,8 +217,7 @@ void remap_lab_settle(RemapLab* lab) { of(lab).laboratory().settle(); }
 bool remap_lab_set_rules(RemapLab* lab, const char* rules, char* why, size_t room) {
     std::string what;
     try {
-        auto read = rules_of(rules);
-        what = read ? of(lab).set_rules(std::move(*read)) : read.error();
+        what = of(lab).set_rules(rules);
     } catch (const std::exception&) {
         what = no_memory;
     }

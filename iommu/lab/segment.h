@@ -49,6 +49,9 @@ public:
     CounterTable& counters() const { return *reinterpret_cast<CounterTable*>(part(Part::Counters).data()); }
     std::span<RuleCounter> rule_counters() const;  // for Decisions::publish_to
 
+    // Memory for a TextPublisher: which rules there are and were.
+    std::span<std::byte> rules_text() const { return part(Part::Rules); }
+
     // Starts the thread that answers tools by `handler` and calls `refresh` about twenty times a second, and once more
     // at the end; both may be called until the segment is gone. Once.
     void serve(MailboxServer::Handler handler, std::function<void()> refresh = {});
