@@ -269,11 +269,9 @@ RemapTranslation remap_iommu_translate_in(RemapIommu* iommu, uint16_t source, co
 }
 
 RemapTranslation remap_iommu_check_translated(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
-    return iommu->translate({.source = {source},
-                             .address = {address},
-                             .access = access_of(write),
-                             .type = iommu::RequestType::Translated},
-                            true);
+    return iommu->translate(
+        {.source = {source}, .address = {address}, .access = access_of(write), .type = iommu::RequestType::Translated},
+        true);
 }
 
 RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapContext* context, uint64_t address,
@@ -325,9 +323,7 @@ void remap_iommu_unfollow(RemapIommu* iommu, uint16_t source) { iommu->reach.unf
 
 bool remap_iommu_watched(const RemapIommu* iommu, uint64_t page) { return iommu->reach.watched({page}); }
 
-void remap_iommu_stored(RemapIommu* iommu, uint64_t address, uint64_t bytes) {
-    iommu->engine.stored({address}, bytes);
-}
+void remap_iommu_stored(RemapIommu* iommu, uint64_t address, uint64_t bytes) { iommu->engine.stored({address}, bytes); }
 
 RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
     const iommu::InterruptMessage message{request->address, request->data};

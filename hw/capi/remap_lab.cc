@@ -18,8 +18,6 @@
 #include <type_traits>
 #include <utility>
 
-#include <unistd.h>
-
 namespace {
 
 using namespace remap;
@@ -33,11 +31,6 @@ void tell(std::string_view sentence, char* why, std::size_t room) {
     const std::size_t length = std::min(sentence.size(), room - 1);
     std::memcpy(why, sentence.data(), length);
     why[length] = '\0';
-}
-
-std::string name_of(const RemapLabOptions& options) {
-    if (options.name != nullptr && *options.name != '\0') return options.name;
-    return "qemu-" + std::to_string(::getpid());
 }
 
 lab::Event event_of(const RemapLabAccess& access) {
@@ -86,7 +79,7 @@ private:
 };
 
 lab::StationOptions station_options(const RemapLabOptions& options) {
-    lab::StationOptions wanted{.name = name_of(options)};
+    lab::StationOptions wanted{.name = options.name};
     if (options.file != nullptr) wanted.file = options.file;
     if (options.rules != nullptr) wanted.rules = options.rules;
     if (options.seed != nullptr) wanted.seed = *options.seed;

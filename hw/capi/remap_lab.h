@@ -17,13 +17,13 @@ extern "C" {
 typedef struct RemapLab RemapLab;
 
 typedef struct RemapLabOptions {
-    const char *name;    /* of the machine, for tools; null or empty: "qemu-" and the process's number */
-    const char *file;    /* the segment lies there and outlives the machine; null: in shared memory */
-    const char *rules;   /* a file of rules, or their text, which begins with a brace; null: none */
+    const char *name;     /* of the machine, for tools */
+    const char *file;     /* the segment lies there and outlives the machine; null: in shared memory */
+    const char *rules;    /* a file of rules, or their text, which begins with a brace; null: none */
     const uint64_t *seed; /* in place of that of the rules; null: theirs */
     bool trace;
-    uint64_t trace_size; /* of each lane: a power of two, at least 64 KiB; 0: 4 MiB */
-    bool machine_time;   /* events of the trace bear the machine's time, else that of the host's cheapest clock */
+    uint64_t trace_size;  /* of each lane: a power of two, at least 64 KiB; 0: 4 MiB */
+    bool machine_time;    /* events of the trace bear the machine's time, else that of the host's cheapest clock */
 } RemapLabOptions;
 
 /* What the laboratory needs from its machine (iommu/lab/machine_port.h). */

@@ -116,14 +116,14 @@ static void remap_lab_exit(Notifier *notifier, void *data)
 }
 
 /* A file or rules are reason enough. NULL: no laboratory is wanted. */
-static const char *remap_lab_wanted_name(const RemapLabState *lab)
+static char *remap_lab_wanted_name(const RemapLabState *lab)
 {
     bool off = !lab->name || !strcmp(lab->name, "off");
 
     if (off && !(!lab->name && (lab->file || lab->rules))) {
         return NULL;
     }
-    return off || !strcmp(lab->name, "on") ? "" : lab->name;
+    return off || !strcmp(lab->name, "on") ? g_strdup_printf("qemu-%d", getpid()) : g_strdup(lab->name);
 }
 
 static bool remap_lab_check(const RemapLabState *lab, const char *name, Error **errp)
@@ -142,7 +142,7 @@ static bool remap_lab_check(const RemapLabState *lab, const char *name, Error **
 bool remap_lab_begin(RemapIommuDevice *s, Error **errp)
 {
     RemapLabState *lab = &s->lab;
-    const char *name = remap_lab_wanted_name(lab);
+    g_autofree char *name = remap_lab_wanted_name(lab);
     RemapLabOptions options = {
         .name = name,
         .file = lab->file,
