@@ -175,6 +175,13 @@ def a_file_with_a_mistake_adds_nothing_and_says_where():
         call("-m", one.name, "rules", "add", "/nowhere/at/all", code=1)
 
 
+def state_of(name):
+    """Of a machine, as the list says. Whoever lists machines removes dead ones, tests beside this one too: then it is
+    not in ours."""
+    listed = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
+    return listed[name]["state"] if name in listed else "removed"
+
+
 def machines_are_listed_and_dead_ones_removed():
     with machine() as one:
         dead = Machine()
@@ -182,10 +189,21 @@ def machines_are_listed_and_dead_ones_removed():
         listed = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
         expect(listed[one.name]["state"], "running")
         expect(listed[one.name]["pid"], one.process.pid)
-        expect(listed[dead.name]["state"], "removed")
+        expect(listed.get(dead.name, {"state": "removed"})["state"], "removed")
         assert not Path(f"/dev/shm/remaplab-lab-{dead.name}").exists()
         expect_in(one.name, call("list").stdout)
         expect_in("cannot open", call("-m", dead.name, "trace", code=1).stderr)
+
+
+def what_a_dead_machine_left_goes_even_when_it_was_spoilt():
+    dead = Machine()
+    left = Path(f"/dev/shm/remaplab-lab-{dead.name}")
+    left.write_bytes(b"\xff" * 8192)
+    dead.kill()
+    expect(state_of(dead.name), "unusable")  # it may be one that is about to begin
+    os.utime(left, (time.time() - 60, time.time() - 60))
+    expect(state_of(dead.name), "removed")
+    assert not left.exists()
 
 
 def a_file_is_read_after_the_machine_is_gone():
@@ -258,6 +276,43 @@ def a_trace_becomes_a_file_for_perfetto_and_a_page():
         expect_in("cannot write", call("--file", segment, "page", "-o", f"{folder}/no/where", code=1).stderr)
 
 
+def an_access_is_explained():
+    with machine() as one:
+        said = call("-m", one.name, "explain", "0x1010", "--device", "00:02.0", "--pasid", 0, "--write").stdout
+        expect(said.splitlines()[0], "write to 0x1010 by 00:02.0, PASID 0")
+        expect_in("second-stage entry of level 1 (9.8) at 0x33008\n    0x0000000000156001\n", said)
+        expect(said.splitlines()[-1], "The second-stage entry of level 1 at 0x33008 lacks the right to write: map the "
+                                      "page with that right, then invalidate the IOTLB for domain 7.")
+        answer = json.loads(call("-m", one.name, "explain", "4096", "--device", "00:02.0", "--json").stdout)
+        expect((answer["allowed"], answer["owner"]), (True, "object 0x2a (sort 1, 8 KiB)"))
+        one.tell("use 1")
+        one.tell("unmap 1")
+        said = call("-m", one.name, "explain", "0x1000", "--device", "00:02.0", "--pasid", 0).stdout
+        expect_in("!! the IOTLB still says: allowed: physical address 0x156000", said)
+        expect_in("An invalidation is missing, or not done yet: invalidate the IOTLB for domain 7", said)
+        expect_in("interrupt remapping is off",
+                  call("-m", one.name, "explain", "0xfee00000", "--device", "00:02.0", "--data", "0x31").stdout)
+        expect_in("device", call("-m", one.name, "explain", "0", "--device", "second", code=1).stderr)
+        call("-m", one.name, "explain", "--device", "00:02.0", code=2)
+        call("-m", one.name, "explain", "0", "--device", "00:02.0", "--asks", "--translated", code=2)
+
+
+def what_a_device_reaches_is_shown():
+    with machine() as one:
+        said = call("-m", one.name, "tables", "--device", "00:02.0", "--to", "0x1fffff").stdout
+        expect(said, """device 00:02.0, without PASID: second stage, domain 7
+0x000000000000-0x000000000fff      4 KiB  -> 0x000000155000  rw  4 KiB pages  object 0x2a (sort 1, 8 KiB)
+0x000000001000-0x000000001fff      4 KiB  -> 0x000000156000  r-  4 KiB pages  object 0x2a (sort 1, 8 KiB)
+0x000000002000-0x000000002fff      4 KiB  -> 0x000000157000  -w  4 KiB pages
+""")
+        answer = json.loads(call("-m", one.name, "tables", "--device", "00:02.0", "--pasid", 2, "--json").stdout)
+        expect([run["physical"] for run in answer["runs"]], ["0x355000", "0x356000", "0x357000", "0x355000",
+                                                             "0x800000"])
+        expect_in("cut off at 0x1000",
+                  call("-m", one.name, "tables", "--device", "00:02.0", "--limit", 1).stdout)
+        expect_in("limit", call("-m", one.name, "tables", "--device", "00:02.0", "--limit", "many", code=1).stderr)
+
+
 def mistakes_on_the_command_line_are_explained():
     expect_in("no kind \"dmaa\"", call("trace", "--kind", "dmaa", code=2).stderr)
     expect_in("00:02.0", call("trace", "--device", "second", code=2).stderr)
@@ -272,9 +327,9 @@ def mistakes_on_the_command_line_are_explained():
 TESTS = [a_trace_in_text_is_always_the_same, what_is_lost_is_said, a_trace_is_filtered_and_is_json,
          a_trace_that_is_off_is_said_to_be, following_sees_all_and_ends_with_the_machine,
          following_ends_with_an_interrupt_and_its_balance, rules_come_and_go_and_count,
-         a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed,
+         a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed, what_a_dead_machine_left_goes_even_when_it_was_spoilt,
          a_file_is_read_after_the_machine_is_gone, top_shows_what_devices_do,
-         a_segment_that_is_cut_off_crashes_nobody,
+         a_segment_that_is_cut_off_crashes_nobody, an_access_is_explained, what_a_device_reaches_is_shown,
          a_trace_becomes_a_file_for_perfetto_and_a_page, mistakes_on_the_command_line_are_explained]
 
 print(f"1..{len(TESTS)}")
