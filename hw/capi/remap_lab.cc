@@ -110,8 +110,8 @@ public:
         looks_.emplace(unit, ops_, opaque_);
         lab::add_look_commands(station_->commands(), *looks_, nullptr);
     }
-    void translated(const iommu::Request& request, const iommu::Translation& answer, bool dma_follows) override {
-        station_->laboratory().translated(request, answer, dma_follows);
+    void translated(const iommu::Request& request, const iommu::Translation& answer) override {
+        station_->laboratory().translated(request, answer);
     }
     void interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,
                      const iommu::InterruptOutcome& outcome) override {
@@ -162,12 +162,10 @@ void remap_lab_free(RemapLab* lab) { delete static_cast<Laboratory*>(lab); }
 
 const char* remap_lab_name(const RemapLab* lab) { return of(lab).name().c_str(); }
 
-uint64_t remap_lab_ticks(const RemapLab* lab) { return of(lab).recorder().ticks(); }
+bool remap_lab_wants_dma(const RemapLab* lab) { return of(lab).laboratory().wants(lab::Kind::Dma); }
 
 RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
-    lab::Laboratory& laboratory = of(lab).laboratory();
-    if (!laboratory.wants(lab::Kind::Dma)) return {};
-    const lab::DmaOrder order = laboratory.dma(event_of(*access));
+    const lab::DmaOrder order = of(lab).laboratory().dma(event_of(*access));
     return {.refuse = order.refuse,
             .flip = order.flip,
             .deed = static_cast<std::uint8_t>(order.order.deed),
@@ -176,13 +174,19 @@ RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
             .acted = order.order.acted};
 }
 
-void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* access, const RemapLabDma* dma, bool refused,
-                        uint64_t physical) {
-    lab::Event event = event_of(*access);
-    event.time = access->ticks;
-    event.result = physical;
-    if (refused) event.flags |= lab::flag::refused;
-    of(lab).laboratory().dma_done(event, order_of(*dma));
+// The clock is read once for both sides.
+void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* from, const RemapLabAccess* to) {
+    lab::Station& station = of(lab);
+    const std::uint64_t ticks = station.recorder().ticks();
+    for (const RemapLabAccess* access : {from, to}) {
+        if (access == nullptr) continue;
+        lab::Event event = event_of(*access);
+        event.time = ticks;
+        event.result = access->physical;
+        if (access->refused) event.flags |= lab::flag::refused;
+        station.laboratory().dma_done(event, access->order != nullptr ? order_of(*access->order) : lab::DmaOrder{},
+                                      access->untold);
+    }
 }
 
 void remap_lab_flip_bit(void* data, size_t bytes, uint32_t bit) { lab::Laboratory::flip_bit(data, bytes, bit); }

@@ -80,11 +80,12 @@ static RemapTranslation remap_dma_translate(const RemapDma *dma, const RemapDmaS
 
 /*
  * What an access comes to: memory, at an address of the system unless it is the device's own, and whether it really
- * snoops the processors' caches. Tables that force it are known of a remap-iommu only.
+ * snoops the processors' caches. Tables that force it are known of a remap-iommu only. `untold` is for the laboratory.
  */
 typedef struct RemapDmaTarget {
     RemapStretch memory;
     bool snoop;
+    bool untold;
 } RemapDmaTarget;
 
 static bool remap_dma_find(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write,
@@ -111,6 +112,7 @@ static bool remap_dma_find(const RemapDma *dma, const RemapDmaSide *side, size_t
         }
         address = t.address;
         found->snoop |= t.snooped;
+        found->untold = t.untold;
     }
     return remap_memory_find(address, bytes, is_write, &found->memory);
 }
@@ -269,6 +271,13 @@ static RemapLabAccess remap_dma_of_lab(const RemapDma *dma, const RemapDmaSide *
     };
 }
 
+static void remap_dma_of_lab_done(RemapLabAccess *access, const RemapDmaTarget *target, bool refused)
+{
+    access->untold = target->untold;
+    access->refused = refused;
+    access->physical = refused ? 0 : target->memory.address;
+}
+
 /*
  * A delay comes before the access begins: an invalidation does not wait for it. Of a copy whose source is refused the
  * destination was never asked for.
@@ -277,28 +286,26 @@ static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTran
 {
     RemapLabAccess from = remap_dma_of_lab(dma, t->from, t->bytes, false);
     RemapLabAccess to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+    bool reads = !t->from->own, writes = !t->to->own;
     RemapDmaOrders orders = { 0 };
     RemapDmaRefusal refusal;
 
-    if (!t->from->own) {
-        orders.from = remap_lab_dma(dma->lab, &from);
+    if (unlikely(remap_lab_wants_dma(dma->lab))) {
+        if (reads) {
+            orders.from = remap_lab_dma(dma->lab, &from);
+        }
+        if (writes && !orders.from.refuse) {
+            orders.to = remap_lab_dma(dma->lab, &to);
+        }
+        t->orders = &orders;
+        from.order = &orders.from;
+        to.order = &orders.to;
     }
-    if (!t->to->own && !orders.from.refuse) {
-        orders.to = remap_lab_dma(dma->lab, &to);
-    }
-    t->orders = &orders;
+    t->source.untold = t->target.untold = false;
     refusal = remap_dma_announce(dma, t);
-    from.ticks = to.ticks = remap_lab_ticks(dma->lab);
-    if (!t->from->own) {
-        bool refused = refusal == REMAP_DMA_READ;
-
-        remap_lab_dma_done(dma->lab, &from, &orders.from, refused, refused ? 0 : t->source.memory.address);
-    }
-    if (!t->to->own && refusal != REMAP_DMA_READ) {
-        bool refused = refusal == REMAP_DMA_WRITE;
-
-        remap_lab_dma_done(dma->lab, &to, &orders.to, refused, refused ? 0 : t->target.memory.address);
-    }
+    remap_dma_of_lab_done(&from, &t->source, refusal == REMAP_DMA_READ);
+    remap_dma_of_lab_done(&to, &t->target, refusal == REMAP_DMA_WRITE);
+    remap_lab_dma_done(dma->lab, reads ? &from : NULL, writes && refusal != REMAP_DMA_READ ? &to : NULL);
     return refusal;
 }
 
