@@ -174,18 +174,36 @@ RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
             .acted = order.order.acted};
 }
 
-// The clock is read once for both sides.
+namespace {
+
+void tell_done(lab::Laboratory& laboratory, const RemapLabAccess& access, lab::Event event) {
+    if (access.refused) event.flags |= lab::flag::refused;
+    laboratory.dma_done(event, access.order != nullptr ? order_of(*access.order) : lab::DmaOrder{}, access.untold);
+}
+
+lab::Event done_event_of(const RemapLabAccess& access, std::uint64_t ticks) {
+    lab::Event event = event_of(access);
+    event.time = ticks;
+    event.result = access.physical;
+    return event;
+}
+
+bool is_plain(const RemapLabAccess* access) {
+    return access != nullptr && access->order == nullptr && !access->refused;
+}
+
+}  // namespace
+
+// The clock is read once for both sides, which mostly are a plain copy.
 void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* from, const RemapLabAccess* to) {
     lab::Station& station = of(lab);
+    lab::Laboratory& laboratory = station.laboratory();
     const std::uint64_t ticks = station.recorder().ticks();
+    if (is_plain(from) && is_plain(to))
+        return laboratory.dma_copied(done_event_of(*from, ticks), done_event_of(*to, ticks),
+                                     unsigned{from->untold} + unsigned{to->untold});
     for (const RemapLabAccess* access : {from, to}) {
-        if (access == nullptr) continue;
-        lab::Event event = event_of(*access);
-        event.time = ticks;
-        event.result = access->physical;
-        if (access->refused) event.flags |= lab::flag::refused;
-        station.laboratory().dma_done(event, access->order != nullptr ? order_of(*access->order) : lab::DmaOrder{},
-                                      access->untold);
+        if (access != nullptr) tell_done(laboratory, *access, done_event_of(*access, ticks));
     }
 }
 

@@ -85,6 +85,16 @@ void Laboratory::dma_done(const Event& event, const DmaOrder& order, bool passed
     count.add(write ? Count::WrittenBytes : Count::ReadBytes, event.length);
 }
 
+void Laboratory::dma_copied(const Event& read, const Event& write, unsigned passed) {
+    if (recorder_.on()) recorder_.record_copy(read, write);
+    Counters::RowShare count = counters_.share(counters_.row_of(read.source));
+    count.add(Count::Translations, passed);
+    count.add(Count::Reads);
+    count.add(Count::ReadBytes, read.length);
+    count.add(Count::Writes);
+    count.add(Count::WrittenBytes, write.length);
+}
+
 void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer) {
     Counters::RowShare count = counters_.share(counters_.row_of(request.source.value));
     count.add(Count::Translations);

@@ -62,6 +62,8 @@ public:
     // After it, made (result: the physical address) or not (flag::refused).
     // With `passed` the unit has translated it, and nobody has told us so (translated).
     void dma_done(const Event& event, const DmaOrder& order, bool passed = false);
+    // After a copy of which both sides were made, of the same device and as long, and neither was asked about.
+    void dma_copied(const Event& read, const Event& write, unsigned passed);
 
     // The answers that devices got from the unit: translations, interrupts. Of a translation that is as it should be,
     // and whose access dma_done tells of, nobody needs to tell.

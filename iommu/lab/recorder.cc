@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/recorder.h"
 
+#include "iommu/lab/copy_record.h"
+
 #include "iommu/lab/guarded_mapping.h"
 #include "iommu/lab/trace_clock.h"
 
@@ -156,6 +158,12 @@ void Recorder::record(const Event& event) {
     if (known.identity != lanes->identity) [[unlikely]]
         known = {lanes->identity, &lanes->find_lane()};
     lanes->write(*known.lane, event);
+}
+
+void Recorder::record_copy(const Event& read, const Event& write) {
+    if (const auto both = pack_copy(read, write)) return record(*both);
+    record(read);
+    record(write);
 }
 
 void Recorder::record_injection(const Event& event) {

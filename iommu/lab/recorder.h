@@ -47,8 +47,11 @@ public:
     // The time, for events that happen at once: reading it costs more than writing one down. 0 while the trace is off.
     std::uint64_t ticks() const;
 
-    // Writes an event down, with the time unless it has one; its `thread` is filled in. Any thread; never blocks. The first call on a
-    // thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).
+    // Two accesses of one copy, which have the same time: in one record if they fit.
+    void record_copy(const Event& read, const Event& write);
+
+    // Writes an event down, with the time unless it has one; its `thread` is filled in. Any thread; never blocks. The
+    // first call on a thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).
     void record(const Event& event);
 
     // The same, whether or not the trace is on, in the lane of injections.
