@@ -33,7 +33,8 @@ ROOMS = {
                 "iommu/lab"],
     "hw/qemu": [],
     "callbacks/ddk": [],
-    "callbacks/core": ["base", "callbacks/ddk"],
+    "callbacks/names": [],
+    "callbacks/core": ["base", "callbacks/ddk", "callbacks/names"],
     "callbacks": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/kernel": ["base", "callbacks/ddk", "callbacks/core"],
     "callbacks/vtd": ["base", "callbacks/core", "iommu/driver"],
@@ -62,7 +63,7 @@ ROOMS = {
     "guest-tests/x86": [],
 }
 FREESTANDING = ["base", "iommu/spec", "iommu/paging", "iommu/driver", "hw/spec", "hw/driver", "hw/litmus",
-                "callbacks/ddk",
+                "callbacks/ddk", "callbacks/names",
                 "callbacks/core", "callbacks", "callbacks/driver", "callbacks/kernel", "callbacks/vtd",
                 "callbacks/miniport", "callbacks/pe", "callbacks/rules",
                 "guest-tests/runtime", "guest-tests/x86", "guest-tests/rules", "guest-tests/litmus",
