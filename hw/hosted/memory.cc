@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "hw/hosted/memory.h"
 
-#include <boost/interprocess/permissions.hpp>
+#include <boost/interprocess/exceptions.hpp>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/random.h>
 
 namespace remap::hosted {
 
@@ -56,50 +53,11 @@ std::string complaint(std::span<const MemoryRange> ranges) {
     return {};
 }
 
-// A name that no process has, nor one that crashed under the same process id ever had.
-std::string unique_name() {
-    std::uint64_t random[2];
-    if (::getrandom(random, sizeof random, 0) != sizeof random) std::abort();
-    return "remaplab-" + std::to_string(random[0]) + "-" + std::to_string(random[1]);
-}
-
-ipc::shared_memory_object create_object(const std::string& name) {
-    return {ipc::create_only, name.c_str(), ipc::read_write, ipc::permissions(0600)};
-}
-
-// The owner of a name holds this lock, and loses it when its process ends, however that happens.
-bool take_ownership(const ipc::shared_memory_object& object) {
-    return ::flock(object.get_mapping_handle().handle, LOCK_EX | LOCK_NB) == 0;
-}
-
-// Removes the memory of this name if it is a machine's whose owner is gone: a bugcheck ends the process without
-// destructors, and the next run wants its name again.
-bool remove_orphan(const std::string& name) {
-    ipc::shared_memory_object left(ipc::open_only, name.c_str(), ipc::read_write);
-    ipc::offset_t size = 0;
-    if (!left.get_size(size) || size < static_cast<ipc::offset_t>(first_range_offset)) return false;
-    const ipc::mapped_region first_page(left, ipc::read_only, 0, header_bytes);
-    // The magic is written by an owner that holds its lock: without it, one may be about to.
-    const auto* header = static_cast<const Header*>(first_page.get_address());
-    return header->magic.load(std::memory_order_acquire) == magic && take_ownership(left) &&
-           ipc::shared_memory_object::remove(name.c_str());
-}
-
-// A named object lives until its owner removes it; one without a name is this process's and its children's alone, and
-// nothing that happens to them leaves it behind.
-ipc::shared_memory_object create_shared(const std::string& name) {
-    if (name.empty()) {
-        const std::string passing = unique_name();
-        ipc::shared_memory_object object = create_object(passing);
-        ipc::shared_memory_object::remove(passing.c_str());
-        return object;
-    }
-    try {
-        return create_object(name);
-    } catch (const ipc::interprocess_exception& error) {
-        if (error.get_error_code() != ipc::already_exists_error || !remove_orphan(name)) throw;
-        return create_object(name);
-    }
+// What a machine leaves whose process ended without destructors, as a bugcheck ends it. The magic is written by an
+// owner that holds its lock: without it, one may be about to.
+bool is_remains(const lab::SharedObject& object) {
+    std::uint64_t found = 0;
+    return object.size() >= first_range_offset && object.read(0, &found, sizeof found) && found == magic;
 }
 
 }  // namespace
@@ -109,14 +67,18 @@ Result<std::unique_ptr<Memory>, std::string> Memory::create(std::string name, st
     std::unique_ptr<Memory> memory(new Memory);
     memory->name_ = std::move(name);
     memory->ranges_.assign(ranges.begin(), ranges.end());
+    auto object = memory->name_.empty() ? lab::SharedObject::create_unnamed()
+                                        : lab::SharedObject::create({.name = memory->name_}, is_remains);
+    if (!object) return Failure{object.error()};
+    memory->object_ = std::move(*object);
+    memory->owner_ = !memory->name_.empty();
+    const std::string cannot = "cannot create shared memory " + memory->name_ + ": ";
+    if (std::string what = memory->object_.resize(first_range_offset + total_pages(ranges) * page_size); !what.empty())
+        return Failure{cannot + what};
     try {
-        memory->object_ = create_shared(memory->name_);
-        memory->owner_ = !memory->name_.empty() && take_ownership(memory->object_);
-        memory->object_.truncate(static_cast<ipc::offset_t>(first_range_offset + total_pages(ranges) * page_size));
         memory->all_ = ipc::mapped_region(memory->object_, ipc::read_write);
     } catch (const ipc::interprocess_exception& error) {
-        return Failure{"cannot create shared memory " + memory->name_ + ": " + error.what() +
-                       (error.get_error_code() == ipc::already_exists_error ? "; another machine has this name" : "")};
+        return Failure{cannot + error.what()};
     }
     auto* header = new (memory->all_.get_address()) Header{};
     header->range_count = ranges.size();
@@ -128,12 +90,13 @@ Result<std::unique_ptr<Memory>, std::string> Memory::create(std::string name, st
 Result<std::unique_ptr<Memory>, std::string> Memory::attach(const std::string& name) {
     std::unique_ptr<Memory> memory(new Memory);
     memory->name_ = name;
-    ipc::offset_t size = 0;
+    auto object = lab::SharedObject::open({.name = name}, lab::Access::Write);
+    if (!object) return Failure{object.error()};
+    memory->object_ = std::move(*object);
+    const std::uint64_t size = memory->object_.size();
+    if (size < first_range_offset)
+        return Failure{"shared memory " + name + " is not a machine's memory, or is not ready yet"};
     try {
-        memory->object_ = ipc::shared_memory_object(ipc::open_only, name.c_str(), ipc::read_write);
-        if (!memory->object_.get_size(size) || size < static_cast<ipc::offset_t>(first_range_offset)) {
-            return Failure{"shared memory " + name + " is not a machine's memory, or is not ready yet"};
-        }
         memory->all_ = ipc::mapped_region(memory->object_, ipc::read_write);
     } catch (const ipc::interprocess_exception& error) {
         return Failure{"cannot attach to shared memory " + name + ": " + error.what()};
@@ -146,15 +109,14 @@ Result<std::unique_ptr<Memory>, std::string> Memory::attach(const std::string& n
     for (std::uint64_t i = 0; i < count; ++i) {
         memory->ranges_.push_back({{header->ranges[i].first}, header->ranges[i].pages});
     }
-    if (!complaint(memory->ranges_).empty() ||
-        first_range_offset + total_pages(memory->ranges_) * page_size != static_cast<std::uint64_t>(size)) {
+    if (!complaint(memory->ranges_).empty() || first_range_offset + total_pages(memory->ranges_) * page_size != size) {
         return Failure{"shared memory " + name + " describes itself wrongly"};
     }
     return memory;
 }
 
 Memory::~Memory() {
-    if (owner_) ipc::shared_memory_object::remove(name_.c_str());
+    if (owner_) lab::SharedObject::remove({.name = name_});
 }
 
 std::optional<std::uint64_t> Memory::offset_of(PhysicalPage page) const {

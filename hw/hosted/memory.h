@@ -6,9 +6,9 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "iommu/lab/shared_object.h"
 
 #include <boost/interprocess/mapped_region.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -73,7 +73,7 @@ public:
     // The whole page in this process's linear view of all memory; null if it is not installed.
     std::byte* bytes_of(PhysicalPage page) const;
 
-    const boost::interprocess::shared_memory_object& object() const { return object_; }
+    const lab::SharedObject& object() const { return object_; }
 
     // The directory of published objects, in front of the first range; see directory.h.
     std::span<std::byte> directory() const;
@@ -84,7 +84,7 @@ private:
     std::string name_;
     bool owner_ = false;
     std::vector<MemoryRange> ranges_;
-    boost::interprocess::shared_memory_object object_;
+    lab::SharedObject object_;
     boost::interprocess::mapped_region all_;
 };
 

@@ -148,7 +148,7 @@ static void remap_gpu_interrupt(void *opaque, unsigned vector)
     RemapGpuDevice *s = opaque;
 
     qatomic_or(&s->raised, 1u << vector);
-    qemu_bh_schedule(s->interrupt_bh);
+    remap_soon_call(&s->send_interrupts);
 }
 
 static void remap_gpu_vram_written(void *opaque, uint64_t offset, uint64_t bytes)

@@ -14,6 +14,7 @@
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
+#include "system/cpu-timers.h"
 #include "system/runstate.h"
 #include "system/system.h"
 #include "ui/console.h"
@@ -45,7 +46,10 @@ typedef struct RemapGpuTurn {
     bool more;
 } RemapGpuTurn;
 
-/* Where the engine has to work in the main loop, it does so long enough that changing threads is little beside it. */
+/*
+ * Where the engine has to work in the main loop, it does so long enough that changing threads is little beside it. Turns of
+ * a machine that counts instructions are of one piece: the host's clock has no say there.
+ */
 static void remap_gpu_take_turn(void *argument)
 {
     RemapGpuTurn *turn = argument;
@@ -53,7 +57,7 @@ static void remap_gpu_take_turn(void *argument)
 
     do {
         turn->more = remap_gpu_run(turn->device->model);
-    } while (turn->more && get_clock() < end);
+    } while (turn->more && !icount_enabled() && get_clock() < end);
 }
 
 static bool remap_gpu_work(void *opaque)
@@ -84,7 +88,7 @@ static void remap_gpu_machine_changed(void *opaque, bool runs, RunState state)
     }
     s->machine_runs = runs;
     if (runs) {
-        qemu_bh_schedule(s->interrupt_bh);
+        remap_soon_call(&s->send_interrupts);
         remap_worker_resume(&s->worker);
     } else {
         remap_worker_pause(&s->worker);
@@ -281,7 +285,7 @@ static void remap_gpu_realize(PCIDevice *pci, Error **errp)
     pci_register_bar(pci, BAR_REGISTERS, PCI_BASE_ADDRESS_MEM_TYPE_64, &s->registers);
     pci_register_bar(pci, BAR_VRAM, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH, &s->vram);
 
-    s->interrupt_bh = qemu_bh_new(remap_gpu_send_interrupts, s);
+    remap_soon_init(&s->send_interrupts, "remap-gpu interrupts", remap_gpu_send_interrupts, s, NULL);
     s->console = graphic_console_init(DEVICE(s), 0, &remap_gpu_display_ops, s);
     remap_gpu_start_worker(s);
     s->machine_done.notify = remap_gpu_machine_done;
@@ -297,7 +301,7 @@ static void remap_gpu_exit(PCIDevice *pci)
     remap_worker_stop(&s->worker);
     remap_gpu_disconnect(s);
     graphic_console_close(s->console);
-    qemu_bh_delete(s->interrupt_bh);
+    remap_soon_free(&s->send_interrupts);
     remap_gpu_remove_capabilities(pci);
     remap_gpu_free(s->model);
     s->model = NULL;
@@ -314,7 +318,7 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
     RemapGpuDevice *s = REMAP_GPU(object);
 
     remap_worker_pause(&s->worker);
-    qemu_bh_cancel(s->interrupt_bh);
+    remap_soon_cancel(&s->send_interrupts);
     remap_gpu_connect(s);
     remap_gpu_services_reset(&s->services, &s->pci);
     remap_gpu_reset(s->model);

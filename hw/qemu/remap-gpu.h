@@ -14,6 +14,7 @@
 #include "remap-dma.h"
 #include "remap-gpu-services.h"
 #include "remap-iommu.h"
+#include "remap-soon.h"
 #include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_gpu.h"
@@ -45,7 +46,7 @@ struct RemapGpuDevice {
     Notifier machine_done;
 
     /* Vectors raised by the engine thread; MSI-X state belongs to the BQL, so the main loop sends them. */
-    QEMUBH *interrupt_bh;
+    RemapSoon send_interrupts;
     uint32_t raised;
 };
 

@@ -16,6 +16,7 @@
 #include "hw/i386/pc.h"
 #include "hw/i386/x86-iommu.h"
 #include "migration/vmstate.h"
+#include "system/cpu-timers.h"
 #include "system/reset.h"
 #include "system/runstate.h"
 #include "system/system.h"
@@ -51,7 +52,7 @@ static void remap_iommu_interrupt(void *opaque, unsigned cause, uint64_t address
         s->interrupts[cause].address = address;
         s->interrupts[cause].data = data;
     }
-    qemu_bh_schedule(s->interrupt_bh);
+    remap_soon_call(&s->send_interrupts);
 }
 
 /* Of a machine that stands still, messages wait: what they are for may not be loaded yet. */
@@ -123,7 +124,7 @@ static void remap_iommu_drain(void *opaque)
 {
     RemapIommuDevice *s = opaque;
 
-    if (s->invalidation_delay) {
+    if (s->invalidation_delay && !icount_enabled()) { /* which waits in the machine's own time, before the work */
         g_usleep(s->invalidation_delay);
     }
     if (qatomic_xchg(&s->unannounced, false)) {
@@ -221,7 +222,7 @@ static void remap_iommu_machine_changed(void *opaque, bool running, RunState sta
     }
     s->machine_runs = running;
     if (running) {
-        qemu_bh_schedule(s->interrupt_bh);
+        remap_soon_call(&s->send_interrupts);
         remap_worker_resume(&s->worker);
     } else {
         remap_iommu_tail_collect(s);
@@ -312,13 +313,17 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
 
     remap_iommu_init_devices(s);
     qemu_mutex_init(&s->interrupt_lock);
-    s->interrupt_bh = qemu_bh_new_guarded(remap_iommu_send_interrupts, s, &dev->mem_reentrancy_guard);
+    remap_soon_init(&s->send_interrupts, "remap-iommu interrupts", remap_iommu_send_interrupts, s,
+                    &dev->mem_reentrancy_guard);
     memory_region_init_io(&s->registers, OBJECT(s), &remap_iommu_mmio_ops, s, TYPE_REMAP_IOMMU,
                           remap_iommu_window_size());
-    /* Its own interrupts are written from the bottom half, possibly by an access to these registers. */
+    /* Its own interrupts are written from there, possibly by an access to these registers. */
     s->registers.disable_reentrancy_guard = true;
     memory_region_add_subregion_overlap(get_system_memory(), REMAP_IOMMU_BASE, &s->registers, 1);
     remap_worker_start(&s->worker, "remap-iommu", remap_iommu_do_work, s);
+    if (s->invalidation_delay) {
+        remap_worker_set_time(&s->worker, s->invalidation_delay * (int64_t)SCALE_US);
+    }
     s->machine_runs = runstate_is_live(runstate_get());
     if (!s->machine_runs) {
         remap_worker_pause(&s->worker);

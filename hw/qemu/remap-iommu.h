@@ -15,6 +15,7 @@
 #include "qom/object.h"
 #include "system/runstate.h"
 
+#include "remap-soon.h"
 #include "remap-state.h"
 #include "remap-worker.h"
 #include "remap_iommu.h"
@@ -83,10 +84,12 @@ struct RemapIommuDevice {
     AddressSpace ioapic_space;
     Object *routes;
 
-    /* The unit's own interrupts are sent from the main loop: an access to a device region takes the BQL, which the threads that cause
-     * them may not wait for. A message that is pending is not pending twice. */
+    /*
+     * The unit's own interrupts are sent from the main loop: an access to a device region takes the BQL, which the threads
+     * that cause them may not wait for. A message that is pending is not pending twice.
+     */
     QemuMutex interrupt_lock;
-    QEMUBH *interrupt_bh;
+    RemapSoon send_interrupts;
     RemapIommuMessage interrupts[REMAP_IOMMU_INTERRUPTS];
 };
 

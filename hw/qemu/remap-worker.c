@@ -2,6 +2,7 @@
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
+#include "system/cpu-timers.h"
 #include "remap-worker.h"
 
 static void *remap_worker_run(void *opaque)
@@ -32,6 +33,35 @@ static void *remap_worker_run(void *opaque)
     return NULL;
 }
 
+/* With the lock held. */
+static void remap_worker_wake(RemapWorker *worker)
+{
+    if (!worker->in_turns) {
+        qemu_cond_signal(&worker->wake);
+    } else if (worker->pending && !worker->pauses) {
+        remap_soon_call(&worker->turn);
+    }
+}
+
+/* With the BQL, like all that pauses the worker or ends it. */
+static void remap_worker_take_turn(void *opaque)
+{
+    RemapWorker *worker = opaque;
+    bool more;
+
+    WITH_QEMU_LOCK_GUARD(&worker->lock) {
+        if (worker->pauses || !worker->pending) {
+            return;
+        }
+        worker->pending = false;
+    }
+    more = worker->work(worker->opaque);
+    WITH_QEMU_LOCK_GUARD(&worker->lock) {
+        worker->pending |= more;
+        remap_worker_wake(worker);
+    }
+}
+
 /* With the BQL, so never on two threads at once. */
 static void remap_worker_make_call(void *opaque)
 {
@@ -52,6 +82,10 @@ static void remap_worker_make_call(void *opaque)
 
 void remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *argument)
 {
+    if (worker->in_turns) {
+        call(argument);
+        return;
+    }
     QEMU_LOCK_GUARD(&worker->lock);
     worker->call = call;
     worker->call_argument = argument;
@@ -65,8 +99,12 @@ void remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *
 
 void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void *opaque), void *opaque)
 {
-    *worker = (RemapWorker) { .work = work, .opaque = opaque };
+    *worker = (RemapWorker) { .work = work, .opaque = opaque, .in_turns = icount_enabled() };
     qemu_mutex_init(&worker->lock);
+    if (worker->in_turns) {
+        remap_soon_init(&worker->turn, name, remap_worker_take_turn, worker, NULL);
+        return;
+    }
     qemu_cond_init(&worker->wake);
     qemu_cond_init(&worker->parked);
     qemu_cond_init(&worker->answered);
@@ -78,7 +116,14 @@ void remap_worker_kick(RemapWorker *worker)
 {
     QEMU_LOCK_GUARD(&worker->lock);
     worker->pending = true;
-    qemu_cond_signal(&worker->wake);
+    remap_worker_wake(worker);
+}
+
+void remap_worker_set_time(RemapWorker *worker, int64_t nanoseconds)
+{
+    if (worker->in_turns) {
+        remap_soon_set_time(&worker->turn, nanoseconds);
+    }
 }
 
 /*
@@ -104,12 +149,17 @@ void remap_worker_resume(RemapWorker *worker)
 {
     QEMU_LOCK_GUARD(&worker->lock);
     worker->pauses--;
-    qemu_cond_signal(&worker->wake);
+    remap_worker_wake(worker);
 }
 
 void remap_worker_stop(RemapWorker *worker)
 {
     remap_worker_pause(worker);
+    if (worker->in_turns) {
+        remap_soon_free(&worker->turn);
+        qemu_mutex_destroy(&worker->lock);
+        return;
+    }
     WITH_QEMU_LOCK_GUARD(&worker->lock) {
         worker->stopping = true;
         qemu_cond_signal(&worker->wake);

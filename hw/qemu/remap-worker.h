@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A thread that does a device's work off the vCPU threads and the main loop.
+ *
+ * With -icount, where a run has to repeat, there is no thread: the work is done in turns, each a fixed time of the
+ * virtual clock after what set it off (remap-soon.h). Then it runs with the BQL, which it must not take either way.
  */
 #ifndef REMAP_WORKER_H
 #define REMAP_WORKER_H
 
 #include "qemu/main-loop.h"
 #include "qemu/thread.h"
+
+#include "remap-soon.h"
 
 typedef enum RemapCallState { REMAP_CALL_NONE, REMAP_CALL_POSTED, REMAP_CALL_RUNNING } RemapCallState;
 
@@ -22,6 +27,10 @@ typedef struct RemapWorker {
     bool (*work)(void *opaque);
     void *opaque;
 
+    /* Without a thread. */
+    bool in_turns;
+    RemapSoon turn;
+
     /* A call that the worker wants made with the BQL held. */
     QEMUBH *call_bh;
     QemuCond answered;
@@ -30,8 +39,14 @@ typedef struct RemapWorker {
     void *call_argument;
 } RemapWorker;
 
-/* `work` does a bounded piece and returns whether more is waiting. It runs without the BQL and must not take it. */
+/*
+ * `work` does a bounded piece and returns whether more is waiting. It must not take the BQL. With the BQL; `name` outlives
+ * the worker.
+ */
 void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void *opaque), void *opaque);
+
+/* Where it works in turns, the time from one to the next, in nanoseconds; at least 1. Before the first kick. */
+void remap_worker_set_time(RemapWorker *worker, int64_t nanoseconds);
 
 /* There is work. Any thread; does not block for long. */
 void remap_worker_kick(RemapWorker *worker);

@@ -4,12 +4,13 @@
 // others.
 #pragma once
 
-#include "base/result.h"
 #include "iommu/lab/rule.h"
+#include "iommu/lab/rule_counters.h"
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,16 +33,22 @@ public:
     Decisions(const Decisions&) = delete;
     Decisions& operator=(const Decisions&) = delete;
 
-    // Replaces all rules; counts, generators and the clock of windows begin anew. At most most_rules, each with a deed
-    // that acts on its kind: else they stay as they were, and the sentence says which and why.
+    // Replaces all rules; counts, generators and the clock of windows begin anew. When there is a problem with one they
+    // stay as they were, and the sentence says which and why; it is empty when it was done.
     std::string replace(RuleSet rules);
 
-    // One rule more, or one less by its name; the others go on counting. The sentence is empty when it was done.
+    // One rule more, at the end, or one less by its name; the others go on counting. A rule that was added begins with
+    // the events that come after, its window with the time of now. Those behind a rule that was removed move up, and
+    // their numbers with them. The sentence is empty when it was done.
     std::string add(Rule rule);
     std::string remove(const std::string& name);
 
     RuleSet rules() const;
     std::vector<RuleCount> counts() const;  // in the order of the rules
+
+    // From now on counts are also written here, by the rule's number, and 0 where there is no rule; of rules beyond the
+    // end they are not. Must live as long as this does, or until another table (or none) is given.
+    void publish_to(std::span<RuleCounter> table);
 
     // Whether any rule wants to know of this kind: one load, for the fast paths.
     bool wants(Kind kind) const {
@@ -49,7 +56,7 @@ public:
     }
 
     // Counts an event and says what is done to it: by the first rule, in their order, that acts. The others count it
-    // all the same, and do not act.
+    // all the same, and do not act. Takes a lock for as long as it takes to look at the rules, and no memory.
     Order decide(const Event& event);
 
 private:

@@ -7,28 +7,60 @@
 #pragma once
 
 #include "iommu/lab/event.h"
+#include "iommu/lab/trace_layout.h"
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace remap::lab {
 
+// Where the time of events comes from: a function that returns nanoseconds and may be called by any thread that
+// records, or null for the cheapest that the host has (the processor's time stamp counter on x86).
+struct TraceClock {
+    std::uint64_t (*now)(void* opaque) = nullptr;
+    void* opaque = nullptr;
+};
+
+struct LaneCount {
+    std::uint64_t recorded = 0;
+    std::uint64_t dropped = 0;  // of those: not written, because a thread that shares the lane was in the way
+};
+
 class Recorder {
 public:
-    bool on() const { return on_.load(std::memory_order_relaxed); }
-    void switch_on(bool on) { on_.store(on, std::memory_order_relaxed); }
+    Recorder();  // without memory: records nothing, and is never on
+    ~Recorder();
+    Recorder(const Recorder&) = delete;
+    Recorder& operator=(const Recorder&) = delete;
 
-    // Writes an event down, with the time; its `thread` is filled in. Any thread; never blocks.
+    // Lays the lanes out in this memory, at least shape.bytes() long, aligned to a page, zero, and outliving us. Before
+    // anybody records. An empty sentence, or why not.
+    std::string use(std::span<std::byte> memory, const TraceShape& shape, TraceClock clock = {});
+
+    bool on() const { return on_.load(std::memory_order_relaxed); }
+    void switch_on(bool on) { on_.store(on && lanes_ != nullptr, std::memory_order_relaxed); }
+
+    // Writes an event down, with the time; its `thread` is filled in. Any thread; never blocks. The first call on a
+    // thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).
     void record(const Event& event);
 
     // The same, whether or not the trace is on, in the lane of injections.
     void record_injection(const Event& event);
 
+    // Of each lane, from this process's own books.
+    std::vector<LaneCount> counts() const;
+
+    // Tells readers anew how the clock goes and how far the lanes are. Called now and then, by one thread at a time.
+    void refresh();
+
 private:
-    friend class Segment;
     std::atomic<bool> on_{false};
     struct Lanes;
-    Lanes* lanes_ = nullptr;
+    std::unique_ptr<Lanes> lanes_;
 };
 
 }  // namespace remap::lab

@@ -41,10 +41,15 @@ struct Pattern {
     std::optional<std::uint32_t> pasid = {};  // no_pasid: only requests without
     std::uint64_t first = 0;                  // addresses; an event counts that touches one of them
     std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t entry_first = 0;  // of an Entry its physical address, in the same way
+    std::uint64_t entry_last = std::numeric_limits<std::uint64_t>::max();
     std::optional<bool> write = {};
     std::optional<std::uint32_t> code = {};  // fault reason, opcode, callback: as the kind has it
 
+    // How many bytes an event touches: its length where that is of bytes from its address on, else one.
     bool matches(const Event& event) const;
+
+    friend bool operator==(const Pattern&, const Pattern&) = default;
 };
 
 struct When {
@@ -56,9 +61,12 @@ struct When {
     double probability = 1;                   // by the rule's own generator
     std::optional<Pattern> after = {};        // none before so many of those have happened
     std::uint64_t after_count = 1;
-    std::uint64_t from = 0;  // nanoseconds of the machine's clock since the rules were loaded
+    std::uint64_t from =
+        0;  // nanoseconds of the machine's clock since the rule was loaded; `until` is the first too late
     std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t times = std::numeric_limits<std::uint64_t>::max();  // the rule acts at most so often
+
+    friend bool operator==(const When&, const When&) = default;
 };
 
 // What a deed needs to know; the rest is zero.
@@ -82,12 +90,32 @@ struct Rule {
     std::string name;
     When when;
     Order what;
+
+    friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 struct RuleSet {
     std::uint64_t seed = 0;
     std::vector<Rule> rules;
+
+    friend bool operator==(const RuleSet&, const RuleSet&) = default;
 };
 inline constexpr std::size_t most_rules = 256;
+inline constexpr std::size_t longest_name = 64;        // bytes
+inline constexpr std::uint32_t highest_vector = 2047;  // MSI-X has no more (PCIe section 7.7.2.2)
+
+// What is wrong with a rule: where, as a JSON pointer into the rule as the language writes it, and a sentence without a
+// capital or a full stop.
+struct Problem {
+    std::string at;
+    std::string text;
+};
+
+// Whether a rule means something: its deed acts on its kind, its ranges hold something, its numbers are in their
+// bounds, its name can be printed. Not whether another has its name.
+std::optional<Problem> problem_of(const Rule& rule);
+
+// Of a set: too many rules, two of one name, or what is wrong with one. The place is one in the set.
+std::optional<Problem> problem_of(const RuleSet& rules);
 
 }  // namespace remap::lab

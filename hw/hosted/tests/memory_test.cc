@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <boost/interprocess/mapped_region.hpp>
+#include <boost/interprocess/permissions.hpp>
 #include <boost/interprocess/shared_memory_object.hpp>
 
 #include <cstring>
@@ -103,7 +104,7 @@ TEST(HostedMemory, AnotherProcessSeesTheSameBytes) {
 TEST(HostedMemory, AttachingToAnythingElseIsAnError) {
     const std::string name = shared_name();
     EXPECT_FALSE(Memory::attach(name));
-    ipc::shared_memory_object foreign(ipc::create_only, name.c_str(), ipc::read_write);
+    ipc::shared_memory_object foreign(ipc::create_only, name.c_str(), ipc::read_write, ipc::permissions(0600));
     EXPECT_FALSE(Memory::attach(name));
     foreign.truncate(64 * 1024 * 1024);
     EXPECT_FALSE(Memory::attach(name));

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// How often rules were met and have acted, where others look at it: a table that may lie in shared memory. It is only
+// ever written from here, so nothing that somebody else writes there is believed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace remap::lab {
+
+// By the rule's number. The two are not read at the same moment: `acted` may be newer.
+struct RuleCounter {
+    std::atomic<std::uint64_t> matched{0};
+    std::atomic<std::uint64_t> acted{0};
+};
+static_assert(sizeof(RuleCounter) == 16 && std::atomic<std::uint64_t>::is_always_lock_free);
+
+}  // namespace remap::lab
