@@ -16,13 +16,14 @@ void tell(HostPort& host, const Actions& actions) {
 }
 
 bool Engine::has_work() const {
+    if (registers_.is_hung()) return false;
     if (is_void() || system_.has_messages()) return true;
     return stage_ == Stage::Idle ? registers_.has_work() : !system_.is_waiting();
 }
 
 bool Engine::run() {
     Budget budget;
-    while (budget.bytes != 0) {
+    while (budget.bytes != 0 && !registers_.is_hung()) {
         system_.serve_messages();
         if (is_void()) abandon();
         if (system_.is_waiting()) break;
@@ -31,6 +32,7 @@ bool Engine::run() {
             --budget.packets;
         }
         go_on(budget);
+        rest_if_wanted(budget);
     }
     registers_.set_waits_for_page(system_.is_waiting());
     return has_work();
@@ -47,6 +49,7 @@ bool Engine::take_next() {
 
 void Engine::go_on(Budget& budget) {
     if (stage_ == Stage::Fetch) fetch();
+    if (registers_.is_hung()) return;
     if (stage_ == Stage::Begin) begin();
     if (stage_ == Stage::Move) transfer(budget);
 }
@@ -62,6 +65,7 @@ void Engine::fetch() {
     }
     host_.packet_fetched(order_.entry, packet_);
     stage_ = Stage::Begin;
+    if (host_.hangs_at(order_.entry, packet_)) registers_.hang();
 }
 
 void Engine::begin() {
@@ -111,6 +115,7 @@ void Engine::transfer(Budget& budget) {
         moved += piece.bytes;
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
+        rest_if_wanted(budget);
     }
     memory_.report_writes();
     if (transfer_.done()) {

@@ -34,7 +34,8 @@ public:
         fetcher_.forget();
     }
 
-    // A void order still has to be given back; a packet that waits for a page has nothing to do.
+    // A void order still has to be given back; a packet that waits for a page has nothing to do, and an engine that
+    // hangs does nothing.
     bool has_work() const;
 
     // What is in execution, between two calls of run; see base/archive.h. The registers come first.
@@ -66,6 +67,9 @@ private:
     void execute_context();
     void abandon();
     void halt(const Fault& fault);
+    void rest_if_wanted(Budget& budget) {
+        if (host_.rest_wanted()) budget.bytes = 0;
+    }
     bool is_void() const { return stage_ != Stage::Idle && !registers_.is_current(order_); }
 
     RegisterFile& registers_;

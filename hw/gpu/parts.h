@@ -31,6 +31,7 @@ struct Gpu::Parts {
           engine(registers, system, memory, setting.host) {}
 
     struct SinceVersionTwo;
+    struct SinceVersionFour;
     template <typename Archive>
     void state(Archive& archive);
 

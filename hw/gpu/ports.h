@@ -62,6 +62,15 @@ public:
     virtual void halted(std::uint32_t /*entry*/, std::uint16_t /*opcode*/, spec::FaultCause,
                         std::uint64_t /*address*/) {}
 
+    // For a machine that breaks on purpose, on the engine's thread. Asked once of each packet that was fetched, before
+    // it is executed: whether the engine hangs at it, until it is reset.
+    virtual bool hangs_at(std::uint32_t /*entry*/, const spec::Packet&) { return false; }
+
+    // Asked between two pieces of work, on the engine's thread: whether run() is to end for now, although there is
+    // more. For a machine whose time stands still while the engine works: an access that takes long ends a run, and the
+    // next one comes that much later. Each run does at least a piece.
+    virtual bool rest_wanted() { return false; }
+
 protected:
     ~HostPort() = default;
 };

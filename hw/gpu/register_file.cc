@@ -178,6 +178,7 @@ void RegisterFile::reset_engine() {
     engine_ = EngineState{};
     translation_.reset_counters();
     interrupts_.acknowledge(InterruptStatus::all);
+    hung_.store(false, std::memory_order_release);
 }
 
 void RegisterFile::reset() {

@@ -72,6 +72,11 @@ public:
     // It is void, and the engine has seen it.
     void drop();
 
+    // The engine hangs, with the order it holds, until a reset; disabling the ring is of no use to it. Asked without
+    // the lock.
+    void hang() { hung_.store(true, std::memory_order_release); }
+    bool is_hung() const { return hung_.load(std::memory_order_acquire); }
+
     // The order that the engine holds, void or not. Of a void one only the generation counts.
     std::optional<Order> held() const;
 
@@ -81,6 +86,8 @@ public:
     void state(Archive& archive);
     template <typename Archive>
     void state_of_context(Archive& archive);
+    template <typename Archive>
+    void state_of_hang(Archive& archive);
 
 private:
     // What a reset by software takes back to power-on.
@@ -136,6 +143,7 @@ private:
     Interrupts interrupts_;
     ScanoutRegisters scanout_;
     std::optional<std::uint64_t> held_;  // generation of the order that the engine holds
+    std::atomic<bool> hung_ = false;
 };
 
 }  // namespace remap::gpu

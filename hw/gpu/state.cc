@@ -14,7 +14,7 @@ using namespace spec;
 namespace {
 
 // How versions are counted: docs/gpu.md, 10.
-constexpr ArchiveFormat state_format{.kind = 0x55504752, .newest = 3, .oldest = 1};  // "RGPU"
+constexpr ArchiveFormat state_format{.kind = 0x55504752, .newest = 4, .oldest = 1};  // "RGPU"
 
 constexpr std::uint32_t highest_entry = (1u << max_log2_entries) - 1;
 
@@ -85,6 +85,14 @@ void RegisterFile::state_of_context(Archive& archive) {
     archive("ACTIVE_CONTEXT", engine_.context);
     archive.check(engine_.context == word_of(context_of(engine_.context)), "ACTIVE_CONTEXT",
                   "is not that of a context, nor clear");
+}
+
+template <typename Archive>
+void RegisterFile::state_of_hang(Archive& archive) {
+    bool hung = is_hung();
+    archive("hung", hung);
+    archive.check(!hung || held(), "hung", "is set though no order is held");
+    if constexpr (Archive::reading) hung_.store(hung, std::memory_order_release);
 }
 
 // Of a packet in execution itself and how far it has come: the rest is found, and checked, as when it began.
@@ -210,6 +218,15 @@ struct Gpu::Parts::SinceVersionTwo {
     }
 };
 
+struct Gpu::Parts::SinceVersionFour {
+    Parts& parts;
+
+    template <typename Archive>
+    void state(Archive& archive) {
+        parts.registers.state_of_hang(archive);
+    }
+};
+
 template <typename Archive>
 void Gpu::Parts::state(Archive& archive) {
     archive("registers", registers);
@@ -220,6 +237,10 @@ void Gpu::Parts::state(Archive& archive) {
     } else {
         translation.reset();
         system.reset();
+    }
+    if (archive.since(4)) {
+        SinceVersionFour later{*this};
+        archive("hang", later);
     }
     if constexpr (Archive::reading) engine.renew_order();
 }

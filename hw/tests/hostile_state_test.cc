@@ -42,9 +42,10 @@ enum At : std::size_t {
     end = 209,
 };
 
-// What versions 2 and 3 have behind that: ACTIVE_CONTEXT, TRANSLATION_DEBUG, the flag of a packet that waits, five
+// What versions 2 to 4 have behind that: ACTIVE_CONTEXT, TRANSLATION_DEBUG, the flag of a packet that waits, five
 // counters, what is enabled, a flag, 64 entries of a cache, 16 ways to replace, and page requests. Of entries that are
 // empty and of messages that are not there there is least. An entry ends with a flag of version 3.
+// Version 4 has at the end whether the engine hangs.
 enum Behind : std::size_t {
     active_context = 0,
     debug = 4,
@@ -64,7 +65,8 @@ enum Behind : std::size_t {
     next_group = open_groups + 4,
     failed = next_group + 2,
     unexpected = failed + 1,
-    end_of_all = unexpected + 1,
+    hung = unexpected + 1,
+    end_of_all = hung + 1,
 };
 constexpr std::size_t packet_flags = packet + 2, packet_destination = packet + 8, packet_length = packet + 0x18;
 
@@ -107,7 +109,7 @@ State halted_state() {
 TEST(HostileState, TheLayoutIsThatOfVersionOne) {
     const State state = busy_state();
     ASSERT_EQ(state.size(), 16u + end + end_of_all);
-    EXPECT_EQ(std::memcmp(state.data(), "RGPU\x03\0\0\0", 8), 0);
+    EXPECT_EQ(std::memcmp(state.data(), "RGPU\x04\0\0\0", 8), 0);
     EXPECT_EQ(get(state, address_bits, 8), 64u);
     EXPECT_EQ(get(state, vram_size, 8), vram_bytes);
     EXPECT_EQ(get(state, ring_base_at, 8), ring_base);
@@ -227,9 +229,26 @@ TEST(HostileState, AStateOfVersionOneIsTaken) {
     EXPECT_EQ(load(*rig.gpu, old), "engine: busy is out of its bounds");
 }
 
+// Without the flag at its end.
+TEST(HostileState, AStateOfVersionThreeIsTaken) {
+    State old = busy_state();
+    old.pop_back();
+    old[4] = std::byte{3};
+    seal(old);
+    Rig rig;
+    EXPECT_EQ(load(*rig.gpu, old), "");
+    EXPECT_EQ(save(*rig.gpu), busy_state());
+}
+
+TEST(HostileState, NoEngineHangsWithoutAPacket) {
+    const std::size_t behind = packet;  // of an idle part
+    expect_refused(halted_state(), {{behind + hung, 1, 1, "hang: hung is set though no order is held"}});
+}
+
 // Without the flag at the end of each entry of the cache.
 TEST(HostileState, AStateOfVersionTwoIsTaken) {
     State old = busy_state();
+    old.pop_back();
     for (std::size_t entry = 64; entry > 0; --entry)
         old.erase(old.begin() + static_cast<std::ptrdiff_t>(16 + end + cache + 26 * entry - 1));
     old[4] = std::byte{2};

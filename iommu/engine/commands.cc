@@ -46,10 +46,9 @@ Verdict Commands::contexts(const Descriptor& one) {
     if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0 ||
         granularity == vtd::ContextGranularity::None)
         return Verdict::bad(Info::ReservedField);
-    targets_.translator.invalidate_contexts(granularity, word16(field::Domain::get(one.low)),
-                                            {word16(field::Source::get(one.low))},
-                                            static_cast<unsigned>(field::FunctionMask::get(one.low)));
-    return {};
+    return Verdict::of(targets_.translator.invalidate_contexts(
+        granularity, word16(field::Domain::get(one.low)), {word16(field::Source::get(one.low))},
+        static_cast<unsigned>(field::FunctionMask::get(one.low))));
 }
 
 Verdict Commands::iotlb(const Descriptor& one) {
@@ -61,12 +60,11 @@ Verdict Commands::iotlb(const Descriptor& one) {
                           .address = {one.high & field::address},
                           .mask = static_cast<unsigned>(field::AddressMask::get(one.high))};
     switch (field::Granularity::get(one.low)) {
-        case vtd::IotlbGranularity::Global: targets_.translator.invalidate_iotlb(); return {};
-        case vtd::IotlbGranularity::Domain: targets_.translator.invalidate_iotlb(range.domain); return {};
+        case vtd::IotlbGranularity::Global: return Verdict::of(targets_.translator.invalidate_iotlb());
+        case vtd::IotlbGranularity::Domain: return Verdict::of(targets_.translator.invalidate_iotlb(range.domain));
         case vtd::IotlbGranularity::Page:
             if (range.mask > maximum_address_mask) break;
-            targets_.translator.invalidate_iotlb(range, field::LeavesOnly::get(one.high));
-            return {};
+            return Verdict::of(targets_.translator.invalidate_iotlb(range, field::LeavesOnly::get(one.high)));
         case vtd::IotlbGranularity::None: break;
     }
     return Verdict::bad(Info::ReservedField);
@@ -79,9 +77,9 @@ Verdict Commands::pasids(const Descriptor& one) {
     const std::uint16_t domain = word16(field::Domain::get(one.low));
     const Pasid pasid{static_cast<std::uint32_t>(field::Pasid::get(one.low))};
     switch (field::Scope::get(one.low)) {
-        case field::Granularity::Global: targets_.translator.invalidate_pasids({}, {}); return {};
-        case field::Granularity::Domain: targets_.translator.invalidate_pasids(domain, {}); return {};
-        case field::Granularity::Pasid: targets_.translator.invalidate_pasids(domain, pasid); return {};
+        case field::Granularity::Global: return Verdict::of(targets_.translator.invalidate_pasids({}, {}));
+        case field::Granularity::Domain: return Verdict::of(targets_.translator.invalidate_pasids(domain, {}));
+        case field::Granularity::Pasid: return Verdict::of(targets_.translator.invalidate_pasids(domain, pasid));
         case field::Granularity::Reserved: break;
     }
     return Verdict::bad(Info::ReservedField);
@@ -98,10 +96,9 @@ Verdict Commands::pasid_iotlb(const Descriptor& one) {
                           .address = {one.high & field::address},
                           .mask = static_cast<unsigned>(field::AddressMask::get(one.high))};
     switch (field::Scope::get(one.low)) {
-        case field::Granularity::Pasid: targets_.translator.invalidate_pasid_iotlb(domain, pasid); return {};
+        case field::Granularity::Pasid: return Verdict::of(targets_.translator.invalidate_pasid_iotlb(domain, pasid));
         case field::Granularity::Page:
-            targets_.translator.invalidate_pasid_iotlb(range, field::LeavesOnly::get(one.high));
-            return {};
+            return Verdict::of(targets_.translator.invalidate_pasid_iotlb(range, field::LeavesOnly::get(one.high)));
     }
     return Verdict::bad(Info::ReservedField);
 }
@@ -111,13 +108,9 @@ Verdict Commands::interrupt_entries(const Descriptor& one) {
     const auto mask = static_cast<unsigned>(field::IndexMask::get(one.low));
     if ((one.low & field::reserved_low) != 0 || (one.high & field::reserved_high) != 0)
         return Verdict::bad(Info::ReservedField);
-    if (!field::Selective::get(one.low)) {
-        targets_.interrupts.invalidate();
-        return {};
-    }
+    if (!field::Selective::get(one.low)) return Verdict::of(targets_.interrupts.invalidate());
     if (mask > maximum_handle_mask) return Verdict::bad(Info::ReservedField);
-    targets_.interrupts.invalidate(word16(field::Index::get(one.low)), mask);
-    return {};
+    return Verdict::of(targets_.interrupts.invalidate(word16(field::Index::get(one.low)), mask));
 }
 
 Verdict Commands::device_tlb(const Descriptor& one, Outbox& outbox) {

@@ -2,6 +2,7 @@
 // What single descriptors of the invalidation queue do (VT-d sections 6.5.2.1 to 6.5.2.7, and 7.6.1).
 #pragma once
 
+#include "iommu/engine/command_gate.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/device_tlbs.h"
 #include "iommu/engine/interrupt_remapping.h"
@@ -20,9 +21,11 @@ struct Verdict {
     bool ok = true;
     Info info = Info::None;
     bool blocked = false;  // it cannot be carried out before a device has answered
+    bool held = false;     // nor while the command gate holds it
 
     static Verdict bad(Info why) { return {false, why}; }
     static Verdict blocked_unless(bool possible) { return {true, Info::None, !possible}; }
+    static Verdict of(CommandFate fate) { return {true, Info::None, false, fate == CommandFate::Hold}; }
 };
 
 // What commands act on.
@@ -30,6 +33,7 @@ struct CommandTargets {
     Translator& translator;
     InterruptRemapper& interrupts;
     DeviceTlbs& devices;
+    CommandGate& gate;
 };
 
 class Commands {

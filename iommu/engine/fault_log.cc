@@ -27,8 +27,34 @@ FaultLog::Record FaultLog::record_of(const Request& request, vtd::FaultReason re
     return made;
 }
 
+// Section 7.2.1, in its order. An overflow is no condition for an event (7.3).
+template <typename IsFull>
+FaultFate FaultLog::put(const Record& made, Outbox& outbox, IsFull&& is_taken_for_full) {
+    if (overflow_) return FaultFate::Lost;
+    if (std::find(records_.begin(), records_.end(), made) != records_.end()) return FaultFate::Collapsed;
+    Record& place = records_[next_];
+    if (record::Fault::get(place.high) || is_taken_for_full()) {
+        overflow_ = true;
+        return FaultFate::Lost;
+    }
+    const bool first = !pending();
+    const bool event_due = !any_condition();
+    place = made;
+    if (first) first_ = next_;
+    next_ = (next_ + 1) % fault_records;
+    if (event_due) event.raise(outbox);
+    return FaultFate::Recorded;
+}
+
+namespace {
+
+constexpr auto as_it_is = [] { return false; };
+
+}  // namespace
+
 FaultFate FaultLog::record(const Request& request, vtd::FaultReason reason, Outbox& outbox) {
-    return put(record_of(request, reason), outbox);
+    return put(record_of(request, reason), outbox,
+               [&] { return injector_ != nullptr && injector_->log_is_full(request, reason); });
 }
 
 FaultFate FaultLog::record_page_request(const PageRequest& request, vtd::FaultReason reason, Outbox& outbox) {
@@ -40,7 +66,7 @@ FaultFate FaultLog::record_page_request(const PageRequest& request, vtd::FaultRe
                             reason);
     constexpr std::uint64_t type_bits = record::Read::mask | record::SecondType::mask;
     made.high = (made.high & ~type_bits) | record::type(record::RequestType::Page);
-    return put(made, outbox);
+    return put(made, outbox, as_it_is);
 }
 
 // T1 and T2 are of memory requests only.
@@ -48,25 +74,7 @@ FaultFate FaultLog::record_interrupt(SourceId source, std::uint16_t index, vtd::
     return put({.low = record::InterruptIndex::of(index),
                 .high = record::Source::of(source.value) | record::Reason::of(static_cast<std::uint64_t>(reason)) |
                         record::Fault::of(true)},
-               outbox);
-}
-
-// Section 7.2.1, in its order. An overflow is no condition for an event (7.3).
-FaultFate FaultLog::put(const Record& made, Outbox& outbox) {
-    if (overflow_) return FaultFate::Lost;
-    if (std::find(records_.begin(), records_.end(), made) != records_.end()) return FaultFate::Collapsed;
-    Record& place = records_[next_];
-    if (record::Fault::get(place.high)) {
-        overflow_ = true;
-        return FaultFate::Lost;
-    }
-    const bool first = !pending();
-    const bool event_due = !any_condition();
-    place = made;
-    if (first) first_ = next_;
-    next_ = (next_ + 1) % fault_records;
-    if (event_due) event.raise(outbox);
-    return FaultFate::Recorded;
+               outbox, as_it_is);
 }
 
 void FaultLog::set(bool& condition, Outbox& outbox) {

@@ -4,6 +4,7 @@
 
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/event.h"
+#include "iommu/engine/injector.h"
 #include "iommu/engine/observer.h"
 #include "iommu/engine/request.h"
 #include "iommu/spec/fault.h"
@@ -15,8 +16,9 @@ namespace remap::iommu {
 
 class FaultLog {
 public:
-    explicit FaultLog(const Configuration& configuration)
-        : event(InterruptSource::FaultEvent), configuration_(configuration) {}
+    // The injector may be null.
+    FaultLog(const Configuration& configuration, Injector* injector)
+        : event(InterruptSource::FaultEvent), configuration_(configuration), injector_(injector) {}
 
     // A refused request. One that is already in the log, and not yet cleared, is not put there again.
     FaultFate record(const Request& request, vtd::FaultReason reason, Outbox& outbox);
@@ -75,12 +77,14 @@ private:
     };
 
     Record record_of(const Request& request, vtd::FaultReason reason) const;
-    FaultFate put(const Record& made, Outbox& outbox);
+    template <typename IsFull>
+    FaultFate put(const Record& made, Outbox& outbox, IsFull&& is_taken_for_full);
     bool pending() const;
     bool any_condition() const { return overflow_ || queue_error_ || timeout_error_ || completion_error_ || pending(); }
     void set(bool& condition, Outbox& outbox);
 
     const Configuration& configuration_;
+    Injector* injector_;
     std::array<Record, fault_records> records_{};
     unsigned next_ = 0;   // record for the next fault
     unsigned first_ = 0;  // record that made the log pending

@@ -51,13 +51,13 @@ Served served_by(const InterruptVerdict& verdict) {
 }  // namespace
 
 InterruptRemapper::InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps,
-                                     Observer* observer)
+                                     const Outside& outside)
     : configuration_(configuration),
       memory_(memory),
       stamps_(stamps),
-      observer_(observer),
+      outside_(outside),
       cache_(configuration.caches.interrupts) {
-    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, observer);
+    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, outside.observer);
 }
 
 // Sections 5.1.2 to 5.1.4, in the order in which the unit gets to know.
@@ -91,6 +91,14 @@ std::optional<InterruptRemapper::Entry> InterruptRemapper::fetch(const Interrupt
     return Entry{words[0], words[1], 0};
 }
 
+std::optional<InterruptRemapper::Entry> InterruptRemapper::fetch_watched(const InterruptState& state,
+                                                                         const InterruptRequest& request,
+                                                                         std::uint16_t index) const {
+    const Request as_write{.source = request.source, .address = {request.message.address}, .access = Access::Write};
+    const Outside::Reading reading(outside_, as_write);
+    return fetch(state, index);
+}
+
 std::optional<InterruptVerdict> InterruptRemapper::find(const InterruptState& state, const InterruptRequest& request) {
     if (stale_uses_.on()) return std::nullopt;
     const Start begun = start(state, request);
@@ -102,6 +110,15 @@ std::optional<InterruptVerdict> InterruptRemapper::find(const InterruptState& st
     }
     requests_.add();
     if (verdict->unverified) unverified_.add();
+    return verdict;
+}
+
+// What a fault record says of requests in the old format, too: index 0.
+InterruptVerdict InterruptRemapper::tampered_refusal(const InterruptRequest& request, FaultReason reason) {
+    requests_.add();
+    const bool indexed = remappable::Remappable::get(request.message.address);
+    InterruptVerdict verdict = refuse(reason, indexed ? remappable::index_of(request.message) : 0);
+    verdict.dropped = reason == FaultReason::None;
     return verdict;
 }
 
@@ -121,7 +138,7 @@ InterruptVerdict InterruptRemapper::look_up(const InterruptState& state, const I
         return verdict;
     }
     fetches_.add();
-    const auto fetched = fetch(state, begun.index);
+    const auto fetched = fetch_watched(state, request, begun.index);
     if (!fetched) return refuse(FaultReason::InterruptUnreadable, begun.index);
     // What may be cached is present and without fault (6.4), unless the unit may cache everything (6.1).
     if (configuration_.caching_mode || check(fetched->low, fetched->high, state.extended()) == FaultReason::None) {
@@ -159,35 +176,40 @@ void InterruptRemapper::look_for_staleness(const InterruptState& state, const In
 }
 
 // Closes the cases whose entries are gone.
-void InterruptRemapper::after_invalidation(const Invalidation& done) {
+template <typename Work>
+CommandFate InterruptRemapper::carry_out(const Invalidation& command, Work&& work) {
+    const CommandFate fate = outside_.gate.ask(command);
+    if (fate != CommandFate::Execute) return fate;
+    work();
     invalidated_ = true;
-    if (observer_ != nullptr) observer_->invalidated(done);
-    if (!stale_uses_.any_open()) return;
-    stale_uses_.invalidated([this](const StaleUse& use) {
-        const auto held = cached(*use.interrupt);
-        return held && held->cached_at == use.cached_at;
-    });
+    if (outside_.observer != nullptr) outside_.observer->invalidated(command);
+    if (stale_uses_.any_open()) {
+        stale_uses_.invalidated([this](const StaleUse& use) {
+            const auto held = cached(*use.interrupt);
+            return held && held->cached_at == use.cached_at;
+        });
+    }
+    return fate;
 }
 
-void InterruptRemapper::invalidate() {
-    cache_.forget_up_to(stamps_.next());
-    after_invalidation({.what = Invalidation::What::InterruptEntries, .scope = Invalidation::Scope::All});
+CommandFate InterruptRemapper::invalidate() {
+    return carry_out({.what = Invalidation::What::InterruptEntries, .scope = Invalidation::Scope::All},
+                     [&] { cache_.forget_up_to(stamps_.next()); });
 }
 
 // Looks into the sets where the entries can be, or through all lines when that is less.
-void InterruptRemapper::invalidate(std::uint16_t index, unsigned mask) {
+CommandFate InterruptRemapper::invalidate(std::uint16_t index, unsigned mask) {
     const std::uint64_t count = std::uint64_t{1} << mask;
     const std::uint64_t first = round_down(index, count);
     const auto matches = [&](const CacheWords<3>& words, std::uint64_t) { return words[0] - first < count; };
-    if (count >= cache_.size()) {
-        cache_.remove_if(matches);
-    } else {
+    const Invalidation command{.what = Invalidation::What::InterruptEntries,
+                               .scope = Invalidation::Scope::Entries,
+                               .first = first,
+                               .count = count};
+    return carry_out(command, [&] {
+        if (count >= cache_.size()) return cache_.remove_if(matches);
         for (std::uint64_t i = first; i < first + count; ++i) cache_.remove_from_set(i, matches);
-    }
-    after_invalidation({.what = Invalidation::What::InterruptEntries,
-                        .scope = Invalidation::Scope::Entries,
-                        .first = first,
-                        .count = count});
+    });
 }
 
 void InterruptRemapper::reset() {

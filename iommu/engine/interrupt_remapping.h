@@ -10,6 +10,7 @@
 #include "iommu/engine/counter.h"
 #include "iommu/engine/interrupt_state.h"
 #include "iommu/engine/observer.h"
+#include "iommu/engine/outside.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/set_cache.h"
@@ -35,16 +36,17 @@ struct InterruptVerdict {
     vtd::FaultReason reason = vtd::FaultReason::None;
     bool quiet = false;       // the fault is not recorded
     bool unverified = false;  // allowed, although the entry refuses the source
+    bool dropped = false;     // by an injector, for no reason
     std::uint16_t index = 0;  // what a fault record has in bits 63:48 of FI
     InterruptMessage message;
 
-    bool allowed() const { return reason == vtd::FaultReason::None; }
+    bool allowed() const { return reason == vtd::FaultReason::None && !dropped; }
 };
 
 class InterruptRemapper {
 public:
-    // The observer may be null.
-    InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer);
+    InterruptRemapper(const Configuration& configuration, MemoryPort& memory, StampClock& stamps,
+                      const Outside& outside);
 
     // A verdict that needs no table. Any thread, without a lock. Nothing while stale uses are looked for.
     std::optional<InterruptVerdict> find(const InterruptState& state, const InterruptRequest& request);
@@ -52,12 +54,16 @@ public:
     // Under the engine's lock, as all that follows.
     InterruptVerdict remap(const InterruptState& state, const InterruptRequest& request);
 
+    // The verdict on a request that an injector has refused, for a reason or for none. Any thread.
+    InterruptVerdict tampered_refusal(const InterruptRequest& request, vtd::FaultReason reason);
+
     // As remap, but nothing is cached or counted.
     InterruptVerdict probe(const InterruptState& state, const InterruptRequest& request) const;
 
-    // iec_inv_dsc (6.5.2.7): all entries, or those whose index equals `index` but for its `mask` low bits.
-    void invalidate();
-    void invalidate(std::uint16_t index, unsigned mask);
+    // iec_inv_dsc (6.5.2.7): all entries, or those whose index equals `index` but for its `mask` low bits. Once the
+    // gate has let it through: what it says is returned.
+    CommandFate invalidate();
+    CommandFate invalidate(std::uint16_t index, unsigned mask);
 
     // Whether entries were invalidated since this was last asked.
     bool take_invalidated() { return std::exchange(invalidated_, false); }
@@ -104,14 +110,17 @@ private:
     Start start(const InterruptState& state, const InterruptRequest& request) const;
     std::optional<Entry> cached(std::uint16_t index) const;
     std::optional<Entry> fetch(const InterruptState& state, std::uint16_t index) const;
+    std::optional<Entry> fetch_watched(const InterruptState& state, const InterruptRequest& request,
+                                       std::uint16_t index) const;
     void look_for_staleness(const InterruptState& state, const InterruptRequest& request,
                             const InterruptVerdict& served, std::uint64_t cached_at);
-    void after_invalidation(const Invalidation& done);
+    template <typename Work>
+    CommandFate carry_out(const Invalidation& command, Work&& work);
 
     const Configuration& configuration_;
     MemoryPort& memory_;
     StampClock& stamps_;
-    Observer* observer_;
+    Outside outside_;
     SetCache<3> cache_;
     StaleUses stale_uses_;
     bool invalidated_ = false;

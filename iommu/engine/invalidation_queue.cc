@@ -9,6 +9,7 @@ void InvalidationQueue::disable() {
     enabled_ = false;
     head_ = 0;  // section 6.5.2
     blocked_by_ = Blocker::None;
+    targets_.gate.reset();
 }
 
 std::uint64_t InvalidationQueue::error() const {
@@ -80,11 +81,11 @@ Progress InvalidationQueue::advance(const TranslationState& state, Outbox& outbo
             } else {
                 verdict = targets_.commands.execute(fetched, state.scalable(), outbox);
                 if (verdict.blocked) blocked_by_ = Blocker::Invalidation;
-                undrained_ |= verdict.ok;
+                undrained_ |= verdict.ok && !verdict.held;
             }
         }
         if (!verdict.ok) fail(verdict.info, outbox);
-        if (!verdict.ok || verdict.blocked) return Progress::Idle;
+        if (!verdict.ok || verdict.blocked || verdict.held) return Progress::Idle;
         step();
     }
     return Progress::More;
@@ -125,6 +126,7 @@ Verdict InvalidationQueue::execute_wait(const vtd::WideDescriptor& wide, Outbox&
                         .interrupts = field::Interrupt::get(one.low),
                         .address = {one.high & field::status_address & configuration_.host_address_mask()},
                         .data = static_cast<std::uint32_t>(field::StatusData::get(one.low))};
+    if (const CommandFate fate = targets_.gate.ask(wait); fate != CommandFate::Execute) return Verdict::of(fate);
     // What happens at an address that is not memory is undefined (6.5.2.9); an error says it to the driver.
     if (wait.writes && !targets_.memory.write(wait.address, &wait.data, sizeof wait.data))
         return Verdict::bad(Info::None);

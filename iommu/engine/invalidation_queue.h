@@ -22,6 +22,7 @@ namespace remap::iommu {
 // Where the queue's effects go.
 struct QueueTargets {
     Commands& commands;
+    CommandGate& gate;
     DeviceTlbs& devices;
     MemoryPort& memory;
     FaultLog& faults;
@@ -52,10 +53,10 @@ public:
                         : QueuePlaces{};
     }
 
-    // There are descriptors to work off, no error is in the way, and no device has to answer first.
+    // There are descriptors to work off, no error is in the way, no device has to answer first, and none is held.
     bool has_work() const {
         const bool stopped = targets_.faults.queue_error() || targets_.faults.timeout_error();
-        return enabled_ && !stopped && blocked_by_ == Blocker::None && head_ != tail_;
+        return enabled_ && !stopped && blocked_by_ == Blocker::None && !targets_.gate.is_held() && head_ != tail_;
     }
 
     // Works off some descriptors.

@@ -25,7 +25,7 @@ namespace {
 // Pieces of work that a register write does itself.
 constexpr unsigned turns_in_write = 8;
 
-constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 2, .oldest = 2};  // "RVTD"
+constexpr ArchiveFormat state_format{.kind = 0x44545652, .newest = 3, .oldest = 2};  // "RVTD"
 
 }  // namespace
 
@@ -36,11 +36,12 @@ struct Iommu::Parts {
     // What power-on brings back by making it anew.
     struct Registers {
         explicit Registers(Parts& parts)
-            : faults(parts.configuration),
-              file(parts.configuration, {.commands = {parts.translator, parts.interrupts, parts.device_tlbs},
-                                         .faults = faults,
-                                         .memory = parts.machine.memory,
-                                         .observer = parts.machine.observer}) {}
+            : faults(parts.configuration, parts.machine.injector),
+              file(parts.configuration,
+                   {.commands = {parts.translator, parts.interrupts, parts.device_tlbs, parts.commands},
+                    .faults = faults,
+                    .memory = parts.machine.memory,
+                    .observer = parts.machine.observer}) {}
 
         template <typename Archive>
         void state(Archive& archive) {
@@ -56,8 +57,9 @@ struct Iommu::Parts {
         : configuration(unit),
           machine(around),
           stamps(around.clock),
-          translator(configuration, around.memory, stamps, around.observer),
-          interrupts(configuration, around.memory, stamps, around.observer) {
+          commands(around.injector),
+          translator(configuration, around.memory, stamps, {commands, around.observer, around.injector}),
+          interrupts(configuration, around.memory, stamps, {commands, around.observer, around.injector}) {
         registers.emplace(*this);
     }
 
@@ -73,9 +75,21 @@ struct Iommu::Parts {
         archive.check(configuration.device_tlb || !device_tlbs.any_pending(), "pending invalidation",
                       "is of a device TLB, and the unit knows none");
         archive("unit", *registers);
+        if (archive.since(3)) archive("commands", commands);
+        archive.check(!commands.is_held() || registers->file.has_commands(), "held command",
+                      "is one that is not there");
     }
 
     void send(const Outbox& outbox);
+
+    Translation translate(const Request& request);
+    Translation translate_tampered(const Request& request);
+    Translation move_pages(const Translation& right, std::int64_t pages) const;
+    void report(const Request& request, vtd::FaultReason reason, bool quiet, std::unique_lock<std::mutex>& guard);
+    InterruptOutcome remap_interrupt(const InterruptRequest& request);
+    InterruptOutcome refuse_interrupt(const InterruptRequest& request, const InterruptVerdict& verdict,
+                                      std::unique_lock<std::mutex>& guard);
+    InterruptOutcome remap_tampered(const InterruptRequest& request);
 
     // What the fast path reads without the lock.
     void publish_state() {
@@ -95,6 +109,7 @@ struct Iommu::Parts {
     const Configuration configuration;
     const Machine machine;
     StampClock stamps;
+    CommandGate commands;
     Translator translator;
     InterruptRemapper interrupts;
     DeviceTlbs device_tlbs;
@@ -240,6 +255,7 @@ void Iommu::device_invalidated(SourceId source, InvalidationTag tag) {
     bool work_left = false;
     {
         const std::lock_guard guard(parts_->lock);
+        if (parts_->machine.observer != nullptr) parts_->machine.observer->device_answered(source, tag);
         parts_->registers->file.device_answered(source, tag, outbox);
         work_left = parts_->registers->file.has_work();
     }
@@ -260,10 +276,37 @@ void Iommu::timer_expired() {
 }
 
 void Iommu::request_page(const PageRequest& request) {
+    MessageTampering tampering;
+    if (Injector* const injector = parts_->machine.injector) tampering = injector->requesting_page(request);
+    if (tampering.what == MessageTampering::What::Drop) return;
     Outbox outbox;
     {
         const std::lock_guard guard(parts_->lock);
-        parts_->registers->file.request_page(request, outbox);
+        if (parts_->machine.observer != nullptr) parts_->machine.observer->page_requested(request);
+        if (tampering.what == MessageTampering::What::Fault) {
+            parts_->registers->file.refuse_page(request, tampering.reason, outbox);
+        } else {
+            parts_->registers->file.request_page(request, outbox);
+        }
+    }
+    parts_->send(outbox);
+}
+
+void Iommu::release_commands() {
+    bool work_left = false;
+    {
+        const std::lock_guard guard(parts_->lock);
+        parts_->commands.release();
+        work_left = parts_->registers->file.has_work();
+    }
+    parts_->go_on(work_left);
+}
+
+void Iommu::raise_event(InterruptSource source) {
+    Outbox outbox;
+    {
+        const std::lock_guard guard(parts_->lock);
+        parts_->registers->file.raise_event(source, outbox);
     }
     parts_->send(outbox);
 }
@@ -277,20 +320,63 @@ std::optional<PhysicalAddress> Iommu::expect(const Request& request) {
 }
 
 Translation Iommu::translate(const Request& request) {
-    if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
+    if (parts_->machine.injector != nullptr && parts_->machine.injector->armed()) [[unlikely]]
+        return parts_->translate_tampered(request);
+    return parts_->translate(request);
+}
 
-    std::unique_lock guard(parts_->lock);
-    const Outcome outcome = parts_->translator.translate(parts_->registers->file.translation_state(), request);
+Translation Iommu::Parts::translate(const Request& request) {
+    if (Translation known; translator.find(state(), request, known)) return known;
+
+    std::unique_lock guard(lock);
+    const Outcome outcome = translator.translate(registers->file.translation_state(), request);
     if (outcome.translation.fault_reason == 0) return outcome.translation;
-
-    Outbox outbox;
     const auto reason = static_cast<vtd::FaultReason>(outcome.translation.fault_reason);
-    const FaultFate fate =
-        outcome.quiet ? FaultFate::Silenced : parts_->registers->faults.record(request, reason, outbox);
-    if (parts_->machine.observer != nullptr) parts_->machine.observer->faulted(request, reason, fate);
-    guard.unlock();
-    parts_->send(outbox);
+    report(request, reason, outcome.quiet, guard);
     return outcome.translation;
+}
+
+// Drops the lock.
+void Iommu::Parts::report(const Request& request, vtd::FaultReason reason, bool quiet,
+                          std::unique_lock<std::mutex>& guard) {
+    Outbox outbox;
+    const FaultFate fate = quiet ? FaultFate::Silenced : registers->faults.record(request, reason, outbox);
+    if (machine.observer != nullptr) machine.observer->faulted(request, reason, fate);
+    guard.unlock();
+    send(outbox);
+}
+
+// Where nothing is translated there is nothing to interfere with.
+Translation Iommu::Parts::translate_tampered(const Request& request) {
+    if (!state().enabled() || is_interrupt(request)) return translate(request);
+    const Tampering how = machine.injector->translating(request);
+    switch (how.what) {
+        case Tampering::What::None: break;
+        case Tampering::What::Refuse: return translator.tampered_refusal(state(), request, vtd::FaultReason::None);
+        case Tampering::What::Fault: {
+            const Translation answer = translator.tampered_refusal(state(), request, how.reason);
+            std::unique_lock guard(lock);
+            if (answer.fault_reason != 0) report(request, how.reason, false, guard);
+            return answer;
+        }
+        case Tampering::What::Move: {
+            const Translation answer = move_pages(translate(request), how.pages);
+            if (answer.tampered) machine.injector->moved(request, how, answer);
+            return answer;
+        }
+    }
+    return translate(request);
+}
+
+// A caller may use an answer for its whole granule: of a page that is not its neighbours' this is one page.
+Translation Iommu::Parts::move_pages(const Translation& right, std::int64_t pages) const {
+    if (!right.allowed || right.untranslated_only) return right;
+    Translation wrong = right;
+    const std::uint64_t distance = static_cast<std::uint64_t>(pages) << page_shift;
+    wrong.address.value = (right.address.value + distance) & configuration.host_address_mask();
+    wrong.granule = page_size;
+    wrong.tampered = true;
+    return wrong;
 }
 
 namespace {
@@ -304,27 +390,48 @@ InterruptOutcome outcome_of(const InterruptVerdict& verdict) {
 }  // namespace
 
 InterruptOutcome Iommu::remap_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
-    Observer* const observer = parts_->machine.observer;
     const InterruptRequest request{source, message, check};
-    if (const auto known = parts_->interrupts.find(parts_->interrupt_state(), request);
-        known && (known->allowed() || known->quiet)) {
-        if (!known->allowed() && observer != nullptr)
-            observer->interrupt_faulted(source, known->index, known->reason, FaultFate::Silenced);
+    if (parts_->machine.injector != nullptr && parts_->machine.injector->armed()) [[unlikely]]
+        return parts_->remap_tampered(request);
+    return parts_->remap_interrupt(request);
+}
+
+InterruptOutcome Iommu::Parts::remap_interrupt(const InterruptRequest& request) {
+    if (const auto known = interrupts.find(interrupt_state(), request); known && (known->allowed() || known->quiet)) {
+        if (!known->allowed() && machine.observer != nullptr)
+            machine.observer->interrupt_faulted(request.source, known->index, known->reason, FaultFate::Silenced);
         return outcome_of(*known);
     }
 
-    std::unique_lock guard(parts_->lock);
-    const InterruptVerdict verdict = parts_->interrupts.remap(parts_->registers->file.interrupt_state(), request);
-    if (verdict.allowed()) return outcome_of(verdict);
+    std::unique_lock guard(lock);
+    const InterruptVerdict verdict = interrupts.remap(registers->file.interrupt_state(), request);
+    return verdict.allowed() ? outcome_of(verdict) : refuse_interrupt(request, verdict, guard);
+}
 
+// Drops the lock.
+InterruptOutcome Iommu::Parts::refuse_interrupt(const InterruptRequest& request, const InterruptVerdict& verdict,
+                                                std::unique_lock<std::mutex>& guard) {
     Outbox outbox;
     const FaultFate fate =
         verdict.quiet ? FaultFate::Silenced
-                      : parts_->registers->faults.record_interrupt(source, verdict.index, verdict.reason, outbox);
-    if (observer != nullptr) observer->interrupt_faulted(source, verdict.index, verdict.reason, fate);
+                      : registers->faults.record_interrupt(request.source, verdict.index, verdict.reason, outbox);
+    if (machine.observer != nullptr)
+        machine.observer->interrupt_faulted(request.source, verdict.index, verdict.reason, fate);
     guard.unlock();
-    parts_->send(outbox);
+    send(outbox);
     return outcome_of(verdict);
+}
+
+InterruptOutcome Iommu::Parts::remap_tampered(const InterruptRequest& request) {
+    const MessageTampering how = machine.injector->interrupting(request.source, request.message);
+    if (how.what == MessageTampering::What::None) return remap_interrupt(request);
+    const InterruptVerdict verdict = interrupts.tampered_refusal(request, how.reason);
+    InterruptOutcome outcome = outcome_of(verdict);
+    outcome.tampered = true;
+    if (how.what == MessageTampering::What::Drop) return outcome;
+    std::unique_lock guard(lock);
+    refuse_interrupt(request, verdict, guard);
+    return outcome;
 }
 
 InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
@@ -412,6 +519,7 @@ void Iommu::reset() {
     {
         const std::lock_guard guard(parts_->lock);
         parts_->registers.emplace(*parts_);
+        parts_->commands.reset();
         parts_->translator.reset();
         parts_->interrupts.reset();
         parts_->device_tlbs.reset();

@@ -5,6 +5,7 @@
 #include "base/archive.h"
 #include "iommu/engine/device_port.h"
 #include "iommu/engine/dma_map_port.h"
+#include "iommu/engine/injector.h"
 #include "iommu/engine/observer.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
@@ -29,6 +30,7 @@ struct Machine {
     ClockPort* clock = nullptr;     // null: no times in reports
     DevicePort* devices = nullptr;  // null: no device TLBs
     Observer* observer = nullptr;
+    Injector* injector = nullptr;  // null: nobody interferes
 };
 
 // What has happened since power-on.
@@ -47,7 +49,8 @@ struct Statistics {
 struct InterruptOutcome {
     bool allowed = false;
     InterruptMessage message;       // for the processors, when allowed
-    std::uint8_t fault_reason = 0;  // when not
+    std::uint8_t fault_reason = 0;  // when not; 0 when an injector has dropped it
+    bool tampered = false;          // an injector had part in it
 };
 
 // Thread safe: everything but construction and destruction may be called from any thread. A translation that the caches
@@ -114,6 +117,13 @@ public:
     // With a work port: does a bounded piece of the work that registers have set off, and tells whether there is more.
     // On one thread at a time.
     bool work();
+
+    // For whoever interferes (Injector). A command that is held, and those behind it, go on; nothing if there is none.
+    // Not in the middle of an access.
+    void release_commands();
+    // An event that nobody has asked for, with the message that software has set up: sent, or pending while it is
+    // masked. Nothing of the page request event in a unit without page requests.
+    void raise_event(InterruptSource source);
 
     // As translate, but leaves no trace: no fault record, nothing cached. For debuggers and monitors.
     Translation probe(const Request& request);

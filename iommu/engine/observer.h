@@ -3,6 +3,7 @@
 // it is watched or not. Translations that the caches know are no events: who asks for them sees their answers.
 #pragma once
 
+#include "iommu/engine/device_port.h"
 #include "iommu/engine/request.h"
 #include "iommu/spec/fault_reasons.h"
 #include "iommu/spec/registers.h"
@@ -62,6 +63,11 @@ public:
 
     // A use that was decided to be stale.
     virtual void stale_use(const StaleUse&) {}
+
+    // Messages of devices, as they reach the unit: an invalidation is obeyed, a page is wanted. What the unit tells
+    // devices and processors its ports see.
+    virtual void device_answered(SourceId, InvalidationTag) {}
+    virtual void page_requested(const PageRequest&) {}
 
 protected:
     ~Observer() = default;

@@ -75,22 +75,32 @@ void PageRequests::set(bool& condition, Outbox& outbox) {
 
 // Only the last request of a group is answered, and a stop marker never is.
 void PageRequests::request(const TranslationState& state, const PageRequest& request, Outbox& outbox) {
-    const std::optional<Code> code = take(state, request, outbox);
-    if (!code || !request.last || request.is_stop_marker()) return;
-    outbox.push(PageAnswer{.source = request.source, .pasid = request.pasid, .group = request.group, .code = *code});
+    if (const std::optional<Code> code = take(state, request, outbox)) answer(request, *code, outbox);
+}
+
+void PageRequests::refuse(const PageRequest& request, FaultReason reason, Outbox& outbox) {
+    answer(request, fault(request, {reason}, outbox), outbox);
+}
+
+void PageRequests::answer(const PageRequest& request, Code code, Outbox& outbox) {
+    if (!request.last || request.is_stop_marker()) return;
+    outbox.push(PageAnswer{.source = request.source, .pasid = request.pasid, .group = request.group, .code = code});
+}
+
+PageRequests::Code PageRequests::fault(const PageRequest& request, const Translator::PageVerdict& verdict,
+                                       Outbox& outbox) {
+    const FaultFate fate =
+        verdict.quiet ? FaultFate::Silenced : targets_.faults.record_page_request(request, verdict.reason, outbox);
+    if (targets_.observer != nullptr) targets_.observer->page_request_faulted(request, verdict.reason, fate);
+    return Code::InvalidRequest;
 }
 
 std::optional<PageRequests::Code> PageRequests::take(const TranslationState& state, const PageRequest& request,
                                                      Outbox& outbox) {
     if (!configuration_.page_requests) return Code::Failure;
     if (!state.enabled()) return Code::InvalidRequest;
-    const auto [reason, quiet] = targets_.translator.check_page_request(state, request);
-    if (reason != FaultReason::None) {
-        const FaultFate fate =
-            quiet ? FaultFate::Silenced : targets_.faults.record_page_request(request, reason, outbox);
-        if (targets_.observer != nullptr) targets_.observer->page_request_faulted(request, reason, fate);
-        return Code::InvalidRequest;
-    }
+    const Translator::PageVerdict verdict = targets_.translator.check_page_request(state, request);
+    if (verdict.reason != FaultReason::None) return fault(request, verdict, outbox);
     // What was cached before the page came must not be found again when the device asks anew (section 6.5.3.1):
     // software does not invalidate where it only gives more rights.
     targets_.translator.forget_requested_page(state, request);

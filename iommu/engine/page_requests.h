@@ -48,11 +48,22 @@ public:
         archive("page request event", event_);
     }
 
+    // One that is refused for this reason, whatever the tables say.
+    void refuse(const PageRequest& request, vtd::FaultReason reason, Outbox& outbox);
+
+    // An event without a condition.
+    void raise_event(Outbox& outbox) {
+        if (configuration_.page_requests) event_.raise(outbox);
+    }
+
     // The outbox has room for an answer.
     void request(const TranslationState& state, const PageRequest& request, Outbox& outbox);
 
 private:
     using Code = vtd::PageResponse;
+
+    void answer(const PageRequest& request, Code code, Outbox& outbox);
+    Code fault(const PageRequest& request, const Translator::PageVerdict& verdict, Outbox& outbox);
 
     // How the unit itself answers; nothing: software will.
     std::optional<Code> take(const TranslationState& state, const PageRequest& request, Outbox& outbox);

@@ -182,14 +182,18 @@ void RegisterFile::submit_context_command() {
     context_command_ = ccmd::Invalidate::set(ccmd::Actual::set(context_command_, vtd::ContextGranularity::None), false);
 }
 
-void RegisterFile::do_context_command() {
+// False if it is held.
+bool RegisterFile::do_context_command() {
     namespace ccmd = vtd::context_command;
     const vtd::ContextGranularity granularity = ccmd::Requested::get(context_command_);
-    translator_.invalidate_contexts(granularity, static_cast<std::uint16_t>(ccmd::Domain::get(context_command_)),
-                                    {static_cast<std::uint16_t>(ccmd::Source::get(context_command_))},
-                                    static_cast<unsigned>(ccmd::FunctionMask::get(context_command_)));
+    const CommandFate fate =
+        translator_.invalidate_contexts(granularity, static_cast<std::uint16_t>(ccmd::Domain::get(context_command_)),
+                                        {static_cast<std::uint16_t>(ccmd::Source::get(context_command_))},
+                                        static_cast<unsigned>(ccmd::FunctionMask::get(context_command_)));
+    if (fate == CommandFate::Hold) return false;
     context_command_ = ccmd::Invalidate::set(ccmd::Actual::set(context_command_, granularity), false);
     context_pending_ = false;
+    return true;
 }
 
 void RegisterFile::submit_iotlb_invalidate() {
@@ -206,36 +210,41 @@ void RegisterFile::submit_iotlb_invalidate() {
         iotlb::Invalidate::set(iotlb::Actual::set(iotlb_invalidate_, vtd::IotlbGranularity::None), false);
 }
 
-void RegisterFile::do_iotlb_invalidate() {
+// False if it is held.
+bool RegisterFile::do_iotlb_invalidate() {
     namespace iotlb = vtd::iotlb_invalidate;
     namespace iva = vtd::invalidate_address;
     const PageRange range{.domain = static_cast<std::uint16_t>(iotlb::Domain::get(iotlb_invalidate_)),
                           .pasid = {},
                           .address = {invalidate_address_ & iva::address},
                           .mask = static_cast<unsigned>(iva::AddressMask::get(invalidate_address_))};
+    CommandFate fate = CommandFate::Execute;
     switch (iotlb::Requested::get(iotlb_invalidate_)) {
-        case vtd::IotlbGranularity::Global: translator_.invalidate_iotlb(); break;
-        case vtd::IotlbGranularity::Domain: translator_.invalidate_iotlb(range.domain); break;
+        case vtd::IotlbGranularity::Global: fate = translator_.invalidate_iotlb(); break;
+        case vtd::IotlbGranularity::Domain: fate = translator_.invalidate_iotlb(range.domain); break;
         case vtd::IotlbGranularity::Page:
-            translator_.invalidate_iotlb(range, iva::LeavesOnly::get(invalidate_address_));
+            fate = translator_.invalidate_iotlb(range, iva::LeavesOnly::get(invalidate_address_));
             break;
         case vtd::IotlbGranularity::None: break;
     }
+    return fate != CommandFate::Hold;
 }
 
 Progress RegisterFile::advance(Outbox& outbox) {
-    if (context_pending_) {
-        do_context_command();
-        return Progress::More;
-    }
-    if (iotlb_phase_ == Phase::Asked) {
-        do_iotlb_invalidate();
-        iotlb_phase_ = Phase::Draining;
-    }
+    if (context_pending_ && !gate_.is_held() && do_context_command()) return Progress::More;
+    if (iotlb_phase_ == Phase::Asked && !gate_.is_held() && do_iotlb_invalidate()) iotlb_phase_ = Phase::Draining;
     // Section 11.4.4.1: a unit that can drain does so before it tells by TES that the command is done.
     if (translation_phase_ == Phase::Asked) translation_phase_ = Phase::Draining;
     const bool draining = iotlb_phase_ == Phase::Draining || translation_phase_ == Phase::Draining;
     return draining ? Progress::MustDrain : queue_.advance(state_, outbox);
+}
+
+void RegisterFile::raise_event(InterruptSource source, Outbox& outbox) {
+    switch (source) {
+        case InterruptSource::FaultEvent: return faults_.event.raise(outbox);
+        case InterruptSource::InvalidationCompletion: return queue_.completion.raise(outbox);
+        case InterruptSource::PageRequest: return page_requests_.raise_event(outbox);
+    }
 }
 
 void RegisterFile::drained() {

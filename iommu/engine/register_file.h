@@ -31,18 +31,21 @@ public:
         : configuration_(configuration),
           translator_(targets.commands.translator),
           faults_(targets.faults),
+          gate_(targets.commands.gate),
           commands_(configuration, targets.commands),
-          queue_(configuration,
-                 {commands_, targets.commands.devices, targets.memory, targets.faults, targets.observer}),
+          queue_(configuration, {commands_, targets.commands.gate, targets.commands.devices, targets.memory,
+                                 targets.faults, targets.observer}),
           page_requests_(configuration,
                          {targets.commands.translator, targets.faults, targets.memory, targets.observer}) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned bytes) const;
     void write(std::uint64_t offset, std::uint64_t value, unsigned bytes, Outbox& outbox);
 
-    // Invalidations that were asked for and are not done: registers and queue.
+    // Invalidations that were asked for and are not done: registers and queue. One that is held, with those behind it,
+    // is no work.
     bool has_work() const {
-        return context_pending_ || iotlb_phase_ != Phase::Idle || translation_phase_ != Phase::Idle ||
+        const bool asked = context_pending_ || iotlb_phase_ == Phase::Asked;
+        return (asked && !gate_.is_held()) || iotlb_phase_ == Phase::Draining || translation_phase_ != Phase::Idle ||
                queue_.has_work();
     }
 
@@ -58,6 +61,16 @@ public:
     }
     void timer_expired(Outbox& outbox) { queue_.timer_expired(outbox); }
     void request_page(const PageRequest& request, Outbox& outbox) { page_requests_.request(state_, request, outbox); }
+    void refuse_page(const PageRequest& request, vtd::FaultReason reason, Outbox& outbox) {
+        if (configuration_.page_requests) page_requests_.refuse(request, reason, outbox);
+    }
+
+    // An event without a condition: it is sent, or pending while software masks it.
+    void raise_event(InterruptSource source, Outbox& outbox);
+
+    // Whether there may be a command that the gate holds.
+    bool has_commands() const { return context_pending_ || iotlb_phase_ == Phase::Asked || queue_.enabled(); }
+
     QueuePlaces queue_places() const { return queue_.places(); }
 
     const TranslationState& translation_state() const { return state_; }
@@ -101,12 +114,13 @@ private:
     void write_interrupt_command(std::uint32_t value);
     void submit_context_command();
     void submit_iotlb_invalidate();
-    void do_context_command();
-    void do_iotlb_invalidate();
+    bool do_context_command();
+    bool do_iotlb_invalidate();
 
     const Configuration& configuration_;
     Translator& translator_;
     FaultLog& faults_;
+    CommandGate& gate_;
     Commands commands_;
     InvalidationQueue queue_;
     PageRequests page_requests_;

@@ -67,13 +67,16 @@ struct Translation {
     bool readable = false;      // to requests of the same kind
     bool writable = false;
     bool snooped = false;           // the access has to snoop the processors' caches, whatever the device says
-    std::uint8_t fault_reason = 0;  // when not allowed: the specification's fault reason (iommu/spec/fault.h), else 0
+    std::uint8_t fault_reason = 0;  // when not allowed: the specification's fault reason (iommu/spec/fault.h), else 0;
+                                    // 0 as well when an injector has refused it and nothing was recorded
 
     // Of translation requests, for which `allowed` says that there is a right. When it is not and `refused` is neither,
     // the device may ask for the page.
     bool refused = false;            // answered with an error (Unsupported Request)
     bool untranslated_only = false;  // U: to be accessed by untranslated requests alone
     bool privileged = false;         // the rights are those of privileged requests
+
+    bool tampered = false;  // an injector had part in it: it holds for this access alone
 };
 
 }  // namespace remap::iommu

@@ -40,12 +40,6 @@ Outcome pass(LogicalAddress address, bool readable = true) {
     return outcome;
 }
 
-// Requests that are interrupts by their address. Those with a PASID are memory requests like any other (3.15).
-bool is_interrupt(const Request& request) {
-    return request.type == RequestType::Untranslated && !request.pasid &&
-           vtd::in_interrupt_range(request.address.value);
-}
-
 Outcome interrupt_outcome(const TranslationState& state, const Request& request) {
     if (request.access == Access::Write) return pass(request.address, false);
     return refuse(state.scalable() ? FaultReason::ScalableNoRead : FaultReason::NoRead, false);
@@ -122,21 +116,37 @@ Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>&
             .address = outcome.translation.address};
 }
 
+Invalidation invalidation_of(What what, const PageRange& range, bool leaves_only) {
+    return {.what = what,
+            .scope = Scope::Pages,
+            .domain = range.domain,
+            .pasid = range.pasid.value_or(Pasid{}),
+            .first = range.address.value & ~low_bits(std::min(page_shift + range.mask, 64u)),
+            .count = std::uint64_t{1} << range.mask,
+            .leaves_only = leaves_only};
+}
+
 bool same(const Served& a, const Served& b) {
     return a.allowed == b.allowed && (!a.allowed || (a.address == b.address && a.domain == b.domain));
 }
 
 }  // namespace
 
-Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer)
+bool is_interrupt(const Request& request) {
+    return request.type == RequestType::Untranslated && !request.pasid &&
+           vtd::in_interrupt_range(request.address.value);
+}
+
+Translator::Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps,
+                       const Outside& outside)
     : configuration_(configuration),
       stamps_(stamps),
-      observer_(observer),
+      outside_(outside),
       devices_(configuration, memory),
       iotlb_(configuration.caches.iotlb, floors_),
       tables_(configuration.caches.tables, floors_),
       stages_(configuration, memory, tables_) {
-    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, observer);
+    stale_uses_.configure(configuration.detect_stale_uses, configuration.stale_grace, outside.observer);
 }
 
 // Of a leaf that was never written through, a write has to set the dirty bit first. One that has no right to write is
@@ -280,14 +290,26 @@ Translator::Resolved Translator::resolve_rights(const TranslationState& state, c
             resolved = resolve(state, reading, manner);
         }
     }
-    Translation& answer = resolved.outcome.translation;
+    finish_rights(state, request, resolved.outcome.translation);
+    return resolved;
+}
+
+// What a device is told: it may ask for a page that is not there, and where that would be of no use gets an error.
+void Translator::finish_rights(const TranslationState& state, const Request& request, Translation& answer) {
     answer.privileged = answer.allowed && privileged(state, request);
     if (is_recoverable(static_cast<FaultReason>(answer.fault_reason))) {
         answer.fault_reason = 0;
     } else {
         answer.refused = !answer.allowed;
     }
-    return resolved;
+}
+
+Translation Translator::tampered_refusal(const TranslationState& state, const Request& request, FaultReason reason) {
+    lookups_.add();
+    Translation answer = refuse(reason, false).translation;
+    if (request.type == RequestType::Translation) finish_rights(state, request, answer);
+    answer.tampered = true;
+    return answer;
 }
 
 bool Translator::find(const TranslationState& state, const Request& request, Translation& into) {
@@ -353,14 +375,20 @@ void Translator::look_for_staleness(const TranslationState& state, const Request
     stale_uses_.note(use, stamps_.next());
 }
 
+Translator::Resolved Translator::resolve_watched(const TranslationState& state, const Request& request,
+                                                 const Manner& manner) {
+    const Outside::Reading reading(outside_, request);
+    return resolve_rights(state, request, manner);
+}
+
 Outcome Translator::translate(const TranslationState& state, const Request& request) {
     CacheParts parts;
     const Manner manner{.stamp = stamps_.next(), .parts = configuration_.detect_stale_uses ? &parts : nullptr};
-    const Resolved resolved = resolve_rights(state, request, manner);
+    const Resolved resolved = resolve_watched(state, request, manner);
     lookups_.add();
     if (!resolved.from_iotlb) walks_.add();
-    if (observer_ != nullptr && resolved.entry_at.value != 0)
-        observer_->walked(request, resolved.entry_at, resolved.entry);
+    if (outside_.observer != nullptr && resolved.entry_at.value != 0)
+        outside_.observer->walked(request, resolved.entry_at, resolved.entry);
     if (configuration_.detect_stale_uses && state.enabled()) {
         last_state_ = state;
         look_for_staleness(state, request, resolved, parts);
@@ -382,87 +410,80 @@ void Translator::close_stale_uses() {
     });
 }
 
-void Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
-                                     unsigned masked_functions) {
+template <typename Work>
+CommandFate Translator::carry_out(const Invalidation& command, Work&& work) {
+    const CommandFate fate = outside_.gate.ask(command);
+    if (fate != CommandFate::Execute) return fate;
+    work();
+    close_stale_uses();
+    if (outside_.observer != nullptr) outside_.observer->invalidated(command);
+    return fate;
+}
+
+CommandFate Translator::invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
+                                            unsigned masked_functions) {
     static constexpr std::uint16_t ignored_bits[] = {0b000, 0b100, 0b110, 0b111};
-    if (granularity == vtd::ContextGranularity::Global) {
-        devices_.forget_contexts(stamps_.next());
-        tell({.what = What::Contexts, .scope = Scope::All});
-    } else {
-        devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]);
-        if (granularity == vtd::ContextGranularity::Domain)
-            tell({.what = What::Contexts, .scope = Scope::Domain, .domain = domain});
-        else
-            tell({.what = What::Contexts, .scope = Scope::Device, .domain = domain, .source = source});
-    }
-    close_stale_uses();
+    if (granularity == vtd::ContextGranularity::Global)
+        return carry_out({.what = What::Contexts, .scope = Scope::All},
+                         [&] { devices_.forget_contexts(stamps_.next()); });
+    const bool whole_domain = granularity == vtd::ContextGranularity::Domain;
+    const Invalidation command{.what = What::Contexts,
+                               .scope = whole_domain ? Scope::Domain : Scope::Device,
+                               .domain = domain,
+                               .source = whole_domain ? SourceId{} : source};
+    return carry_out(
+        command, [&] { devices_.forget_contexts(granularity, domain, source, ignored_bits[masked_functions & 3]); });
 }
 
-void Translator::invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid) {
-    if (!domain) {
-        devices_.forget_pasids(stamps_.next());
-        tell({.what = What::PasidEntries, .scope = Scope::All});
-    } else {
-        devices_.forget_pasids(*domain, pasid);
-        if (!pasid)
-            tell({.what = What::PasidEntries, .scope = Scope::Domain, .domain = *domain});
-        else
-            tell({.what = What::PasidEntries, .scope = Scope::Pasid, .domain = *domain, .pasid = *pasid});
-    }
-    close_stale_uses();
+CommandFate Translator::invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid) {
+    if (!domain)
+        return carry_out({.what = What::PasidEntries, .scope = Scope::All},
+                         [&] { devices_.forget_pasids(stamps_.next()); });
+    const Invalidation command{.what = What::PasidEntries,
+                               .scope = pasid ? Scope::Pasid : Scope::Domain,
+                               .domain = *domain,
+                               .pasid = pasid.value_or(Pasid{})};
+    return carry_out(command, [&] { devices_.forget_pasids(*domain, pasid); });
 }
 
-void Translator::invalidate_iotlb() {
-    const std::uint64_t now = stamps_.next();
-    iotlb_.forget_all(now);
-    tables_.forget_all(now);
-    close_stale_uses();
-    tell({.what = What::Translations, .scope = Scope::All});
+CommandFate Translator::invalidate_iotlb() {
+    return carry_out({.what = What::Translations, .scope = Scope::All}, [&] {
+        const std::uint64_t now = stamps_.next();
+        iotlb_.forget_all(now);
+        tables_.forget_all(now);
+    });
 }
 
-void Translator::invalidate_iotlb(std::uint16_t domain) {
-    floors_.forget(domain, stamps_.next());
-    close_stale_uses();
-    tell({.what = What::Translations, .scope = Scope::Domain, .domain = domain});
+CommandFate Translator::invalidate_iotlb(std::uint16_t domain) {
+    return carry_out({.what = What::Translations, .scope = Scope::Domain, .domain = domain},
+                     [&] { floors_.forget(domain, stamps_.next()); });
 }
 
-void Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
+CommandFate Translator::invalidate_iotlb(const PageRange& range, bool leaves_only) {
     PageRange reached = range;
     reached.address.value &= low_bits(configuration_.address_width);
-    iotlb_.forget_second_stage(reached);
-    if (!leaves_only) tables_.forget_second_stage(reached);
-    // What goes through a first stage of the domain has no place in the second stage's addresses (6.5.2.3).
-    floors_.forget_first_stage(range.domain, stamps_.next());
-    close_stale_uses();
-    tell_pages(What::Translations, reached, leaves_only);
+    return carry_out(invalidation_of(What::Translations, reached, leaves_only), [&] {
+        iotlb_.forget_second_stage(reached);
+        if (!leaves_only) tables_.forget_second_stage(reached);
+        // What goes through a first stage of the domain has no place in the second stage's addresses (6.5.2.3).
+        floors_.forget_first_stage(range.domain, stamps_.next());
+    });
 }
 
-void Translator::invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid) {
-    iotlb_.forget_pasid(domain, pasid);
-    tables_.forget_pasid(domain, pasid);
-    close_stale_uses();
-    tell({.what = What::PasidTranslations, .scope = Scope::Pasid, .domain = domain, .pasid = pasid});
+CommandFate Translator::invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid) {
+    const Invalidation command{
+        .what = What::PasidTranslations, .scope = Scope::Pasid, .domain = domain, .pasid = pasid};
+    return carry_out(command, [&] {
+        iotlb_.forget_pasid(domain, pasid);
+        tables_.forget_pasid(domain, pasid);
+    });
 }
 
-void Translator::invalidate_pasid_iotlb(const PageRange& range, bool leaves_only) {
-    iotlb_.forget_first_stage(range);
-    if (!leaves_only) tables_.forget_first_stage(range);
-    close_stale_uses();
-    tell_pages(What::PasidTranslations, range, leaves_only);
-}
-
-void Translator::tell(const Invalidation& done) const {
-    if (observer_ != nullptr) observer_->invalidated(done);
-}
-
-void Translator::tell_pages(What what, const PageRange& range, bool leaves_only) const {
-    tell({.what = what,
-          .scope = Scope::Pages,
-          .domain = range.domain,
-          .pasid = range.pasid.value_or(Pasid{}),
-          .first = range.address.value & ~low_bits(std::min(page_shift + range.mask, 64u)),
-          .count = std::uint64_t{1} << range.mask,
-          .leaves_only = leaves_only});
+CommandFate Translator::invalidate_pasid_iotlb(const PageRange& range, bool leaves_only) {
+    return carry_out(invalidation_of(What::PasidTranslations, range, leaves_only), [&] {
+        iotlb_.forget_first_stage(range);
+        if (!leaves_only) tables_.forget_first_stage(range);
+    });
 }
 
 void Translator::reset() {

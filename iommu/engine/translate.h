@@ -8,6 +8,7 @@
 #include "iommu/engine/device_tables.h"
 #include "iommu/engine/iotlb.h"
 #include "iommu/engine/observer.h"
+#include "iommu/engine/outside.h"
 #include "iommu/engine/stage_walk.h"
 #include "iommu/engine/stale_uses.h"
 #include "iommu/engine/stamp_clock.h"
@@ -25,16 +26,21 @@ struct Outcome {
     bool quiet = false;
 };
 
+// A request that is an interrupt by its address. One with a PASID is a memory request like any other (3.15).
+bool is_interrupt(const Request& request);
+
 class Translator {
 public:
-    // The observer may be null.
-    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, Observer* observer);
+    Translator(const Configuration& configuration, MemoryPort& memory, StampClock& stamps, const Outside& outside);
 
     // A translation that needs no table and is allowed: from the IOTLB, or for a device that passes through. Any
     // thread, without a lock. False for all else, and while stale uses are looked for.
     bool find(const TranslationState& state, const Request& request, Translation& into);
     void prepare(const Request& request) const { iotlb_.prepare(request); }
     bool peek(const TranslationState& state, const Request& request, Translation& into);  // the same, and not counted
+
+    // The answer to a request that an injector has refused, for a reason or for none. Any thread.
+    Translation tampered_refusal(const TranslationState& state, const Request& request, vtd::FaultReason reason);
 
     // Under the engine's lock, as all that follows.
     Outcome translate(const TranslationState& state, const Request& request);
@@ -52,22 +58,24 @@ public:
     // What is cached for the page of a request that was let through.
     void forget_requested_page(const TranslationState& state, const PageRequest& request);
 
+    // Invalidations, once the gate has let them through: what it says of them is returned.
+    //
     // `masked_functions`: how many function number bits are ignored, 0 to 3, by table 21 of section 6.5.2.1.
-    void invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
-                             unsigned masked_functions);
+    CommandFate invalidate_contexts(vtd::ContextGranularity granularity, std::uint16_t domain, SourceId source,
+                                    unsigned masked_functions);
 
     // Nothing named: all; a domain; or a PASID in a domain.
-    void invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid);
+    CommandFate invalidate_pasids(std::optional<std::uint16_t> domain, std::optional<Pasid> pasid);
 
     // Second-stage translations, and what is nested in them. Addresses beyond the unit's width are cut off (6.5.2.3).
     // `leaves_only`: the paging-structure cache may stay.
-    void invalidate_iotlb();
-    void invalidate_iotlb(std::uint16_t domain);
-    void invalidate_iotlb(const PageRange& range, bool leaves_only);
+    CommandFate invalidate_iotlb();
+    CommandFate invalidate_iotlb(std::uint16_t domain);
+    CommandFate invalidate_iotlb(const PageRange& range, bool leaves_only);
 
     // First-stage and nested translations of a PASID (6.5.2.4).
-    void invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid);
-    void invalidate_pasid_iotlb(const PageRange& range, bool leaves_only);
+    CommandFate invalidate_pasid_iotlb(std::uint16_t domain, Pasid pasid);
+    CommandFate invalidate_pasid_iotlb(const PageRange& range, bool leaves_only);
 
     void reset();
 
@@ -104,6 +112,8 @@ private:
 
     Resolved resolve(const TranslationState& state, const Request& request, const Manner& manner);
     Resolved resolve_rights(const TranslationState& state, const Request& request, const Manner& manner);
+    Resolved resolve_watched(const TranslationState& state, const Request& request, const Manner& manner);
+    static void finish_rights(const TranslationState& state, const Request& request, Translation& answer);
     bool find_translated(const TranslationState& state, const Request& request, Translation& into);
     std::optional<Resolved> resolve_cached(const TranslationState& state, const Request& request,
                                            const Manner& manner) const;
@@ -114,12 +124,12 @@ private:
     void look_for_staleness(const TranslationState& state, const Request& request, const Resolved& served,
                             const CacheParts& parts);
     void close_stale_uses();
-    void tell(const Invalidation& done) const;
-    void tell_pages(Invalidation::What what, const PageRange& range, bool leaves_only) const;
+    template <typename Work>
+    CommandFate carry_out(const Invalidation& command, Work&& work);
 
     const Configuration& configuration_;
     StampClock& stamps_;
-    Observer* observer_;
+    Outside outside_;
     DomainFloors floors_;
     DeviceTables devices_;
     Iotlb iotlb_;

@@ -47,6 +47,7 @@ public:
         ++count_.acted;
         Order order = rule_.what;
         order.rule = number;
+        order.acted = count_.acted;
         return order;
     }
 

@@ -17,7 +17,8 @@ enum class Kind : std::uint8_t {
     Dma = 1,               // made or refused; length in bytes, result: the physical address
     Translation = 2,       // length: the granule, result: the physical address; code: the fault reason, 0 if allowed
     Walk = 3,              // tables were walked; result: the entry's physical address, detail: the entry
-    Entry = 4,             // the unit reads an entry of its tables; result: its physical address, length in bytes
+    Entry = 4,             // the unit reads an entry of its tables; result: its physical address, length in bytes;
+                           // detail: what it reads. Written down if a rule had part in it
     Fault = 5,             // code: the fault reason, detail: FaultFate
     InterruptFault = 6,    // address: the index; code: the fault reason, detail: FaultFate
     PageRequestFault = 7,  // code: the fault reason, detail: FaultFate
@@ -53,7 +54,8 @@ enum class Kind : std::uint8_t {
                   // object it was about; flag refused: the status is none of success
 
     // ---- the laboratory itself ----
-    Injection = 26,  // code: the rule's number, detail: how often it has acted, result: the kind it acted on
+    Injection = 26,  // code: the rule's number, detail: how often it has acted, result: the kind it acted on, length:
+                     // the deed; the rest as that event has it
     Rules = 27,      // the rules were changed; code: how many there are, detail: the seed
     Reset = 28,      // of the machine or, with a source, of a device
 };

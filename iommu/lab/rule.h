@@ -80,6 +80,7 @@ struct Order {
     std::uint16_t source = no_source;  // Interrupt, Remove: another device than the event's
     bool of_unit = false;              // Interrupt
     std::uint32_t rule = 0;            // the rule's number, for who carries it out and reports
+    std::uint64_t acted = 0;           // how often the rule has acted, with this time; in a rule itself 0
 
     explicit operator bool() const { return deed != Deed::None; }
     friend bool operator==(const Order&, const Order&) = default;

@@ -138,8 +138,9 @@ public:
 // A unit alone, driven by numbers from the manual.
 struct Machine {
     explicit Machine(const iommu::Options& options = {}, iommu::WorkPort* work = nullptr,
-                     iommu::Observer* observer = nullptr)
-        : unit(options, {.memory = ram, .interrupts = interrupts, .work = work, .observer = observer}) {}
+                     iommu::Observer* observer = nullptr, iommu::Injector* injector = nullptr)
+        : unit(options,
+               {.memory = ram, .interrupts = interrupts, .work = work, .observer = observer, .injector = injector}) {}
     Machine(const iommu::Options& options, iommu::ClockPort* clock)
         : unit(options, {.memory = ram, .interrupts = interrupts, .clock = clock}) {}
 

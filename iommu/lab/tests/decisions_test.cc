@@ -103,9 +103,9 @@ TEST(Decisions, LetTheFirstRuleActAndTheOthersCount) {
                            {refuse("second event", {.pattern = {.kind = Kind::Dma}, .nth = 2}),
                             {"all", {.pattern = {.kind = Kind::Dma}, .times = 2}, {.deed = Deed::FlipBit, .bit = 9}}}}),
         "");
-    EXPECT_EQ(decisions.decide(dma), (Order{.deed = Deed::FlipBit, .bit = 9, .rule = 1}));
-    EXPECT_EQ(decisions.decide(dma), (Order{.deed = Deed::Refuse}));
-    EXPECT_EQ(decisions.decide(dma), (Order{.deed = Deed::FlipBit, .bit = 9, .rule = 1}));
+    EXPECT_EQ(decisions.decide(dma), (Order{.deed = Deed::FlipBit, .bit = 9, .rule = 1, .acted = 1}));
+    EXPECT_EQ(decisions.decide(dma), (Order{.deed = Deed::Refuse, .acted = 1}));
+    EXPECT_EQ(decisions.decide(dma), (Order{.deed = Deed::FlipBit, .bit = 9, .rule = 1, .acted = 2}));
     EXPECT_FALSE(decisions.decide(dma));
     const auto counts = decisions.counts();
     EXPECT_EQ(counts[0].matched, 4u);
@@ -221,7 +221,7 @@ public:
             if (order || !would_act(i)) continue;
             order = set_.rules[i].what;
             order.rule = static_cast<std::uint32_t>(i);
-            ++acted_[i];
+            order.acted = ++acted_[i];
         }
         return order;
     }

@@ -65,7 +65,8 @@ TEST(DecisionsThreads, WhoAsksIsAnsweredByTheOldRulesOrTheNew) {
         for (unsigned i = 0; i < 2; ++i)
             threads.start([&] {
                 while (!over.load()) {
-                    const Order order = decisions.decide({.kind = Kind::Dma});
+                    Order order = decisions.decide({.kind = Kind::Dma});
+                    order.acted = 0;
                     const bool old_one = order == Order{.deed = Deed::Refuse};
                     const bool new_one = order == Order{.deed = Deed::Delay, .nanoseconds = 5};
                     if (!old_one && !new_one) wrong.fetch_add(1);

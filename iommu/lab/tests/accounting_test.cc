@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// What was done is what is written down: the trace, the lane of injections and the counters tell one story, also when
+// many threads act at once.
+#include "iommu/lab/tests/lab_bench.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+namespace remap::lab {
+namespace {
+
+std::vector<Kind> kinds_of(const std::vector<Event>& events) {
+    std::vector<Kind> found;
+    for (const Event& event : events) found.push_back(event.kind);
+    std::ranges::sort(found);
+    return found;
+}
+
+TEST_F(Lab, TheTraceTellsWhatHappens) {
+    trace.take();
+    trace.recorder.switch_on(true);
+    access();
+    Event made = dma();
+    made.result = 0x55000;
+    laboratory.dma_done(made, laboratory.dma(dma()));
+    access(0x9000);
+    put_all({{0x12, 0}, {std::uint64_t{device} << 32 | 3, 0x1000}});
+    unit.device_invalidated({device}, devices.invalidations.at(0).tag);
+    put_all({{wait_all, status}});
+    unit.request_page({.source = {device}, .address = {0x9000}, .read = true, .group = 5});
+    answer_page(5);
+    laboratory.interrupted({device}, {0xfee00000, 0x41}, unit.remap_interrupt({device}, {0xfee00000, 0x41}));
+    EXPECT_EQ(kinds_of(trace.take()),
+              (std::vector<Kind>{Kind::Dma, Kind::Translation, Kind::Translation, Kind::Walk, Kind::Walk, Kind::Fault,
+                                 Kind::Interrupt, Kind::UnitInterrupt, Kind::Invalidation, Kind::Completion,
+                                 Kind::DeviceInvalidation, Kind::DeviceAnswer, Kind::PageRequest, Kind::PageAnswer}));
+    trace.recorder.switch_on(false);
+    access();
+    EXPECT_TRUE(trace.take().empty());
+}
+
+TEST_F(Lab, EventsAreCountedWhetherOrNotTheyAreTraced) {
+    access();
+    access();
+    access(0x9000);
+    Event write = dma(0x1000, 100);
+    write.flags = flag::write;
+    laboratory.dma_done(write, {});
+    laboratory.dma_done(dma(0, 50), {});
+    Event refused = dma();
+    refused.flags = flag::refused;
+    laboratory.dma_done(refused, {});
+    forget_translations();
+    const auto total = [&](Count what) { return counters->total_of(device, what); };
+    EXPECT_EQ(total(Count::Translations), 3u);
+    EXPECT_EQ(total(Count::RefusedTranslations), 1u);
+    EXPECT_EQ(total(Count::Walks), 2u);
+    EXPECT_EQ(total(Count::Faults), 1u);
+    EXPECT_EQ(total(Count::WrittenBytes), 100u);
+    EXPECT_EQ(total(Count::ReadBytes), 50u);
+    EXPECT_EQ(total(Count::Reads), 1u);
+    EXPECT_EQ(total(Count::Writes), 1u);
+    EXPECT_EQ(total(Count::RefusedAccesses), 1u);
+    EXPECT_EQ(counters->total(CounterTable::unit, Count::Invalidations), 1u);
+}
+
+TEST_F(Lab, WhatARuleHadPartInIsMarked) {
+    use({rule(Kind::Translation, {.deed = Deed::WrongPage, .pages = 1})});
+    trace.recorder.switch_on(true);
+    access();
+    for (const Event& event : trace.take()) {
+        if (event.kind != Kind::Translation) continue;
+        EXPECT_EQ(event.flags, flag::tampered);
+        EXPECT_EQ(event.result, 0x56000u);
+    }
+}
+
+// Each rule acts by chance, on several threads; of what each thread sees it keeps its own books.
+TEST_F(Lab, InjectedIsObservedIsReported) {
+    std::vector<Rule> rules = {
+        rule(Kind::Translation, {.deed = Deed::Refuse}, "refused"),
+        rule(Kind::Dma, {.deed = Deed::FlipBit, .bit = 1}, "flipped"),
+        rule(Kind::Interrupt, {.deed = Deed::Drop}, "lost"),
+        rule(Kind::Packet, {.deed = Deed::Hang}, "hung"),
+    };
+    for (Rule& one : rules) one.when.probability = 0.2;
+    use(rules);
+    constexpr unsigned threads = 3, rounds = 100;
+    std::array<std::array<std::uint64_t, 4>, threads> seen{};
+    {
+        std::vector<std::jthread> workers;
+        for (auto& books : seen)
+            workers.emplace_back([&] {
+                for (unsigned i = 0; i < rounds; ++i) {
+                    books[0] += !access(i % 2 * 0x1000).allowed;
+                    const DmaOrder order = laboratory.dma(dma());
+                    books[1] += order.flip;
+                    laboratory.dma_done(dma(), order);
+                    books[2] += !unit.remap_interrupt({device}, {0xfee00000, 0x41}).allowed;
+                    books[3] += laboratory.packet({.kind = Kind::Packet, .source = device});
+                }
+            });
+    }
+    std::map<std::uint32_t, std::uint64_t> reported;
+    std::map<std::uint32_t, std::uint64_t> highest;
+    const std::vector<Event> records = injections();
+    for (const Event& record : records) {
+        ++reported[record.code];
+        highest[record.code] = std::max(highest[record.code], record.detail);
+    }
+    const std::vector<RuleCount> counts = decisions.counts();
+    for (std::uint32_t number = 0; number < 4; ++number) {
+        std::uint64_t injected = 0;
+        for (const auto& books : seen) injected += books[number];
+        EXPECT_GT(injected, 0u);
+        EXPECT_EQ(reported[number], injected) << "rule " << number;
+        EXPECT_EQ(highest[number], injected) << "rule " << number;
+        EXPECT_EQ(counts[number].acted, injected) << "rule " << number;
+        EXPECT_EQ(counts[number].matched, threads * rounds) << "rule " << number;
+    }
+    EXPECT_EQ(counters->total_of(device, Count::Injections), records.size());
+}
+
+// ---- what comes later ----
+
+TEST_F(Lab, WhatIsDelayedComesInTheOrderOfItsTimes) {
+    Rule slow = rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 100}, "slow");
+    slow.when.times = 1;
+    use({slow, rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 30}, "quick")});
+    for (unsigned group = 1; group <= 3; ++group) answer_page(group);
+    EXPECT_EQ(port.timer, 30u);
+    expire_timer();
+    ASSERT_EQ(devices.answers.size(), 2u);
+    EXPECT_EQ(devices.answers[0].group, 2);
+    EXPECT_EQ(devices.answers[1].group, 3);
+    EXPECT_EQ(port.timer, 100u);
+    expire_timer();
+    EXPECT_EQ(devices.answers.size(), 3u);
+    EXPECT_FALSE(port.timer);
+}
+
+TEST_F(Lab, WhatHasNoPlaceIsNotDelayed) {
+    use({rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 30})});
+    for (unsigned i = 0; i < Later::most + 5; ++i) answer_page(1);
+    EXPECT_EQ(devices.answers.size(), 5u);
+    EXPECT_EQ(injections().size(), Later::most);
+    expire_timer();
+    EXPECT_EQ(devices.answers.size(), Later::most + 5);
+}
+
+TEST_F(Lab, BeforeAStateIsSavedNothingIsLeftForLater) {
+    use({rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 30}),
+         rule(Kind::Completion, {.deed = Deed::Delay, .nanoseconds = 30}, "another")});
+    answer_page(1);
+    put_all({{wait_all, status}});
+    laboratory.settle();
+    EXPECT_EQ(devices.answers.size(), 1u);
+    EXPECT_TRUE(waited());
+}
+
+class Told final : public iommu::Observer {
+public:
+    void walked(const iommu::Request&, PhysicalAddress, std::uint64_t) override { ++walks; }
+    unsigned walks = 0;
+};
+
+TEST_F(Lab, AnObserverThatWasThereIsToldToo) {
+    Told told;
+    Laboratory other(decisions, trace.recorder, *counters, port);
+    iommu::Iommu watched({.scalable = true},
+                         other.around({.memory = ram, .interrupts = interrupts, .observer = &told}));
+    other.attach(watched);
+    watched.write(0x20, 0x10400, 8);
+    watched.write(0x18, 0x40000000, 4);
+    watched.write(0x18, 0x80000000, 4);
+    watched.translate(request());
+    EXPECT_EQ(told.walks, 1u);
+}
+
+}  // namespace
+}  // namespace remap::lab
