@@ -2,7 +2,6 @@
 // Events in one line each. The fields come from traces that anybody may have written: every value has a text.
 #include "callbacks/names/names.h"
 #include "iommu/engine/observer.h"
-#include "iommu/engine/ports.h"
 #include "iommu/lab/names.h"
 
 #include <fmt/format.h>
@@ -75,11 +74,6 @@ std::string_view name_of_scope(std::uint32_t scope) {
     return scope < std::size(names) ? names[scope] : "unknown";
 }
 
-std::string_view name_of_interrupt(std::uint32_t source) {
-    static constexpr std::string_view names[] = {"fault", "completion", "page-request"};
-    return source < std::size(names) ? names[source] : "unknown";
-}
-
 void add_access(Line& line, const Event& event) {
     line.who().access().address();
     switch (event.kind) {
@@ -131,7 +125,7 @@ void add_interrupt(Line& line, const Event& event) {
         line.who().add(" index {}", event.address).reason().fate();
         return;
     }
-    if (event.kind == Kind::UnitInterrupt) line.add(" {}", name_of_interrupt(event.code));
+    if (event.kind == Kind::UnitInterrupt) line.add(" {}", name_of_unit_interrupt(event.code));
     line.who().address().add(" data {:#x}", event.detail);
     if (event.kind == Kind::UnitInterrupt) return;
     if (line.has(flag::refused))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/names.h"
 
+#include "iommu/engine/ports.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -60,6 +62,9 @@ constexpr std::array<std::string_view, 8> completion_flag_names = {
 const std::array<std::string_view, 8>& flags_of(Kind kind) {
     return kind == Kind::Completion ? completion_flag_names : flag_names;
 }
+
+constexpr std::array<std::string_view, 3> unit_interrupt_names = {"fault", "completion", "page-request"};
+static_assert(static_cast<unsigned>(iommu::InterruptSource::PageRequest) == unit_interrupt_names.size() - 1);
 
 std::optional<unsigned> place_of(std::string_view name, std::span<const std::string_view> names) {
     for (unsigned i = 0; i < names.size(); ++i)
@@ -154,6 +159,12 @@ std::vector<std::string_view> reason_names() {
         if (!reasons[i].empty()) names.push_back(reasons[i]);
     return names;
 }
+
+std::string_view name_of_unit_interrupt(std::uint32_t number) {
+    return number < unit_interrupt_names.size() ? unit_interrupt_names[number] : "unknown";
+}
+
+std::optional<std::uint32_t> unit_interrupt_of(std::string_view name) { return place_of(name, unit_interrupt_names); }
 
 std::string text_of_source(std::uint16_t source) {
     return fmt::format("{:02x}:{:02x}.{}", source >> 8, source >> 3 & 0x1f, source & 7);

@@ -32,6 +32,10 @@ std::string_view name_of(vtd::FaultReason reason);
 std::optional<vtd::FaultReason> reason_of(std::string_view name);
 std::vector<std::string_view> reason_names();
 
+// Of one of the unit's own interrupts (iommu::InterruptSource): "completion"; "unknown" of any other.
+std::string_view name_of_unit_interrupt(std::uint32_t number);
+std::optional<std::uint32_t> unit_interrupt_of(std::string_view name);
+
 // A requester as people write it: bus, device and function, "00:02.0". The segment may be there and is 0000: these
 // machines have one.
 std::string text_of_source(std::uint16_t source);

@@ -79,8 +79,8 @@ Found problem_of_when(const When& when) {
         if (when.after_count == 0) return problem("/after/count", "events are counted from 1");
     }
     if (when.from >= when.until)
-        return problem("/between",
-                       fmt::format("the window ends at {} ns, not after it begins, at {} ns", when.until, when.from));
+        return problem("/between", fmt::format("the window ends at {}, not after it begins, at {}",
+                                               text_of_time(when.until), text_of_time(when.from)));
     if (when.times == 0) return problem("/times", "a rule that may never act is none");
     return {};
 }
@@ -117,8 +117,8 @@ Found problem_of_order(const Order& order, Kind kind) {
     if (order.deed == Deed::None || static_cast<unsigned>(order.deed) >= deeds)
         return problem("", "nothing is to be done");
     if (!acts_on(order.deed, kind))
-        return problem(at,
-                       fmt::format("it is not for \"{}\", only for {}", name_of(kind), kinds_that_allow(order.deed)));
+        return problem(at, fmt::format("\"{}\" is not for \"{}\", only for {}", name_of(order.deed), name_of(kind),
+                                       kinds_that_allow(order.deed)));
     if (order.deed == Deed::Fault) return problem_of_reason(order.reason, kind);
     if (order.deed == Deed::Interrupt) return problem_of_interrupt(order);
     if (order.deed == Deed::Delay && order.nanoseconds == 0) return problem(at, "it is no delay");

@@ -92,6 +92,7 @@ TEST(Patterns, TakeALengthForBytesOnlyWhereItIsOne) {
     EXPECT_TRUE(pages.matches({.kind = Kind::Invalidation, .address = 0x1000, .length = 3, .code = 0x204}));
     EXPECT_FALSE(pages.matches({.kind = Kind::Invalidation, .address = 0x1000, .length = 2, .code = 0x204}));
     EXPECT_TRUE(pages.matches({.kind = Kind::Invalidation, .address = 0, .length = most, .code = 0x204}));
+    EXPECT_TRUE(pages.matches({.kind = Kind::Invalidation, .length = std::uint64_t{1} << 52, .code = 0x204}));
     EXPECT_FALSE(pages.matches({.kind = Kind::Invalidation, .address = 0x1000, .length = 3, .code = 0x405}));
 }
 
@@ -164,9 +165,9 @@ TEST(Problems, AreFoundInADeed) {
     };
     EXPECT_EQ(of(Kind::Dma, {}), "/do: nothing is to be done");
     EXPECT_EQ(of(Kind::Dma, {.deed = Deed::Stick}),
-              "/do/stick: it is not for \"dma\", only for \"invalidation\", \"completion\"");
+              "/do/stick: \"stick\" is not for \"dma\", only for \"invalidation\", \"completion\"");
     EXPECT_EQ(of(Kind::Map, {.deed = Deed::Refuse}),
-              "/do/refuse: it is not for \"map\", only for \"dma\", \"translation\"");
+              "/do/refuse: \"refuse\" is not for \"map\", only for \"dma\", \"translation\"");
     EXPECT_EQ(of(Kind::Translation, {.deed = Deed::Fault, .reason = 5}), "");
     EXPECT_EQ(of(Kind::Translation, {.deed = Deed::Fault, .reason = 0}),
               "/do/fault: 0x0 is not among the specification's fault reasons");
