@@ -97,7 +97,7 @@ NTSTATUS Dxgkrnl::Parts::move_pages(MemoryObject& object) {
     });
     if (copied) {
         (void)object.exchange_frames(std::move(move.after));
-        if (ports.witness != nullptr) ports.witness->object_moved(object.witnessed(), object.frames());
+        if (ports.witness != nullptr) ports.witness->object_moved(object.witnessed(), move.leaving, object.frames());
     }
     for (CpuMapping* mapping = object.mappings.first(); mapping != nullptr; mapping = mapping->next)
         ports.views.audit.change_frames(mapping->audited, object.frames(), mapping->first_page);

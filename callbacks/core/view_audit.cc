@@ -53,7 +53,7 @@ bool ViewAudit::add(AuditedView& view, const ViewRequest& request, const LiveVie
     Guard guard(lock_);
     insert(view);
     if (witness_ == nullptr) return true;
-    witness_->view_made(view.live_, request.frames[request.first]);
+    witness_->view_made(view.live_, request.frames, request.first);
     view.told_ = true;
     return true;
 }
@@ -69,6 +69,7 @@ void ViewAudit::change_frames(AuditedView& view, const FrameList& frames, std::u
     if (view.runs_ == 0) return;
     take_out(view);
     if (list_runs(view, frames, first)) insert(view);
+    if (view.told_) witness_->view_made(view.live_, frames, first);
 }
 
 std::optional<ViewConflict> ViewAudit::conflict_of(const AuditedView& view) const {

@@ -43,8 +43,8 @@ public:
 
     // An object is there, with the first `pages` of these frames.
     virtual void object_made(const WitnessedObject& object, const FrameList& frames) = 0;
-    // It has other frames.
-    virtual void object_moved(const WitnessedObject& object, const FrameList& frames) = 0;
+    // It has no longer those that have left, and has these.
+    virtual void object_moved(const WitnessedObject& object, const FrameList& left, const FrameList& frames) = 0;
     // Its frames may belong to somebody else from now on.
     virtual void object_ended(const WitnessedObject& object) = 0;
 
@@ -52,8 +52,8 @@ public:
     virtual void mapped(const WitnessedReach& reach) = 0;
     virtual void unmapped(const WitnessedReach& reach) = 0;
 
-    // The CPU has a view, whoever made it; `first` is its first page.
-    virtual void view_made(const LiveView& view, PhysicalPage first) = 0;
+    // The CPU has a view, whoever made it, of these frames from index `first` on. Told again when they have moved.
+    virtual void view_made(const LiveView& view, const FrameList& frames, std::uint64_t first) = 0;
     virtual void view_ended(const LiveView& view) = 0;
 
 protected:

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "callbacks/lab/event_witness.h"
 
-#include <algorithm>
-
 namespace remap::callbacks {
 
 using spec::lab::DriverEvent;
@@ -45,12 +43,7 @@ void EventWitness::post_object(const WitnessedObject& object, std::uint8_t flags
                 .detail = object.subject.number});
 }
 
-void EventWitness::object_made(const WitnessedObject& object, const FrameList& frames) {
-    post_object(object, 0);
-    object_moved(object, frames);
-}
-
-void EventWitness::object_moved(const WitnessedObject& object, const FrameList& frames) {
+void EventWitness::post_frames(const WitnessedObject& object, const FrameList& frames) {
     std::uint64_t offset = 0;
     frames.for_each_run(0, object.pages, [&](FrameRun run) {
         const std::uint64_t length = run.pages << page_shift;
@@ -62,6 +55,23 @@ void EventWitness::object_moved(const WitnessedObject& object, const FrameList& 
         offset += length;
         return true;
     });
+}
+
+void EventWitness::object_made(const WitnessedObject& object, const FrameList& frames) {
+    post_object(object, 0);
+    post_frames(object, frames);
+}
+
+void EventWitness::object_moved(const WitnessedObject& object, const FrameList& left, const FrameList& frames) {
+    left.for_each_run([&](FrameRun run) {
+        port_.post({.kind = DriverKind::Frames,
+                    .flags = spec::lab::flag_ended,
+                    .address = run.first.address().value,
+                    .length = run.pages << page_shift,
+                    .detail = object.subject.number});
+        return true;
+    });
+    post_frames(object, frames);
 }
 
 void EventWitness::object_ended(const WitnessedObject& object) { post_object(object, spec::lab::flag_ended); }
@@ -80,19 +90,27 @@ void EventWitness::mapped(const WitnessedReach& reach) { post_reach(DriverKind::
 
 void EventWitness::unmapped(const WitnessedReach& reach) { post_reach(DriverKind::Unmap, reach); }
 
-void EventWitness::post_view(DriverKind kind, const LiveView& view, PhysicalAddress first) {
-    port_.post({.kind = kind,
+void EventWitness::view_made(const LiveView& view, const FrameList& frames, std::uint64_t first) {
+    std::uint64_t address = number_of(view.base);
+    frames.for_each_run(first, view.pages, [&](FrameRun run) {
+        const std::uint64_t length = run.pages << page_shift;
+        port_.post({.kind = DriverKind::Map,
+                    .code = code_of(view),
+                    .address = address,
+                    .length = length,
+                    .result = run.first.address().value,
+                    .detail = view.origin.object.number});
+        address += length;
+        return true;
+    });
+}
+
+void EventWitness::view_ended(const LiveView& view) {
+    port_.post({.kind = DriverKind::Unmap,
                 .code = code_of(view),
                 .address = number_of(view.base),
                 .length = view.pages << page_shift,
-                .result = first.value,
                 .detail = view.origin.object.number});
 }
-
-void EventWitness::view_made(const LiveView& view, PhysicalPage first) {
-    post_view(DriverKind::Map, view, first.address());
-}
-
-void EventWitness::view_ended(const LiveView& view) { post_view(DriverKind::Unmap, view, {}); }
 
 }  // namespace remap::callbacks

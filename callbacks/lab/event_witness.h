@@ -27,17 +27,17 @@ public:
     void call_began(const Caller& caller) override;
     void call_ended(const Caller& caller, NTSTATUS status, std::uint64_t object) override;
     void object_made(const WitnessedObject& object, const FrameList& frames) override;
-    void object_moved(const WitnessedObject& object, const FrameList& frames) override;
+    void object_moved(const WitnessedObject& object, const FrameList& left, const FrameList& frames) override;
     void object_ended(const WitnessedObject& object) override;
     void mapped(const WitnessedReach& reach) override;
     void unmapped(const WitnessedReach& reach) override;
-    void view_made(const LiveView& view, PhysicalPage first) override;
+    void view_made(const LiveView& view, const FrameList& frames, std::uint64_t first) override;
     void view_ended(const LiveView& view) override;
 
 private:
     void post_object(const WitnessedObject& object, std::uint8_t flags);
     void post_reach(spec::lab::DriverKind kind, const WitnessedReach& reach);
-    void post_view(spec::lab::DriverKind kind, const LiveView& view, PhysicalAddress first);
+    void post_frames(const WitnessedObject& object, const FrameList& frames);
 
     DriverEventPort& port_;
 };

@@ -58,8 +58,12 @@ TEST_F(EventsOf, ObjectIsFollowedByItsFrames) {
         {.kind = DriverKind{23}, .address = 0x80000, .length = 0x1000, .result = 0x2000, .detail = 3},
         {.kind = DriverKind{23}, .address = 0x300000, .length = 0x1000, .result = 0x3000, .detail = 3}};
     EXPECT_EQ(kept.take(), all);
-    witness.object_moved(object, frames);
-    EXPECT_EQ(kept.take(), (Events{all.begin() + 1, all.end()}));
+    FrameList left;
+    ASSERT_TRUE(left.add({{0x700}, 3}));
+    witness.object_moved(object, left, frames);
+    Events moved{{.kind = DriverKind{23}, .flags = 0x40, .address = 0x700000, .length = 0x3000, .detail = 3}};
+    moved.insert(moved.end(), all.begin() + 1, all.end());
+    EXPECT_EQ(kept.take(), moved);
     witness.object_ended(object);
     DriverEvent ended = all[0];
     ended.flags = 0x40;
@@ -89,21 +93,21 @@ TEST_F(EventsOf, ViewIsOfNoDevice) {
                         .mode = AccessMode::User,
                         .writable = false,
                         .origin = {.object = {.number = 5}}};
-    witness.view_made(view, {0x44});
+    FrameList frames;
+    ASSERT_TRUE(frames.add({{0x11}, 1}) && frames.add({{0x44}, 1}) && frames.add({{0x33}, 2}));
+    witness.view_made(view, frames, 1);
     witness.view_ended(view);
-    EXPECT_EQ(kept.take(), (Events{{.kind = DriverKind{20},
-                                    .source = 0xffff,
-                                    .code = 0x202,
-                                    .address = 0x7000'0000,
-                                    .length = 0x3000,
-                                    .result = 0x44000,
-                                    .detail = 5},
-                                   {.kind = DriverKind{21},
-                                    .source = 0xffff,
-                                    .code = 0x202,
-                                    .address = 0x7000'0000,
-                                    .length = 0x3000,
-                                    .detail = 5}}));
+    const auto event = [](unsigned kind, std::uint64_t address, std::uint64_t length, std::uint64_t to) {
+        return DriverEvent{.kind = static_cast<DriverKind>(kind),
+                           .source = 0xffff,
+                           .code = 0x202,
+                           .address = address,
+                           .length = length,
+                           .result = to,
+                           .detail = 5};
+    };
+    EXPECT_EQ(kept.take(), (Events{event(20, 0x7000'0000, 0x1000, 0x44000), event(20, 0x7000'1000, 0x2000, 0x33000),
+                                   event(21, 0x7000'0000, 0x3000, 0)}));
 }
 
 // ---- the registers -------------------------------------------------------------------------------------------------
@@ -121,7 +125,8 @@ TEST(DriverEvents, OnlyWhatADriverDoesIsADrivers) {
         for (unsigned flags = 0; flags < 256; ++flags) {
             const DriverEvent event{.kind = static_cast<DriverKind>(kind), .flags = static_cast<std::uint8_t>(flags)};
             const bool may =
-                kind >= 20 && kind <= 25 && (flags == 0 || (kind == 22 && flags == 0x40) || (kind == 25 && flags == 2));
+                kind >= 20 && kind <= 25 &&
+                (flags == 0 || ((kind == 22 || kind == 23) && flags == 0x40) || (kind == 25 && flags == 2));
             EXPECT_EQ(event.is_drivers(), may) << kind << " " << flags;
         }
 }

@@ -48,8 +48,8 @@ public:
     void object_made(const WitnessedObject& object, const FrameList& frames) override {
         add("made", object, runs_of(frames, object.pages));
     }
-    void object_moved(const WitnessedObject& object, const FrameList& frames) override {
-        add("moved", object, runs_of(frames, object.pages));
+    void object_moved(const WitnessedObject& object, const FrameList& left, const FrameList& frames) override {
+        add("moved", object, runs_of(left, left.size()) + " to" + runs_of(frames, object.pages));
     }
     void object_ended(const WitnessedObject& object) override { add("ended", object, ""); }
     void mapped(const WitnessedReach& reach) override {
@@ -62,8 +62,9 @@ public:
         for (const std::uint16_t source : reach.sources)
             lines.push_back(line("unmap %x %x+%x, %u", source, u(reach.first.number), u(reach.pages), u(reach.object)));
     }
-    void view_made(const LiveView& view, PhysicalPage first) override {
-        lines.push_back(line("view %u pages of %x, %u", u(view.pages), u(first.number), u(view.origin.object.number)));
+    void view_made(const LiveView& view, const FrameList& frames, std::uint64_t first) override {
+        lines.push_back(
+            line("view %u pages of %x, %u", u(view.pages), u(frames[first].number), u(view.origin.object.number)));
     }
     void view_ended(const LiveView& view) override {
         lines.push_back(line("view ended, %u", u(view.origin.object.number)));
@@ -268,10 +269,15 @@ TEST_F(Witnessed, ReservedRangesAreNobodysObject) {
 
 TEST_F(Witnessed, MovedSectionHasOtherFrames) {
     ASSERT_EQ(create(section_of(4096)), STATUS_SUCCESS);
+    const unsigned before = static_cast<unsigned>(world.dxgkrnl->frame(object, 0).number);
+    DXGKARGCB_MAP_PHYSICAL_MEMORY mapped{};
+    ASSERT_EQ(world.map(object, 0, 4096, &mapped), STATUS_SUCCESS);
     witness.take();
     ASSERT_EQ(world.dxgkrnl->move_pages(object), STATUS_SUCCESS);
     const unsigned frame = static_cast<unsigned>(world.dxgkrnl->frame(object, 0).number);
-    EXPECT_EQ(witness.take(), (Lines{"moved 1 section, 1 pages, context c0ffee" + line(" %x+1", frame)}));
+    EXPECT_EQ(witness.take(), (Lines{"moved 1 section, 1 pages, context c0ffee" + line(" %x+1 to %x+1", before, frame),
+                                     line("view 1 pages of %x, 1", frame)}));
+    world.unmap(object, mapped.pMappedAddress, mapped.Size);
     world.destroy(object, nullptr);
 }
 

@@ -30,7 +30,7 @@ inline constexpr std::uint64_t commit = 0x40;  // write: the head of the event, 
 enum class DriverKind : std::uint8_t { Map = 20, Unmap = 21, Object = 22, Frames = 23, Call = 24, Return = 25 };
 
 inline constexpr std::uint8_t flag_refused = 1 << 1;  // of a Return
-inline constexpr std::uint8_t flag_ended = 1 << 6;    // of an Object
+inline constexpr std::uint8_t flag_ended = 1 << 6;    // of an Object, of Frames
 inline constexpr std::uint16_t no_source = 0xffff;
 
 struct DriverEvent {
@@ -60,8 +60,8 @@ struct DriverEvent {
         switch (kind) {
             case DriverKind::Map:
             case DriverKind::Unmap:
-            case DriverKind::Frames:
             case DriverKind::Call: return flags == 0;
+            case DriverKind::Frames:
             case DriverKind::Object: return (flags & ~flag_ended) == 0;
             case DriverKind::Return: return (flags & ~flag_refused) == 0;
         }

@@ -14,11 +14,14 @@ enum class CacheKind : std::uint8_t { Context, Pasid, Table, Iotlb };
 struct CacheParts {
     std::uint64_t digest = 0;  // of what the entries are known by; 0: no entry had part
     std::uint64_t oldest = 0;  // the least of their stamps
+    std::uint8_t kinds = 0;    // a bit for each CacheKind that had part
 
     void add(CacheKind kind, std::uint64_t stamp) {
         oldest = digest == 0 ? stamp : std::min(oldest, stamp);
+        kinds = static_cast<std::uint8_t>(kinds | 1u << static_cast<unsigned>(kind));
         digest = ((digest + stamp) * 4 + static_cast<unsigned>(kind)) * 0x9e37'79b9'7f4a'7c15 | 1;
     }
+    bool has(CacheKind kind) const { return (kinds >> static_cast<unsigned>(kind) & 1) != 0; }
 };
 
 }  // namespace remap::iommu

@@ -11,6 +11,7 @@
 namespace remap::iommu {
 
 using vtd::FaultReason;
+using What = TableStep::What;
 namespace root = vtd::root_entry;
 namespace ctx = vtd::context_entry;
 namespace sm_root = vtd::scalable_root_entry;
@@ -44,12 +45,6 @@ std::uint64_t pasid_hash(SourceId source, Pasid pasid) { return context_hash(sou
 
 bool nobody_is_dead(const auto&, std::uint64_t) { return false; }
 
-// Words as one access (section 9.1: entries are read whole).
-template <std::size_t Count>
-bool read_words(MemoryPort& memory, PhysicalAddress from, std::uint64_t (&words)[Count]) {
-    return memory.read(from, words, sizeof words);
-}
-
 }  // namespace
 
 DeviceTables::DeviceTables(const Configuration& configuration, MemoryPort& memory)
@@ -57,6 +52,20 @@ DeviceTables::DeviceTables(const Configuration& configuration, MemoryPort& memor
       memory_(memory),
       contexts_(configuration.caches.contexts),
       pasids_(configuration.caches.pasids) {}
+
+// Words as one access (section 9.1: entries are read whole).
+template <std::size_t Count>
+bool DeviceTables::read_entry(TableStep::What what, PhysicalAddress from, std::uint64_t (&words)[Count],
+                              const Manner& manner) {
+    static_assert(Count <= TableStep::most_words);
+    const bool answered = memory_.read(from, words, sizeof words);
+    if (manner.trace != nullptr) {
+        TableStep step{.what = what, .answered = answered, .count = Count, .at = from};
+        if (answered) std::copy_n(words, Count, step.words.begin());
+        manner.went(step);
+    }
+    return answered;
+}
 
 FaultReason DeviceTables::check_legacy(std::uint64_t low, std::uint64_t high) const {
     if (!ctx::Present::get(low)) return FaultReason::ContextNotPresent;
@@ -72,7 +81,8 @@ FaultReason DeviceTables::check_legacy(std::uint64_t low, std::uint64_t high) co
     return FaultReason::None;
 }
 
-DeviceTables::ContextEntry DeviceTables::read_legacy_context(const TranslationState& state, SourceId source) {
+DeviceTables::ContextEntry DeviceTables::read_legacy_context(const TranslationState& state, SourceId source,
+                                                             const Manner& manner) {
     const std::uint64_t host_mask = configuration_.host_address_mask();
     std::uint64_t words[2] = {};
     ContextEntry found;
@@ -81,20 +91,21 @@ DeviceTables::ContextEntry DeviceTables::read_legacy_context(const TranslationSt
         return found;
     };
     found.at = {(state.root_table() & host_mask) + std::uint64_t{root::bytes} * (source.value >> 8)};
-    if (!read_words(memory_, found.at, words)) return ended(FaultReason::RootUnreadable);
+    if (!read_entry(What::RootEntry, found.at, words, manner)) return ended(FaultReason::RootUnreadable);
     found.entry = words[0];
     if (!root::Present::get(words[0])) return ended(FaultReason::RootNotPresent);
     const std::uint64_t reserved = root::reserved_low | (root::context_table & ~host_mask);
     if ((words[0] & reserved) != 0 || (words[1] & root::reserved_high) != 0) return ended(FaultReason::RootReserved);
 
     found.at = {(words[0] & root::context_table) + std::uint64_t{ctx::bytes} * (source.value & 0xff)};
-    if (!read_words(memory_, found.at, words)) return ended(FaultReason::ContextUnreadable);
+    if (!read_entry(What::ContextEntry, found.at, words, manner)) return ended(FaultReason::ContextUnreadable);
     found.entry = found.low = words[0];
     found.high = words[1];
     return ended(check_legacy(words[0], words[1]));
 }
 
-DeviceTables::ContextEntry DeviceTables::read_scalable_context(const TranslationState& state, SourceId source) {
+DeviceTables::ContextEntry DeviceTables::read_scalable_context(const TranslationState& state, SourceId source,
+                                                               const Manner& manner) {
     const unsigned width = configuration_.host_address_width;
     const auto devfn = static_cast<std::uint8_t>(source.value & 0xff);
     ContextEntry found{.scalable = true};
@@ -105,14 +116,15 @@ DeviceTables::ContextEntry DeviceTables::read_scalable_context(const Translation
     std::uint64_t half[1] = {};
     const std::uint64_t table = state.root_table() & configuration_.host_address_mask();
     found.at = {table + std::uint64_t{sm_root::bytes} * (source.value >> 8) + 8 * sm_root::word_of(devfn)};
-    if (!read_words(memory_, found.at, half)) return ended(FaultReason::ScalableRootUnreadable);
+    if (!read_entry(What::ScalableRootEntry, found.at, half, manner)) return ended(FaultReason::ScalableRootUnreadable);
     found.entry = half[0];
     if (!sm_root::Present::get(half[0])) return ended(FaultReason::ScalableRootNotPresent);
     if ((half[0] & sm_root::reserved(width)) != 0) return ended(FaultReason::ScalableRootReserved);
 
     std::uint64_t words[4] = {};
     found.at = {(half[0] & sm_root::context_table) + std::uint64_t{sm_ctx::bytes} * sm_ctx::index_of(devfn)};
-    if (!read_words(memory_, found.at, words)) return ended(FaultReason::ScalableContextUnreadable);
+    if (!read_entry(What::ScalableContextEntry, found.at, words, manner))
+        return ended(FaultReason::ScalableContextUnreadable);
     found.entry = found.low = words[0];
     found.high = words[1];
     return ended(check_scalable({words[0], words[1], words[2], words[3]}));
@@ -147,7 +159,8 @@ DeviceTables::ContextEntry DeviceTables::find_context(const TranslationState& st
             return *cached;
         }
     }
-    const ContextEntry found = scalable ? read_scalable_context(state, source) : read_legacy_context(state, source);
+    const ContextEntry found =
+        scalable ? read_scalable_context(state, source, manner) : read_legacy_context(state, source, manner);
     if (manner.fill_caches && (found.reason == FaultReason::None || configuration_.caching_mode)) {
         const CacheKey key = context_key(source, scalable);
         const ContextWords words{key.first, ContextReason::of(found.reason), found.low, found.high};
@@ -178,7 +191,7 @@ FaultReason DeviceTables::check_pasid(const std::uint64_t (&words)[8]) const {
     return valid ? FaultReason::None : FaultReason::PasidInvalid;
 }
 
-DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, Pasid pasid) {
+DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, Pasid pasid, const Manner& manner) {
     PasidEntry found;
     const auto ended = [&](FaultReason reason) {
         found.reason = reason;
@@ -187,7 +200,8 @@ DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, P
     std::uint64_t slot[1] = {};
     found.at = {(context.low & sm_ctx::pasid_directory) +
                 std::uint64_t{directory::bytes} * directory::index_of(pasid.value)};
-    if (!read_words(memory_, found.at, slot)) return ended(FaultReason::PasidDirectoryUnreadable);
+    if (!read_entry(What::PasidDirectoryEntry, found.at, slot, manner))
+        return ended(FaultReason::PasidDirectoryUnreadable);
     found.entry = slot[0];
     found.quiet = directory::FaultProcessingDisable::get(slot[0]);
     if (!directory::Present::get(slot[0])) return ended(FaultReason::PasidDirectoryNotPresent);
@@ -196,7 +210,7 @@ DeviceTables::PasidEntry DeviceTables::read_pasid(const ContextEntry& context, P
 
     std::uint64_t words[8] = {};
     found.at = {(slot[0] & directory::pasid_table) + std::uint64_t{entry::bytes} * entry::index_of(pasid.value)};
-    if (!read_words(memory_, found.at, words)) return ended(FaultReason::PasidUnreadable);
+    if (!read_entry(What::PasidEntry, found.at, words, manner)) return ended(FaultReason::PasidUnreadable);
     found.entry = words[0];
     std::copy_n(words, std::size(found.words), found.words);
     found.quiet = found.quiet || entry::FaultProcessingDisable::get(words[0]);
@@ -220,7 +234,7 @@ DeviceTables::PasidEntry DeviceTables::find_pasid(const ContextEntry& context, S
             return *cached;
         }
     }
-    const PasidEntry found = read_pasid(context, pasid);
+    const PasidEntry found = read_pasid(context, pasid, manner);
     const bool good = found.reason == FaultReason::None;
     if (manner.fill_caches && (good || configuration_.caching_mode)) {
         const CacheKey key = pasid_key(source, pasid);

@@ -7,6 +7,7 @@
 #include "iommu/engine/cache_parts.h"
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/domain_floors.h"
+#include "iommu/engine/explanation.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/set_cache.h"
@@ -15,6 +16,7 @@
 #include "iommu/spec/registers.h"
 #include "iommu/spec/scalable_tables.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -60,9 +62,16 @@ struct Manner {
     bool fill_caches = true;
     std::uint64_t stamp = 0;  // for what is filled in
     CacheParts* parts = nullptr;
+    LookupTrace* trace = nullptr;
 
     void used(CacheKind kind, std::uint64_t cached_at) const {
         if (parts != nullptr) parts->add(kind, cached_at);
+    }
+    // Whether accessed and dirty bits are looked after. A look-up that only wants to know sets none, but meets the
+    // faults that come of setting them.
+    bool marks() const { return fill_caches || trace != nullptr; }
+    void went(const TableStep& step) const {
+        if (trace != nullptr) trace->add(step);
     }
 };
 inline constexpr Manner from_memory_alone{.use_caches = false, .fill_caches = false};
@@ -117,14 +126,16 @@ private:
 
     std::optional<ContextEntry> cached_context(SourceId source, bool scalable) const;
     ContextEntry find_context(const TranslationState& state, SourceId source, const Manner& manner);
-    ContextEntry read_legacy_context(const TranslationState& state, SourceId source);
-    ContextEntry read_scalable_context(const TranslationState& state, SourceId source);
+    ContextEntry read_legacy_context(const TranslationState& state, SourceId source, const Manner& manner);
+    ContextEntry read_scalable_context(const TranslationState& state, SourceId source, const Manner& manner);
     vtd::FaultReason check_legacy(std::uint64_t low, std::uint64_t high) const;
     vtd::FaultReason check_scalable(const vtd::scalable_context_entry::Words& words) const;
 
     std::optional<PasidEntry> cached_pasid(SourceId source, Pasid pasid) const;
     PasidEntry find_pasid(const ContextEntry& context, SourceId source, Pasid pasid, const Manner& manner);
-    PasidEntry read_pasid(const ContextEntry& context, Pasid pasid);
+    PasidEntry read_pasid(const ContextEntry& context, Pasid pasid, const Manner& manner);
+    template <std::size_t Count>
+    bool read_entry(TableStep::What what, PhysicalAddress from, std::uint64_t (&words)[Count], const Manner& manner);
     vtd::FaultReason check_pasid(const std::uint64_t (&words)[8]) const;
     bool may_cache(vtd::FaultReason kept, vtd::FaultReason due) const;
 

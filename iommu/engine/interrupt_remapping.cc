@@ -157,6 +157,44 @@ InterruptVerdict InterruptRemapper::probe(const InterruptState& state, const Int
     return judge(state, request, begun.index, known->low, known->high);
 }
 
+InterruptExplanation InterruptRemapper::explain(const InterruptState& state, const InterruptRequest& request) const {
+    constexpr std::uint64_t ours = InterruptState::Enabled::mask | InterruptState::CompatibilityPasses::mask;
+    InterruptExplanation told;
+    told.source = request.source;
+    told.message = request.message;
+    told.remaps = state.enabled();
+    told.compatibility_passes = state.compatibility_passes();
+    told.table_register = state.word & ~ours;
+    told.host_address_width = configuration_.host_address_width;
+    const auto say = [](const InterruptVerdict& verdict) {
+        return InterruptExplanation::End{verdict.reason, verdict.quiet, verdict.unverified, verdict.index,
+                                         verdict.message};
+    };
+    const Start begun = start(state, request);
+    if (begun.verdict) {
+        told.memory = told.cached = say(*begun.verdict);
+        return told;
+    }
+    const auto now = fetch(state, begun.index);
+    told.step = TableStep{.what = TableStep::What::InterruptEntry,
+                          .answered = now.has_value(),
+                          .count = 2,
+                          .at = {state.table() + std::uint64_t{begun.index} * entry::bytes}};
+    if (now) told.step->words = {now->low, now->high};
+    told.memory = say(now ? judge(state, request, begun.index, now->low, now->high)
+                          : refuse(FaultReason::InterruptUnreadable, begun.index));
+    const auto known = cached(begun.index);
+    told.used_cache = known.has_value();
+    told.cached = known ? say(judge(state, request, begun.index, known->low, known->high)) : told.memory;
+    told.memory.index = told.cached.index = begun.index;
+    return told;
+}
+
+bool InterruptExplanation::stale() const {
+    if (memory.reason != cached.reason) return true;
+    return memory.reason == FaultReason::None && memory.message != cached.message;
+}
+
 // The table alone, as it is now, against what the cache made of the request.
 void InterruptRemapper::look_for_staleness(const InterruptState& state, const InterruptRequest& request,
                                            const InterruptVerdict& served, std::uint64_t cached_at) {

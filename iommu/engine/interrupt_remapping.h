@@ -8,6 +8,7 @@
 
 #include "iommu/engine/configuration.h"
 #include "iommu/engine/counter.h"
+#include "iommu/engine/explanation.h"
 #include "iommu/engine/interrupt_state.h"
 #include "iommu/engine/observer.h"
 #include "iommu/engine/outside.h"
@@ -59,6 +60,9 @@ public:
 
     // As remap, but nothing is cached or counted.
     InterruptVerdict probe(const InterruptState& state, const InterruptRequest& request) const;
+
+    // The same by the table alone, and by the cache.
+    InterruptExplanation explain(const InterruptState& state, const InterruptRequest& request) const;
 
     // iec_inv_dsc (6.5.2.7): all entries, or those whose index equals `index` but for its `mask` low bits. Once the
     // gate has let it through: what it says is returned.

@@ -9,6 +9,7 @@
 #include "iommu/engine/event.h"
 #include "iommu/engine/fault_log.h"
 #include "iommu/engine/interrupt_remapping.h"
+#include "iommu/engine/reach_walk.h"
 #include "iommu/engine/register_file.h"
 #include "iommu/engine/translate.h"
 
@@ -443,6 +444,34 @@ InterruptOutcome Iommu::probe_interrupt(SourceId source, const InterruptMessage&
 Translation Iommu::probe(const Request& request) {
     const std::lock_guard guard(parts_->lock);
     return parts_->translator.probe(parts_->registers->file.translation_state(), request).translation;
+}
+
+Explanation Iommu::explain(const Request& request) {
+    const std::lock_guard guard(parts_->lock);
+    return parts_->translator.explain(parts_->registers->file.translation_state(), request);
+}
+
+InterruptExplanation Iommu::explain_interrupt(SourceId source, const InterruptMessage& message, SourceCheck check) {
+    const std::lock_guard guard(parts_->lock);
+    return parts_->interrupts.explain(parts_->registers->file.interrupt_state(), {source, message, check});
+}
+
+// Under the lock nobody reads on behalf of a request that an injector wants to know of.
+Reach Iommu::reach(const ReachQuestion& question) {
+    TranslationState state;
+    RouteOutcome route;
+    {
+        const std::lock_guard guard(parts_->lock);
+        state = parts_->registers->file.translation_state();
+        if (state.enabled())
+            route = parts_->translator.find_route(
+                state, {.source = question.source, .address = question.first, .pasid = question.pasid});
+    }
+    const auto read = [this](PhysicalAddress from, void* to, std::size_t bytes) {
+        const std::lock_guard guard(parts_->lock);
+        return parts_->machine.memory.read(from, to, bytes);
+    };
+    return reach_by(parts_->configuration, state, route, question, read);
 }
 
 void Iommu::follow(SourceId source, DmaMapPort& port, const DmaMapOptions& options) {

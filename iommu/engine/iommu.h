@@ -5,11 +5,13 @@
 #include "base/archive.h"
 #include "iommu/engine/device_port.h"
 #include "iommu/engine/dma_map_port.h"
+#include "iommu/engine/explanation.h"
 #include "iommu/engine/injector.h"
 #include "iommu/engine/observer.h"
 #include "iommu/engine/options.h"
 #include "iommu/engine/ports.h"
 #include "iommu/engine/queue_places.h"
+#include "iommu/engine/reach.h"
 #include "iommu/engine/request.h"
 #include "iommu/engine/stale_uses.h"
 
@@ -133,6 +135,16 @@ public:
 
     InterruptOutcome probe_interrupt(SourceId source, const InterruptMessage& message,
                                      SourceCheck check = SourceCheck::ByEntry);
+
+    // The way of a request through the tables, as they are in memory, and what the caches would answer: for people who
+    // want to know why. As probe, it leaves no trace.
+    Explanation explain(const Request& request);
+    InterruptExplanation explain_interrupt(SourceId source, const InterruptMessage& message,
+                                           SourceCheck check = SourceCheck::ByEntry);
+
+    // What a device can reach, by the tables as they are in memory (reach.h). They may change meanwhile: each table is
+    // read in one go, and the engine's lock held only for that.
+    Reach reach(const ReachQuestion& question);
 
     // Tells the port which memory the device can reach by requests without PASID, from now on and as tables and
     // registers change. The machine tells in its turn what is stored to the pages that are to be watched, by whomever.

@@ -122,6 +122,14 @@ std::optional<std::uint64_t> read_entry(MemoryPort& memory, PhysicalAddress from
     return entry;
 }
 
+std::optional<std::uint64_t> note(TableStep step, const std::optional<std::uint64_t>& entry, const Manner& manner) {
+    step.answered = entry.has_value();
+    step.count = 1;
+    step.words[0] = entry.value_or(0);
+    manner.went(step);
+    return entry;
+}
+
 // A first-stage entry that the second stage does not let the unit read or write (SFS.5 to SFS.8). What is wrong with
 // the second stage's own tables has the reasons of that stage.
 StageResult nested_entry_refused(StageResult lost, const Walk& walk, const Route& route) {
@@ -189,22 +197,29 @@ StageResult StageWalk::second_stage(const Route& route, std::uint64_t address, A
                            .pasid = {},
                            .kind = TranslationKind::SecondStage,
                            .marked = route.second_accessed_dirty};
-    const auto setter = [this](PhysicalAddress at, std::uint64_t entry, std::uint64_t bits) {
-        return set_bits(memory_, at, entry, bits);
+    const auto setter = [&](PhysicalAddress at, std::uint64_t entry, std::uint64_t bits) {
+        return manner.fill_caches ? set_bits(memory_, at, entry, bits) : Update::Done;
     };
     const bool write = access == Access::Write;
     Walk found;
     for (unsigned attempt = 0; attempt < most_attempts; ++attempt) {
         auto request = start<VtdSecondStage>(owner, address, route.second_stage, route.second_levels, manner);
         request.limits = configuration_.second_stage;
-        found = paging::walk(request, [this](PhysicalAddress from) { return read_entry(memory_, from); });
+        found = paging::walk(request, [&, level = request.levels](PhysicalAddress from) mutable {
+            const TableStep step{.what = TableStep::What::SecondStageEntry,
+                                 .purpose = target,
+                                 .level = static_cast<std::uint8_t>(level--),
+                                 .at = from,
+                                 .input = address};
+            return note(step, read_entry(memory_, from), manner);
+        });
         FaultReason reason = second_stage_reason(found, route, access);
         if (reason != FaultReason::None) return refused(reason, found);
         const Permits permits = second_stage_permits(found.rights);
         reason = refusal_of(permits, route, access, found.translate(address).value, target == Target::Data);
         if (reason != FaultReason::None) return refused(reason, found, false);
 
-        if (route.second_accessed_dirty && manner.fill_caches) {
+        if (route.second_accessed_dirty && manner.marks()) {
             using namespace vtd::second_stage;
             switch (set_walk_bits(found, request.levels, Accessed::mask, write ? Dirty::mask : 0, route, setter)) {
                 case Update::Done: break;
@@ -237,12 +252,14 @@ StageResult StageWalk::first_stage(const Route& route, std::uint64_t address, Ac
     StageResult lost;
     const auto host_address = [&](PhysicalAddress at, Access how) -> std::optional<PhysicalAddress> {
         if (!nested) return at;
-        lost = second_stage(route, at.value, how, Target::TableEntry, manner);
+        const Target target = how == Access::Write ? Target::MarkEntry : Target::ReadEntry;
+        lost = second_stage(route, at.value, how, target, manner);
         if (!lost.found()) return std::nullopt;
         return lost.leaf + (at.value & low_bits(lost.shift));
     };
     const auto setter = [&](PhysicalAddress at, std::uint64_t entry, std::uint64_t bits) {
         const auto host = host_address(at, Access::Write);
+        if (host && !manner.fill_caches) return Update::Done;
         return host ? set_bits(memory_, *host, entry, bits) : Update::Failed;
     };
 
@@ -252,9 +269,15 @@ StageResult StageWalk::first_stage(const Route& route, std::uint64_t address, Ac
         lost = {};
         auto request = start<VtdFirstStage>(owner, address, route.first_stage, route.first_levels, manner);
         request.limits = configuration_.first_stage_limits(nested);
-        found = paging::walk(request, [&](PhysicalAddress from) -> std::optional<std::uint64_t> {
-            const auto host = host_address(from, Access::Read);
-            return host ? read_entry(memory_, *host) : std::nullopt;
+        found = paging::walk(request, [&, level = request.levels](PhysicalAddress from) mutable {
+            TableStep step{.what = TableStep::What::FirstStageEntry,
+                           .level = static_cast<std::uint8_t>(level--),
+                           .input = address};
+            const std::optional<PhysicalAddress> host = host_address(from, Access::Read);
+            if (!host) return std::optional<std::uint64_t>();
+            step.at = *host;
+            if (nested) step.guest_at = from.value;
+            return note(step, read_entry(memory_, *host), manner);
         });
         if (!lost.found()) return nested_entry_refused(lost, found, route);
         if (!found.found()) return refused(first_stage_reason(found, route), found);
@@ -262,7 +285,7 @@ StageResult StageWalk::first_stage(const Route& route, std::uint64_t address, Ac
         const FaultReason reason = refusal_of(permits, route, access, found.translate(address).value, !nested);
         if (reason != FaultReason::None) return refused(reason, found, false);
 
-        if (manner.fill_caches) {
+        if (manner.marks()) {
             using namespace vtd::first_stage;
             const std::uint64_t accessed = Accessed::mask | (route.extended_accessed ? ExtendedAccessed::mask : 0);
             switch (set_walk_bits(found, request.levels, accessed, write ? Dirty::mask : 0, route, setter)) {

@@ -44,7 +44,7 @@ public:
 
 private:
     // What an address of the second stage stands for: what the device asked for, or an entry of a nested first stage.
-    enum class Target { Data, TableEntry };
+    using Target = TableStep::Purpose;
     StageResult second_stage(const Route& route, std::uint64_t address, Access access, Target target,
                              const Manner& manner);
     StageResult first_stage(const Route& route, std::uint64_t address, Access access, const Manner& manner);

@@ -116,6 +116,13 @@ Served served_by(const Outcome& outcome, const std::optional<CachedTranslation>&
             .address = outcome.translation.address};
 }
 
+// Translated requests do not get as far as an entry that says how others are translated, but in legacy mode.
+void note_route(const RouteOutcome& found, bool translated, LookupTrace& trace) {
+    if (found.reason != FaultReason::None || (translated && found.route.scalable)) return;
+    const Route& route = found.route;
+    trace.route = RouteFound{route.kind, route.domain, route.pasid, route.privileged};
+}
+
 Invalidation invalidation_of(What what, const PageRange& range, bool leaves_only) {
     return {.what = what,
             .scope = Scope::Pages,
@@ -232,6 +239,7 @@ Translator::Resolved Translator::walk(const TranslationState& state, const Reque
 
 Translator::Resolved Translator::resolve(const TranslationState& state, const Request& request, const Manner& manner) {
     Resolved resolved;
+    if (manner.trace != nullptr) manner.trace->begin();
     if (!state.enabled()) {
         resolved.outcome = pass(request.address);
     } else if (is_interrupt(request)) {
@@ -249,6 +257,7 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
         const bool translated = request.type == RequestType::Translated;
         const RouteOutcome found =
             translated ? devices_.find_start(state, request, manner) : devices_.find(state, request, manner);
+        if (manner.trace != nullptr) note_route(found, translated, *manner.trace);
         if (found.reason != FaultReason::None) {
             resolved.outcome = refuse(found.reason, found.route.quiet);
         } else if (is_question_for_interrupts(request)) {
@@ -266,6 +275,12 @@ Translator::Resolved Translator::resolve(const TranslationState& state, const Re
         }
     }
     return resolved;
+}
+
+RouteOutcome Translator::find_route(const TranslationState& state, const Request& request) {
+    if (!mode_is_known(state, configuration_)) return {.route = {}, .reason = FaultReason::BadRootTableMode};
+    if (request.pasid && !state.scalable()) return {.route = {}, .reason = FaultReason::PasidInLegacyMode};
+    return devices_.find(state, request, from_memory_alone);
 }
 
 std::optional<Translator::Resolved> Translator::resolve_cached(const TranslationState& state, const Request& request,
@@ -290,6 +305,7 @@ Translator::Resolved Translator::resolve_rights(const TranslationState& state, c
             resolved = resolve(state, reading, manner);
         }
     }
+    resolved.unsaid = static_cast<FaultReason>(resolved.outcome.translation.fault_reason);
     finish_rights(state, request, resolved.outcome.translation);
     return resolved;
 }

@@ -48,6 +48,12 @@ public:
     // As translate, but nothing is cached, counted or set in tables.
     Outcome probe(const TranslationState& state, const Request& request);
 
+    // The same by the tables alone, entry by entry, and by the caches (explanation.h).
+    Explanation explain(const TranslationState& state, const Request& request);
+
+    // How the tables say that requests are translated, or why not. Translation is on.
+    RouteOutcome find_route(const TranslationState& state, const Request& request);
+
     // Why a page request is not let through, if it is not.
     struct PageVerdict {
         vtd::FaultReason reason = vtd::FaultReason::None;
@@ -106,6 +112,7 @@ private:
         Outcome outcome;
         std::optional<CachedTranslation> line;  // what may be cached, or was
         bool from_iotlb = false;
+        vtd::FaultReason unsaid = vtd::FaultReason::None;  // of translation requests: also what the device may mend
         PhysicalAddress entry_at = {};  // the last entry that was looked at in memory, and its first word
         std::uint64_t entry = 0;
     };

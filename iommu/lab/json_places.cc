@@ -148,8 +148,8 @@ public:
     Finder(std::string_view text, const rapidjson::MemoryStream& stream, std::string_view wanted, bool key)
         : Follower(text, stream), wanted_(wanted), wants_key_(key) {}
 
-    bool value(std::size_t at) { return see(at, false); }
-    bool key(std::size_t at) { return !wants_key_ || see(at, true); }
+    bool value(std::size_t at) { return see(at); }
+    bool key(std::size_t at) { return !wants_key_ || see(at); }
     bool opened(std::size_t, std::size_t) { return true; }
     void closed() {}
 
@@ -157,12 +157,12 @@ public:
 
 private:
     // Goes on until there is nothing better.
-    bool see(std::size_t at, bool is_key) {
+    bool see(std::size_t at) {
         const std::string here = path_of(path());
         const bool on_the_way =
             wanted_.starts_with(here) && (wanted_.size() == here.size() || wanted_[here.size()] == '/');
         if (on_the_way) found = at;
-        return !(on_the_way && wanted_.size() == here.size() && is_key == wants_key_);
+        return wanted_ != here;
     }
 
     std::string_view wanted_;

@@ -252,6 +252,18 @@ TEST(RuleFile, CountsColumnsInCharactersAndSeesThroughComments) {
               "f.json:3:8: /rules: this has to be an array, not 5");
 }
 
+TEST(RuleFile, FindsThePlaceOfAPath) {
+    const std::string text = R"({"ab": {"c": [1, {"~/": 2}]}, "a": 3})";
+    EXPECT_EQ(place_of_value(text, ""), 0u);
+    EXPECT_EQ(place_of_value(text, "/ab"), 7u);
+    EXPECT_EQ(place_of_key(text, "/ab"), 1u);
+    EXPECT_EQ(place_of_value(text, "/ab/c/0"), 14u);
+    EXPECT_EQ(place_of_key(text, "/ab/c/1/~0~1"), 18u);
+    EXPECT_EQ(place_of_value(text, "/ab/c/1/~0~1"), 24u);
+    EXPECT_EQ(place_of_value(text, "/a"), 35u);
+    EXPECT_EQ(place_of_value(text, "/ab/x/y"), 7u) << "what is not there is where its parent is, not where \"a\" is";
+}
+
 TEST(RuleFile, ShowsNothingThatATerminalObeys) {
     EXPECT_EQ(error_of("{\"\\u001b[2J/~\": 1, \"rules\": []}"),
               "f.json:1:2: /\\u001b[2J~1~0: this key is not known; known are \"$schema\", \"seed\", \"rules\"");
@@ -337,6 +349,44 @@ TEST(RuleText, IsReadBackToTheSameRules) {
     const auto again = rules_of_json(json_of(set), "again");
     ASSERT_TRUE(again) << again.error();
     EXPECT_EQ(*again, set);
+}
+
+TEST(RuleText, IsWhatAPersonWouldWrite) {
+    const When when{.pattern = {.kind = Kind::Dma, .source = 0x10, .pasid = no_pasid, .first = 0x1000, .last = 0x1000},
+                    .after = Pattern{.kind = Kind::Reset},
+                    .until = 2'000'000};
+    EXPECT_EQ(json_of({7, {{"a rule", when, {.deed = Deed::Delay, .nanoseconds = 250'000}}}}), R"({
+  "seed": 7,
+  "rules": [
+    {
+      "name": "a rule",
+      "when": {
+        "on": "dma",
+        "device": "00:02.0",
+        "pasid": "none",
+        "address": "0x1000",
+        "after": {
+          "on": "reset"
+        },
+        "between": {
+          "to": "2 ms"
+        }
+      },
+      "do": {
+        "delay": "250 us"
+      }
+    }
+  ]
+}
+)");
+}
+
+TEST(RuleText, KeepsEachBitOfAProbability) {
+    for (std::uint64_t i = 1; i < 2000; ++i) {
+        const double probability = static_cast<double>(i * 0x9e3779b97f4a7c15 >> 11) * 0x1p-53 / static_cast<double>(i);
+        const Rule rule{"a", {.pattern = {.kind = Kind::Dma}, .probability = probability}, {.deed = Deed::Refuse}};
+        ASSERT_EQ(rule_of_json(json_of(rule), "rule")->when.probability, probability);
+    }
 }
 
 // ---- docs/laboratory.md says what there is ----
