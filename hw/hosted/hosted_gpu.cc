@@ -97,19 +97,19 @@ void HostedGpu::interrupt(unsigned vector) {
     receive_interrupt(vector);
 }
 
-bool HostedGpu::hangs_at(std::uint32_t entry, const spec::Packet& packet) {
+bool HostedGpu::hangs_at(std::uint32_t entry, const gpu::spec::Packet& packet) {
     lab::Laboratory* lab = laboratory();
     if (lab == nullptr || !lab->watches(lab::Kind::Packet)) return false;
     return lab->packet({.kind = lab::Kind::Packet,
                         .source = source_id_,
                         .address = entry,
-                        .length = packet.size,
+                        .length = packet.length,
                         .result = packet.source,
                         .detail = packet.destination,
                         .code = packet.opcode});
 }
 
-void HostedGpu::halted(std::uint32_t entry, std::uint16_t, spec::FaultCause cause, std::uint64_t address) {
+void HostedGpu::halted(std::uint32_t entry, std::uint16_t, gpu::spec::FaultCause cause, std::uint64_t address) {
     if (lab::Laboratory* lab = laboratory())
         lab->happened({.kind = lab::Kind::Halt,
                        .source = source_id_,

@@ -41,7 +41,8 @@ Result<std::unique_ptr<MachineLab>, std::string> MachineLab::create(const lab::I
 void MachineLab::connect(iommu::Iommu* unit, MachineDevices& devices) {
     devices_ = &devices;
     if (unit != nullptr) laboratory().attach(*unit);
-    instrument_->serve();
+    if (unit != nullptr) unit_.emplace(*unit);
+    instrument_->serve(unit_ ? &*unit_ : nullptr);
 }
 
 // A message of this machine is its vector: nothing between a GPU and its driver remaps it.

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace remap::hosted {
@@ -29,6 +30,9 @@ public:
     // answered.
     void connect(iommu::Iommu* unit, MachineDevices& devices);
 
+    // The sentence is empty when all rules were replaced; else it says why not.
+    std::string set_rules(const std::string& file_or_text) { return instrument_->set_rules(file_or_text); }
+
     // A device sends a message. False: it is lost.
     bool interrupt(std::uint16_t source, unsigned vector);
 
@@ -42,6 +46,7 @@ private:
     bool remove(std::uint16_t source) override;
 
     MachineDevices* devices_ = nullptr;
+    std::optional<lab::DirectUnit> unit_;
     std::unique_ptr<lab::Instrument> instrument_;
     std::unique_ptr<Timer> timer_;  // last: it calls the laboratory
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/instrument.h"
 
+#include "iommu/lab/driver_events.h"
+#include "iommu/lab/look_commands.h"
 #include "iommu/lab/rule_file.h"
 
 #include <string_view>
@@ -56,10 +58,19 @@ std::string Instrument::begin(const InstrumentOptions& options) {
     return set_rules(std::move(rules));
 }
 
-void Instrument::serve() {
+void Instrument::serve(UnitPort* unit) {
     add_trace_commands(commands_, recorder());
+    if (unit != nullptr) add_look_commands(commands_, *unit, &objects_);
     segment_->serve([this](std::string_view request) { return commands_.answer(request); },
                     [this] { counters_->publish_to(*reinterpret_cast<CounterTable*>(segment_->counters().data())); });
+}
+
+bool Instrument::driver_says(const spec::lab::DriverEvent& said) {
+    const auto event = event_of(said);
+    if (!event) return false;
+    objects_.happened(*event);
+    laboratory_->happened(*event);
+    return true;
 }
 
 std::string Instrument::set_rules(RuleSet rules) {

@@ -5,19 +5,22 @@
 //     auto made = Instrument::create({.name = "mine", .rules = "faults.json"}, port);
 //     Iommu unit(options, (*made)->laboratory().around(machine));
 //     (*made)->laboratory().attach(unit);
-//     (*made)->serve();
+//     (*made)->serve(&port_of_the_unit);
 #pragma once
 
 #include "base/result.h"
+#include "hw/spec/lab_registers.h"
 #include "iommu/lab/commands.h"
 #include "iommu/lab/counters.h"
 #include "iommu/lab/decisions.h"
 #include "iommu/lab/instrument_options.h"
 #include "iommu/lab/laboratory.h"
 #include "iommu/lab/machine_port.h"
+#include "iommu/lab/objects.h"
 #include "iommu/lab/recorder.h"
 #include "iommu/lab/rule.h"
 #include "iommu/lab/segment.h"
+#include "iommu/lab/unit_port.h"
 
 #include <cstdint>
 #include <memory>
@@ -33,8 +36,12 @@ public:
     Instrument(const Instrument&) = delete;
     Instrument& operator=(const Instrument&) = delete;
 
-    // Answers tools from now on, on a thread of its own. Once, when the unit is attached.
-    void serve();
+    // Answers tools from now on, on a thread of its own. Once, when the unit is attached; null: there is none. The unit
+    // outlives this.
+    void serve(UnitPort* unit);
+
+    // What a driver's side says of its calls and its memory. False: it may not say so. Any thread.
+    bool driver_says(const spec::lab::DriverEvent& said);
 
     // Replaces all rules. The sentence is empty when it was done; else it says why not, and nothing has changed.
     std::string set_rules(RuleSet rules);
@@ -45,6 +52,7 @@ public:
     Recorder& recorder() { return segment_->recorder(); }
     Counters& counters() { return *counters_; }
     Commands& commands() { return commands_; }
+    const Objects& objects() const { return objects_; }
     const std::string& name() const { return segment_->name(); }
 
 private:
@@ -56,6 +64,7 @@ private:
     MachinePort& machine_;
     Decisions decisions_;
     std::unique_ptr<Counters> counters_ = std::make_unique<Counters>();
+    Objects objects_;
     Commands commands_;
     std::unique_ptr<Laboratory> laboratory_;
     std::unique_ptr<Segment> segment_;  // last: its thread uses the rest
