@@ -4,7 +4,7 @@
 
   run_guest.py --list                          the pairs "variant suite kind" of variants.json, one a line
   run_guest.py VARIANT IMAGE [--qemu QEMU] [--option NAME=VALUE ...] [--picture FILE] [--accel kvm]
-               [--seconds-to-verdict SECONDS] [-- QEMU ARGUMENTS]
+               [--seconds SECONDS] [--seconds-to-verdict SECONDS] [-- QEMU ARGUMENTS]
 
 A suite speaks TAP, a program what it likes. Either way the image's verdict is also QEMU's exit status; the two must
 agree, and so must this program's own status: 0 passed, 1 failed, 2 wrong use. A line "@picture" is a request to save what
@@ -29,6 +29,7 @@ import os
 import re
 import resource
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -46,6 +47,7 @@ RESULT = re.compile(r"(not )?ok (\d+)\b(.*)")
 MAPPING = re.compile(r"^(0x[0-9a-f]+) ([A-Z]+-?) ", re.MULTILINE)
 CACHE_FINDING = "cache-model: "
 SKIPPED = re.compile(r"#\s*(skip|todo)\b", re.IGNORECASE)
+WITH_ITS_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]  # QEMU does not outlive this program, however that ends
 
 
 def read_variants():
@@ -179,7 +181,7 @@ def run(command, seconds, tap, args, requests=None, files=()):
         killed.set()
         process.kill()
 
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1,
+    with subprocess.Popen([*WITH_ITS_PARENT, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1,
                           encoding="utf-8", errors="replace",
                           pass_fds=[args.monitor.for_qemu.fileno(), *files]) as process:
         timer = threading.Timer(seconds, kill)
@@ -209,6 +211,8 @@ def verdict(status, seconds, tap, suite):
     """The sentence that says what is wrong with the run as a whole, or None."""
     if status is None:
         return f"QEMU was killed: no verdict within {seconds} s, {tap.last}"
+    if status < 0:
+        return f"QEMU was ended by signal {signal.Signals(-status).name}, {tap.last}"
     if status not in (STATUS_PASS, STATUS_FAIL):
         return f"QEMU ended with status {status} and without a verdict of the guest, {tap.last}"
     if not suite or tap.bailed_out:
@@ -238,6 +242,7 @@ def parse_arguments():
     parser.add_argument("--program", action="store_true", help="the image is a program: its output is not TAP")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for the guest")
     parser.add_argument("--picture", metavar="FILE", help="where to save a picture, .png or .ppm (default: IMAGE.png)")
+    parser.add_argument("--seconds", type=float, help="the longest a run may take; default: the variant's")
     parser.add_argument("--seconds-to-verdict", type=float, metavar="SECONDS",
                         help="processor time that a suite may use; default: the variant's")
     parser.add_argument("variant", nargs="?")
@@ -260,7 +265,7 @@ def main():
     args.monitor = Monitor()
     command = command_line(variant, args)
     tap = Tap()
-    seconds = variant.get("seconds", 60)
+    seconds = args.seconds or variant.get("seconds", 60)
     duration = Duration()
     try:
         status = run(command, seconds, tap, args)

@@ -2,6 +2,7 @@
 // An engine that a machine makes hang: what software sees, and what ends it (docs/gpu.md, 11); and runs that a machine
 // cuts short.
 #include "hw/tests/state_bench.h"
+#include "hw/tests/translation_bench.h"
 
 #include <optional>
 
@@ -135,6 +136,28 @@ TEST_F(Hang, ItIsPartOfTheSavedState) {
     other.write(0x20, 2, 4);
     EXPECT_FALSE(other.run());
     EXPECT_EQ(other.read(0x24, 4), 0u);
+}
+
+// With a translation cache: what the bus tells it stays unanswered, and is obeyed once the engine goes on.
+TEST_F(Hang, InvalidationsAreNotAnswered) {
+    RootComplex complex(bus);
+    Gpu part({}, vram, bus, host, &complex);
+    for (std::uint64_t at = ring_base; at < ring_base + 0x10000; at += 0x1000) complex.map({}, at, {.target = at});
+    part.set_translation_services({.cache = true});
+    const spec::Packet packet = spec::nop();
+    std::memcpy(bus.at(ring_base, 64), &packet, 64);
+    part.write(0x40, ring_base, 8);
+    part.write(0x48, 6, 4);
+    part.write(0x20, 1, 4);
+    part.write(0x50, 1, 4);
+    host.at = 0;
+    EXPECT_FALSE(part.run());
+    part.invalidate({.first = 0, .last = ~std::uint64_t{0}, .tag = 5});
+    EXPECT_FALSE(part.run());
+    EXPECT_TRUE(complex.answered.empty());
+    part.write(0x20, 2, 4);
+    EXPECT_FALSE(part.run());
+    EXPECT_EQ(complex.answered, std::vector<std::uint64_t>{5});
 }
 
 TEST_F(Hang, ARunThatIsCutShortDoesOnePiece) {

@@ -84,6 +84,7 @@ struct Iommu::Parts {
     void send(const Outbox& outbox);
 
     Translation translate(const Request& request);
+    Translation look_up(const Request& request);
     Translation translate_tampered(const Request& request);
     Translation move_pages(const Translation& right, std::int64_t pages) const;
     void report(const Request& request, vtd::FaultReason reason, bool quiet, std::unique_lock<std::mutex>& guard);
@@ -323,12 +324,16 @@ std::optional<PhysicalAddress> Iommu::expect(const Request& request) {
 Translation Iommu::translate(const Request& request) {
     if (parts_->machine.injector != nullptr && parts_->machine.injector->armed()) [[unlikely]]
         return parts_->translate_tampered(request);
-    return parts_->translate(request);
+    if (Translation known; parts_->translator.find(parts_->state(), request, known)) return known;
+    return parts_->look_up(request);
 }
 
 Translation Iommu::Parts::translate(const Request& request) {
     if (Translation known; translator.find(state(), request, known)) return known;
+    return look_up(request);
+}
 
+Translation Iommu::Parts::look_up(const Request& request) {
     std::unique_lock guard(lock);
     const Outcome outcome = translator.translate(registers->file.translation_state(), request);
     if (outcome.translation.fault_reason == 0) return outcome.translation;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <random>
 #include <string_view>
@@ -24,9 +25,16 @@ class LiveRule {
 public:
     LiveRule(Rule rule, std::uint64_t seed) : rule_(std::move(rule)), generator_(generator_of(seed, rule_.name)) {}
 
+    std::uint32_t number() const { return number_; }
+    RuleRecord record(bool removed) const {
+        return {number_, rule_.name, rule_.when.pattern.kind, rule_.what.deed, count_, removed};
+    }
     const Rule& rule() const { return rule_; }
     const RuleCount& count() const { return count_; }
-    void begin_at(std::uint64_t now) { begun_ = now; }
+    void begin(std::uint32_t number, std::uint64_t now) {
+        number_ = number;
+        begun_ = now;
+    }
 
     // In the order that docs/laboratory.md gives. An event that the rule waits for, and that it is about, is not both.
     template <typename Now>
@@ -43,10 +51,10 @@ public:
         return drawn && count_.acted < when.times;
     }
 
-    Order act(std::uint32_t number) {
+    Order act() {
         ++count_.acted;
         Order order = rule_.what;
-        order.rule = number;
+        order.rule = number_;
         order.acted = count_.acted;
         return order;
     }
@@ -68,6 +76,7 @@ private:
     RuleCount count_;
     std::uint64_t waited_ = 0;
     std::uint64_t begun_ = 0;
+    std::uint32_t number_ = 0;
 };
 
 using LiveRules = std::vector<std::unique_ptr<LiveRule>>;
@@ -90,6 +99,8 @@ struct Decisions::State {
     mutable std::mutex mutex;  // guards what follows
     std::uint64_t seed = 0;
     LiveRules rules;
+    std::uint32_t next_number = 0;
+    std::deque<RuleRecord> removed;
     std::span<RuleCounter> table;
 
     std::uint64_t now() const { return clock ? clock(opaque) : 0; }
@@ -98,14 +109,21 @@ struct Decisions::State {
         return std::find_if(rules.begin(), rules.end(), [&](const auto& live) { return live->rule().name == name; });
     }
 
-    void publish(std::size_t number) const {
-        if (number >= table.size()) return;
-        const RuleCount count = number < rules.size() ? rules[number]->count() : RuleCount();
-        table[number].matched.store(count.matched, std::memory_order_relaxed);
-        table[number].acted.store(count.acted, std::memory_order_relaxed);
+    // Of a rule that was never met nothing is in any trace.
+    void remember(const LiveRule& rule) {
+        if (rule.count().matched == 0) return;
+        if (removed.size() == most_removed) removed.pop_front();
+        removed.push_back(rule.record(true));
+    }
+
+    void publish(std::size_t place) const {
+        if (place >= table.size()) return;
+        const RuleCount count = place < rules.size() ? rules[place]->count() : RuleCount();
+        table[place].matched.store(count.matched, std::memory_order_relaxed);
+        table[place].acted.store(count.acted, std::memory_order_relaxed);
     }
     void publish_all() const {
-        for (std::size_t number = 0; number < table.size(); ++number) publish(number);
+        for (std::size_t place = 0; place < table.size(); ++place) publish(place);
     }
 };
 
@@ -124,7 +142,8 @@ std::string Decisions::replace(RuleSet set) {
     for (Rule& rule : set.rules) rules.push_back(std::make_unique<LiveRule>(std::move(rule), set.seed));
     const std::lock_guard lock(state_->mutex);  // given back before the old rules go
     const std::uint64_t now = state_->now();
-    for (auto& live : rules) live->begin_at(now);
+    for (auto& live : rules) live->begin(state_->next_number++, now);
+    for (const auto& live : state_->rules) state_->remember(*live);
     state_->rules.swap(rules);
     state_->seed = set.seed;
     state_->publish_all();
@@ -150,7 +169,7 @@ std::string Decisions::add(Rule rule) {
         if (state_->find(name) != state_->rules.end()) return fmt::format("there is a rule \"{}\" already", name);
         if (state_->rules.size() == most_rules)
             return fmt::format("there are {} rules, and no more are allowed", most_rules);
-        live->begin_at(state_->now());
+        live->begin(state_->next_number++, state_->now());
         state_->rules.push_back(std::move(live));
         wanted_.store(wanted_by(state_->rules), std::memory_order_relaxed);
         return {};
@@ -163,6 +182,7 @@ std::string Decisions::remove(const std::string& name) {
     const auto found = state_->find(name);
     if (found == state_->rules.end()) return fmt::format("there is no rule \"{}\"", name);
     gone = std::move(*found);
+    state_->remember(*gone);
     state_->rules.erase(found);
     state_->publish_all();
     wanted_.store(wanted_by(state_->rules), std::memory_order_relaxed);
@@ -183,6 +203,14 @@ std::vector<RuleCount> Decisions::counts() const {
     return counts;
 }
 
+std::vector<RuleRecord> Decisions::records() const {
+    const std::lock_guard lock(state_->mutex);
+    std::vector<RuleRecord> records;
+    for (const auto& live : state_->rules) records.push_back(live->record(false));
+    records.insert(records.end(), state_->removed.begin(), state_->removed.end());
+    return records;
+}
+
 void Decisions::publish_to(std::span<RuleCounter> table) {
     const std::lock_guard lock(state_->mutex);
     state_->table = table;
@@ -193,12 +221,11 @@ Order Decisions::decide(const Event& event) {
     if (!wants(event.kind)) return {};
     const std::lock_guard lock(state_->mutex);
     Order order;
-    for (std::size_t number = 0; number < state_->rules.size(); ++number) {
-        LiveRule& live = *state_->rules[number];
+    for (std::size_t place = 0; place < state_->rules.size(); ++place) {
+        LiveRule& live = *state_->rules[place];
         const std::uint64_t matched = live.count().matched;
-        if (live.wants_to_act(event, [this] { return state_->now(); }) && !order)
-            order = live.act(static_cast<std::uint32_t>(number));
-        if (live.count().matched != matched) state_->publish(number);
+        if (live.wants_to_act(event, [this] { return state_->now(); }) && !order) order = live.act();
+        if (live.count().matched != matched) state_->publish(place);
     }
     return order;
 }

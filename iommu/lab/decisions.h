@@ -22,6 +22,17 @@ struct RuleCount {
     std::uint64_t acted = 0;
 };
 
+// A rule that there is or was, in a few words.
+struct RuleRecord {
+    std::uint32_t number = 0;  // that no other rule of these Decisions ever has; orders bear it
+    std::string name;
+    Kind on = Kind::None;
+    Deed deed = Deed::None;
+    RuleCount count;
+    bool removed = false;
+};
+inline constexpr std::size_t most_removed = 1024;  // rules that are remembered; of more, the latest
+
 // Any thread. Whoever asks while the rules are replaced is answered by the old ones or by the new ones.
 class Decisions {
 public:
@@ -38,15 +49,17 @@ public:
     std::string replace(RuleSet rules);
 
     // One rule more, at the end, or one less by its name; the others go on counting. A rule that was added begins with
-    // the events that come after, its window with the time of now. Those behind a rule that was removed move up, and
-    // their numbers with them. The sentence is empty when it was done.
+    // the events that come after, its window with the time of now. The sentence is empty when it was done.
     std::string add(Rule rule);
     std::string remove(const std::string& name);
 
     RuleSet rules() const;
     std::vector<RuleCount> counts() const;  // in the order of the rules
 
-    // From now on counts are also written here, by the rule's number, and 0 where there is no rule; of rules beyond the
+    // All rules, in their order, and behind them those that were removed or replaced and had been met.
+    std::vector<RuleRecord> records() const;
+
+    // From now on counts are also written here, by the rule's place, and 0 where there is no rule; of rules beyond the
     // end they are not. Must live as long as this does, or until another table (or none) is given.
     void publish_to(std::span<RuleCounter> table);
 

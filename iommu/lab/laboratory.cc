@@ -54,6 +54,7 @@ void Laboratory::inject(const Event& event, const Order& order) {
     record.detail = order.acted;
     record.result = static_cast<std::uint64_t>(event.kind);
     recorder_.record_injection(record);
+    ask(record);  // other rules may wait for it
 }
 
 // ---- what a machine asks and tells ----
@@ -127,23 +128,24 @@ void Laboratory::flip_bit(void* data, std::size_t bytes, std::uint32_t bit) {
 void Laboratory::rules_changed() {
     const RuleSet rules = decisions_.rules();
     arm();
-    record({.kind = Kind::Rules, .detail = rules.seed, .code = static_cast<std::uint32_t>(rules.rules.size())});
-    const auto sticks = [](const Rule& rule) { return rule.what.deed == Deed::Stick; };
+    happened({.kind = Kind::Rules, .detail = rules.seed, .code = static_cast<std::uint32_t>(rules.rules.size())});
+    const std::vector<RuleRecord> known = decisions_.records();
+    const auto sticks = [](const RuleRecord& rule) { return rule.deed == Deed::Stick && !rule.removed; };
     bool goes_on = false;
     {
         const std::lock_guard guard(lock_);
         if (stuck_for_)
-            goes_on = std::ranges::none_of(rules.rules,
-                                           [&](const Rule& rule) { return sticks(rule) && rule.name == *stuck_for_; });
+            goes_on = std::ranges::none_of(
+                known, [&](const RuleRecord& rule) { return sticks(rule) && rule.number == *stuck_for_; });
         else  // perhaps since before this laboratory: a machine that was loaded
-            goes_on = !later_.has_release() && std::ranges::none_of(rules.rules, sticks);
+            goes_on = !later_.has_release() && std::ranges::none_of(known, sticks);
         if (goes_on) stuck_for_.reset();
     }
     if (goes_on && unit_ != nullptr) unit_->release_commands();
 }
 
 void Laboratory::reset(std::uint16_t source) {
-    record({.kind = Kind::Reset, .source = source});
+    happened({.kind = Kind::Reset, .source = source});
     if (source == no_source) forget_holds();
 }
 
@@ -167,9 +169,14 @@ void Laboratory::timer_expired() {
 
 void Laboratory::settle() { carry_out_until(~std::uint64_t{0}); }
 
-// A bounded number: deeds may cause others.
+// Deeds may cause others: those come the next time.
 void Laboratory::carry_out_until(std::uint64_t time) {
-    for (std::size_t i = 0; i < Later::most; ++i) {
+    std::size_t left = 0;
+    {
+        const std::lock_guard guard(lock_);
+        left = later_.size();
+    }
+    for (; left > 0; --left) {
         std::optional<Later::Deed> deed;
         {
             const std::lock_guard guard(lock_);

@@ -84,7 +84,8 @@ public:
 
     // ---- what a machine sees to ----
 
-    // To be called after each change of the rules. A queue that stands still for a rule that is gone goes on.
+    // To be called after each change of the rules, and when a saved state was loaded into the unit. A queue that stands
+    // still for a rule that is gone goes on.
     void rules_changed();
 
     // The unit, or with a source a device, was reset.
@@ -154,6 +155,7 @@ private:
     void record(const Event& event, std::uint8_t more_flags = 0);
     void inject(const Event& event, const Order& order);
     iommu::CommandFate decide_command(const Event& event);
+    bool keeps_back(const Event& event, const Later::Deed& message);
     void stick(const Order& order);
     void forget_holds();
     bool postpone(const Later::Deed& deed, std::uint64_t nanoseconds);
@@ -175,7 +177,7 @@ private:
     bool fault_was_decided_ = false;  // with the engine's lock: log_is_full was asked about the fault that is told of
     std::mutex lock_;                 // of what follows
     Later later_;
-    std::optional<std::string> stuck_for_;  // the rule for which the queue stands still
+    std::optional<std::uint32_t> stuck_for_;  // the number of the rule for which the queue stands still
 };
 
 }  // namespace remap::lab

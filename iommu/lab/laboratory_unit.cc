@@ -117,12 +117,10 @@ CommandFate Laboratory::decide_command(const Event& event) {
     }
 }
 
-// Numbers of rules change, their names do not.
 void Laboratory::stick(const Order& order) {
-    const RuleSet rules = decisions_.rules();
     forget_holds();
     const std::lock_guard guard(lock_);
-    stuck_for_ = order.rule < rules.rules.size() ? rules.rules[order.rule].name : std::string();
+    stuck_for_ = order.rule;
 }
 
 // One command is held at a time: what was known of an earlier one is past.
@@ -249,28 +247,30 @@ void Laboratory::Interrupts::send(iommu::InterruptSource source, iommu::Interrup
 void Laboratory::Interrupts::remapping_changed() { real->remapping_changed(); }
 
 // A device that ignores an invalidation is taken for one that obeys, and one that is silent has got it and says
-// nothing: in both cases it goes on using what it has.
+// nothing: in both cases it goes on using what it has. False if the message is to be sent as it is.
+bool Laboratory::keeps_back(const Event& event, const Later::Deed& message) {
+    const Order order = ask(event);
+    const auto* const invalidation = std::get_if<iommu::DeviceInvalidation>(&message);
+    bool kept = order.deed == Deed::Silence;
+    if (order.deed == Deed::Delay) kept = postpone(message, order.nanoseconds);
+    if (order.deed == Deed::Drop && invalidation != nullptr)
+        kept = postpone(Later::DeviceObeys{invalidation->source, invalidation->tag}, 0);
+    if (!kept) {
+        record(event);
+        return false;
+    }
+    record(event, order.deed == Deed::Delay ? flag::tampered : dropped);
+    inject(event, order);
+    return true;
+}
+
 void Laboratory::Devices::invalidate(const iommu::DeviceInvalidation& invalidation) {
     lab.counters_.add(invalidation.source.value, Count::Invalidations);
-    const Event event = event_of(invalidation);
-    const Order order = lab.ask(event);
-    bool kept = false;
-    if (order.deed == Deed::Silence) kept = true;
-    if (order.deed == Deed::Drop) kept = lab.postpone(Later::DeviceObeys{invalidation.source, invalidation.tag}, 0);
-    if (order.deed == Deed::Delay) kept = lab.postpone(invalidation, order.nanoseconds);
-    lab.record(event, !kept ? std::uint8_t{0} : order.deed == Deed::Delay ? flag::tampered : dropped);
-    if (!kept) return real->invalidate(invalidation);
-    lab.inject(event, order);
+    if (!lab.keeps_back(event_of(invalidation), invalidation)) real->invalidate(invalidation);
 }
 
 void Laboratory::Devices::answer(const iommu::PageAnswer& answer) {
-    const Event event = event_of(answer);
-    const Order order = lab.ask(event);
-    bool kept = order.deed == Deed::Silence;
-    if (order.deed == Deed::Delay) kept = lab.postpone(answer, order.nanoseconds);
-    lab.record(event, !kept ? std::uint8_t{0} : order.deed == Deed::Delay ? flag::tampered : dropped);
-    if (!kept) return real->answer(answer);
-    lab.inject(event, order);
+    if (!lab.keeps_back(event_of(answer), answer)) real->answer(answer);
 }
 
 void Laboratory::Devices::start_timer() { real->start_timer(); }

@@ -35,6 +35,8 @@ public:
     // Takes the first that is due, of equal times the one that was added first.
     std::optional<Deed> take_due(std::uint64_t now);
 
+    std::size_t size() const { return entries_.size(); }
+
     // When the next one is.
     std::optional<std::uint64_t> next() const;
 

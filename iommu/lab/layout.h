@@ -14,7 +14,7 @@
 namespace remap::lab {
 
 inline constexpr std::uint64_t segment_magic = 0x3142'414c'5041'4d52;  // "RMAPLAB1"
-inline constexpr std::uint32_t segment_version = 1;
+inline constexpr std::uint32_t segment_version = 2;
 inline constexpr char segment_prefix[] = "remaplab-lab-";  // of names of shared memory
 inline constexpr std::uint64_t segment_page = 4096;        // parts lie on multiples of it
 
@@ -23,8 +23,11 @@ enum class Part : std::uint8_t {
     Counters,    // by device
     RuleCounts,  // a RuleCounter for each rule
     Mailbox,     // mailbox.h
+    Rules,       // published_text.h: which rules there are and were
 };
-inline constexpr unsigned parts = 4;
+inline constexpr unsigned parts = 5;
+
+inline constexpr std::uint64_t rules_text_bytes = 1024 * 1024;
 
 enum class Stage : std::uint32_t { Running = 1, Ended = 2 };
 

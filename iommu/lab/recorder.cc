@@ -41,8 +41,8 @@ struct Recorder::Lanes {
         // cost nothing before they are used.
         std::unique_ptr<std::atomic<std::uint64_t>, Free> claims;
 
-        void write_alone(const Event& event);
-        void write_shared(const Event& event);
+        void write_alone(const TraceRecord::Words& words);
+        void write_shared(const TraceRecord::Words& words);
     };
 
     const std::uint64_t identity = next_identity.fetch_add(1);
@@ -61,23 +61,21 @@ struct Recorder::Lanes {
     bool is_shared(const Lane& lane) const { return lane.claims != nullptr; }
 
     void write(Lane& lane, const Event& event) {
-        Event stamped = event;
-        stamped.time = now();
-        stamped.thread = lane.number;
-        is_shared(lane) ? lane.write_shared(stamped) : lane.write_alone(stamped);
+        const TraceRecord::Words words = TraceRecord::words_of(event, now(), lane.number);
+        is_shared(lane) ? lane.write_shared(words) : lane.write_alone(words);
     }
 };
 
-void Recorder::Lanes::Lane::write_alone(const Event& event) {
+void Recorder::Lanes::Lane::write_alone(const TraceRecord::Words& words) {
     const std::uint64_t number = next.load(std::memory_order_relaxed);
-    ring[number & mask].write(number, event);
+    ring[number & mask].write(number, words);
     next.store(number + 1, std::memory_order_relaxed);
     head->recorded.store(number + 1, std::memory_order_release);
 }
 
 // Whoever has a number writes its record, unless one that had it before has not finished (it was stalled for a whole
 // round) or one with a later number was faster: then the event is dropped, and nobody waits.
-void Recorder::Lanes::Lane::write_shared(const Event& event) {
+void Recorder::Lanes::Lane::write_shared(const TraceRecord::Words& words) {
     const std::uint64_t number = next.fetch_add(1, std::memory_order_relaxed);
     std::atomic<std::uint64_t>& claim = claims.get()[number & mask];
     std::uint64_t before = claim.load(std::memory_order_relaxed);
@@ -87,7 +85,7 @@ void Recorder::Lanes::Lane::write_shared(const Event& event) {
         head->dropped.store(dropped.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return;
     }
-    ring[number & mask].write(number, event);
+    ring[number & mask].write(number, words);
     claim.store(TraceRecord::written(number), std::memory_order_release);
     head->recorded.store(next.load(std::memory_order_relaxed), std::memory_order_release);
 }

@@ -33,7 +33,8 @@ SegmentHeader header_for(const SegmentOptions& options) {
     std::copy(options.name.begin(), options.name.end(), header.name.begin());
     std::strncpy(header.build.data(), REMAPLAB_VERSION, header.build.size() - 1);
     lay_out(header,
-            {options.trace.bytes(), options.counters_bytes, most_rules * sizeof(RuleCounter), sizeof(MailboxLayout)});
+            {options.trace.bytes(), sizeof(CounterTable), most_rules * sizeof(RuleCounter), sizeof(MailboxLayout),
+             rules_text_bytes});
     return header;
 }
 

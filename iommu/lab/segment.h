@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "iommu/lab/counters.h"
 #include "iommu/lab/guarded_mapping.h"
 #include "iommu/lab/layout.h"
 #include "iommu/lab/mailbox.h"
@@ -27,7 +28,6 @@ struct SegmentOptions {
     std::string file;  // the segment lies in this file and outlives the machine; empty: in shared memory
     TraceShape trace;
     TraceClock clock;
-    std::uint64_t counters_bytes = 64 * 1024;
 };
 
 class Segment {
@@ -44,10 +44,13 @@ public:
     const std::string& name() const { return name_; }
     Recorder& recorder() { return recorder_; }
 
-    // Memory that tools read, zero at first; for atomic words. A thread that writes to it and does not record calls
-    // GuardedMapping::admit_this_thread before.
-    std::span<std::byte> counters() const { return part(Part::Counters); }
+    // Tables that tools read, zero at first. A thread that writes to one and neither records nor is the one that
+    // refreshes calls GuardedMapping::admit_this_thread before.
+    CounterTable& counters() const { return *reinterpret_cast<CounterTable*>(part(Part::Counters).data()); }
     std::span<RuleCounter> rule_counters() const;  // for Decisions::publish_to
+
+    // Memory for a TextPublisher: which rules there are and were.
+    std::span<std::byte> rules_text() const { return part(Part::Rules); }
 
     // Starts the thread that answers tools by `handler` and calls `refresh` about twenty times a second, and once more
     // at the end; both may be called until the segment is gone. Once.

@@ -41,12 +41,22 @@ struct TraceRecord {
     static constexpr std::uint64_t writing(std::uint64_t number) { return 2 * number + 1; }
     static constexpr std::uint64_t written(std::uint64_t number) { return 2 * number + 2; }
 
+    // An event's words with these fields in place of its own. Word by word: a field that is stored alone and loaded
+    // with its neighbour costs a third of the whole record.
+    static Words words_of(const Event& event, std::uint64_t time, std::uint32_t thread) {
+        static_assert(offsetof(Event, time) == 0 && offsetof(Event, code) == 48 && offsetof(Event, thread) == 52 &&
+                      std::endian::native == std::endian::little);
+        auto words = std::bit_cast<Words>(event);
+        words[0] = time;
+        words[6] = event.code | std::uint64_t{thread} << 32;
+        return words;
+    }
+
     // By the one thread that may write it now (Boehm, "Can seqlocks get along with programming language memory
     // models?", 2012: the fence keeps the words behind the mark).
-    void write(std::uint64_t number, const Event& event) {
+    void write(std::uint64_t number, const Words& source) {
         sequence.store(writing(number), std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_release);
-        const auto source = std::bit_cast<Words>(event);
         for (std::size_t i = 0; i < word_count; ++i) words[i].store(source[i], std::memory_order_relaxed);
         sequence.store(written(number), std::memory_order_release);
     }

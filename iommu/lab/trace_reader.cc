@@ -37,6 +37,7 @@ void TraceReader::look(Lane& lane) const {
             break;
         ++lane.limit;
     }
+    lane.limit = std::max(lane.position, std::min(lane.limit, lane.end));
     if (lane.limit - lane.position <= capacity_) return;
     lane.loss.overwritten += lane.limit - capacity_ - lane.position;
     lane.position = lane.limit - capacity_;
@@ -97,6 +98,13 @@ std::size_t TraceReader::read(std::vector<Event>& events, std::size_t most) {
         for (Lane& lane : lanes_) lane.held_up_at = lane.position < lane.limit ? lane.position : nowhere;
     }
     return count;
+}
+
+void TraceReader::end_here() {
+    for (Lane& lane : lanes_) {
+        look(lane);
+        lane.end = lane.limit;
+    }
 }
 
 TraceLoss TraceReader::loss() const {

@@ -45,6 +45,9 @@ public:
     // is given up. An event of another thread may so come after later ones, but never within a call.
     std::size_t read(std::vector<Event>& events, std::size_t most);
 
+    // From now on only what was recorded up to now is read: a machine may be faster than we.
+    void end_here();
+
     std::uint32_t lanes() const { return static_cast<std::uint32_t>(lanes_.size()); }
     bool is_injections(std::uint32_t lane) const { return lane + 1 == lanes(); }
     std::uint64_t lane_capacity() const { return capacity_; }  // in events
@@ -62,8 +65,9 @@ private:
     struct Lane {
         const LaneHead* head = nullptr;
         const TraceRecord* ring = nullptr;
-        std::uint64_t position = 0;  // the next number
-        std::uint64_t limit = 0;     // up to here, without it, in this call
+        std::uint64_t position = 0;   // the next number
+        std::uint64_t limit = 0;      // up to here, without it, in this call
+        std::uint64_t end = nowhere;  // the same, for ever
         std::uint64_t held_up_at = nowhere;
         std::optional<Event> next = {};
         std::uint64_t read = 0;

@@ -159,6 +159,30 @@ TEST_F(Lab, BeforeAStateIsSavedNothingIsLeftForLater) {
     EXPECT_TRUE(waited());
 }
 
+TEST_F(Lab, ARuleMayWaitForAnother) {
+    Rule first = rule(Kind::Dma, {.deed = Deed::Refuse});
+    first.when.nth = 2;
+    Rule second = rule(Kind::Packet, {.deed = Deed::Hang}, "another");
+    second.when.after = Pattern{.kind = Kind::Injection};
+    use({first, second});
+    const Event packet{.kind = Kind::Packet, .source = device};
+    laboratory.dma(dma());
+    EXPECT_FALSE(laboratory.packet(packet));
+    laboratory.dma(dma());
+    EXPECT_TRUE(laboratory.packet(packet));
+}
+
+// An interrupt that is answered by an interrupt: one at a time, for ever.
+TEST_F(Lab, WhatADeedCausesComesTheNextTime) {
+    use({rule(Kind::UnitInterrupt, {.deed = Deed::Interrupt, .vector = 1, .of_unit = true})});
+    put_all({{wait_all, status}});
+    EXPECT_EQ(interrupts.sent.size(), 1u);
+    for (std::size_t more = 2; more < 5; ++more) {
+        expire_timer();
+        EXPECT_EQ(interrupts.sent.size(), more);
+    }
+}
+
 class Told final : public iommu::Observer {
 public:
     void walked(const iommu::Request&, PhysicalAddress, std::uint64_t) override { ++walks; }

@@ -83,7 +83,6 @@ inline SegmentOptions small_segment(const std::string& name = machine_name()) {
     SegmentOptions options;
     options.name = name;
     options.trace = small_trace;
-    options.counters_bytes = 4096;
     return options;
 }
 

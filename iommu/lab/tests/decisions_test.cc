@@ -176,16 +176,45 @@ TEST(Decisions, GoOnCountingWhenOthersComeAndGo) {
     EXPECT_EQ(table[0].acted.load(), 1u);
     EXPECT_EQ(table[1].matched.load(), 3u);
     ASSERT_EQ(decisions.remove("first"), "");
-    EXPECT_EQ(table[0].matched.load(), 3u) << "numbers move up";
+    EXPECT_EQ(table[0].matched.load(), 3u) << "places in the table move up";
     EXPECT_EQ(table[0].acted.load(), 0u);
     EXPECT_EQ(table[1].matched.load(), 0u);
     ASSERT_EQ(decisions.add(refuse("third", {.pattern = {.kind = Kind::Dma}, .nth = 2})), "");
-    EXPECT_EQ(decisions.decide(dma).rule, 0u);  // the fourth of "second"
-    EXPECT_EQ(decisions.decide(dma).rule, 1u);
+    EXPECT_EQ(decisions.decide(dma).rule, 1u);  // the fourth of "second": a rule keeps its number
+    EXPECT_EQ(decisions.decide(dma).rule, 2u);
     EXPECT_EQ(table[1].acted.load(), 1u);
     ASSERT_EQ(decisions.replace({}), "");
     EXPECT_EQ(table[0].matched.load() + table[1].matched.load() + table[1].acted.load(), 0u);
     EXPECT_FALSE(decisions.wants(Kind::Dma));
+}
+
+TEST(Decisions, RememberRulesThatAreGoneIfTheyWereMet) {
+    Decisions decisions;
+    ASSERT_EQ(decisions.replace({1,
+                                 {refuse("met", {.pattern = {.kind = Kind::Dma}}),
+                                  refuse("never met", {.pattern = {.kind = Kind::Translation}})}}),
+              "");
+    acted_on(decisions, 3);
+    ASSERT_EQ(decisions.replace({1, {refuse("met", {.pattern = {.kind = Kind::Dma}})}}), "");
+    acted_on(decisions, 2);
+    const std::vector<RuleRecord> records = decisions.records();
+    ASSERT_EQ(records.size(), 2u);
+    EXPECT_EQ(std::tuple(records[0].number, records[0].removed, records[0].count.acted), std::tuple(2u, false, 2u));
+    EXPECT_EQ(std::tuple(records[1].number, records[1].removed, records[1].count.acted), std::tuple(0u, true, 3u));
+    EXPECT_EQ(records[1].name, "met");
+    EXPECT_EQ(records[1].deed, Deed::Refuse);
+}
+
+TEST(Decisions, ForgetTheOldestOfTooManyThatAreGone) {
+    Decisions decisions;
+    for (std::size_t i = 0; i < most_removed + 10; ++i) {
+        ASSERT_EQ(decisions.add(refuse("one", {.pattern = {.kind = Kind::Dma}})), "");
+        acted_on(decisions, 1);
+        ASSERT_EQ(decisions.remove("one"), "");
+    }
+    const std::vector<RuleRecord> records = decisions.records();
+    ASSERT_EQ(records.size(), most_removed);
+    EXPECT_EQ(records.front().number, 10u);
 }
 
 TEST(Decisions, PublishNothingBeyondTheTable) {

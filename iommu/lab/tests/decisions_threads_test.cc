@@ -67,6 +67,7 @@ TEST(DecisionsThreads, WhoAsksIsAnsweredByTheOldRulesOrTheNew) {
                 while (!over.load()) {
                     Order order = decisions.decide({.kind = Kind::Dma});
                     order.acted = 0;
+                    order.rule = 0;
                     const bool old_one = order == Order{.deed = Deed::Refuse};
                     const bool new_one = order == Order{.deed = Deed::Delay, .nanoseconds = 5};
                     if (!old_one && !new_one) wrong.fetch_add(1);

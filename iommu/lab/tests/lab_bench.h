@@ -186,7 +186,7 @@ protected:
     void expect_one(Deed deed, Kind kind, std::uint64_t number = 1) {
         const std::vector<Event> found = injections();
         ASSERT_EQ(found.size(), 1u);
-        EXPECT_EQ(found[0].code, 0u);
+        EXPECT_EQ(found[0].code, decisions.records().front().number);
         EXPECT_EQ(found[0].detail, number);
         EXPECT_EQ(found[0].length, static_cast<std::uint64_t>(deed));
         EXPECT_EQ(found[0].result, static_cast<std::uint64_t>(kind));

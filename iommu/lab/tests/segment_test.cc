@@ -72,8 +72,8 @@ TEST(LabSegment, IsThereForToolsAndGoesWithTheMachine) {
     auto trace = TraceReader::open(tool->part(Part::Trace));
     ASSERT_TRUE(trace) << trace.error();
     EXPECT_EQ(read_all(*trace).size(), 1u);
-    machine->counters()[5] = std::byte{42};
-    EXPECT_EQ(tool->part(Part::Counters)[5], std::byte{42});
+    machine->counters().sources[0] = 0x2a;
+    EXPECT_EQ(tool->part(Part::Counters)[0], std::byte{0x2a});
     machine.reset();
     EXPECT_FALSE(tool->is_running());
     EXPECT_FALSE(fs::exists(path_of(name)));

@@ -1,0 +1,264 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Drives remapctl as people do, against machines without a guest, and reports in TAP.
+
+usage: remapctl_test.py REMAPCTL TEST_MACHINE
+"""
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REMAPCTL, MACHINE = sys.argv[1:3]
+RULES = """{"seed": 9, "rules": [{"name": "no writes", "when": {"on": "dma", "access": "write", "every": 2},
+ "do": {"refuse": true}}]}"""
+
+
+class Machine:
+    number = 0
+
+    def __init__(self, file=None):
+        Machine.number += 1
+        self.name = f"tools-{os.getpid()}-{Machine.number}"
+        self.process = subprocess.Popen([MACHINE, self.name, *([file] if file else [])], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n", line
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait(timeout=20) == 0
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+
+@contextlib.contextmanager
+def machine(**options):
+    made = Machine(**options)
+    try:
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.end()
+
+
+def call(*arguments, text=None, code=0):
+    done = subprocess.run([REMAPCTL, *map(str, arguments)], input=text, text=True, capture_output=True, timeout=60,
+                          check=False)
+    assert done.returncode == code, f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}"
+    assert "\nremapctl" not in done.stderr, done.stderr
+    return done
+
+
+def expect(found, wanted):
+    assert found == wanted, f"found:\n{found}\nwanted:\n{wanted}"
+
+
+def expect_in(part, text):
+    assert part in text, f"{part!r} is not in:\n{text}"
+
+
+def a_trace_in_text_is_always_the_same():
+    with machine() as one:
+        call("-m", one.name, "trace", "on")
+        one.tell("dma 2")
+        one.tell("inject 1")
+        done = call("-m", one.name, "trace")
+        lines = done.stdout.splitlines()
+        expect(len(lines), 3)
+        expect_in("0.000001000   0  dma 00:02.0 write", lines[0])
+        expect_in("0.000002000   0  dma 00:02.0 write", lines[1])
+        expect_in("0.000003000   3  injection", lines[2])
+        expect(done.stderr, "3 events shown, 0 lost (0 overwritten before they were read, 0 never finished)\n")
+
+
+def what_is_lost_is_said():
+    with machine() as one:
+        call("-m", one.name, "trace", "on")
+        one.tell("dma 3000")
+        done = call("-m", one.name, "trace", "--count", 5)
+        expect(len(done.stdout.splitlines()), 5)
+        expect_in("1976 lost (1976 overwritten", done.stderr)
+
+
+def a_trace_is_filtered_and_is_json():
+    with machine() as one:
+        call("-m", one.name, "trace", "on")
+        one.tell("dma 3")
+        one.tell("inject 2")
+        done = call("-m", one.name, "trace", "--json", "--kind", "injection")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        expect([event["code"] for event in events], [0, 1])
+        expect(events[0]["kind"], "injection")
+        expect(call("-m", one.name, "trace", "--device", "00:03.0").stdout, "")
+        expect(len(call("-m", one.name, "trace", "--kind", "dma,injection").stdout.splitlines()), 5)
+        [first] = call("-m", one.name, "trace", "--json", "--count", 1).stdout.splitlines()
+        expect(json.loads(first), {"time": 1000, "lane": 0, "kind": "dma", "device": "00:02.0", "address": 0,
+                                   "length": 64, "result": 0x7f000, "detail": 0, "code": 0, "flags": ["write"]})
+
+
+def a_trace_that_is_off_is_said_to_be():
+    with machine() as one:
+        call("-m", one.name, "trace", "on")
+        one.tell("dma 1")
+        call("-m", one.name, "trace", "off")
+        one.tell("dma 1")
+        done = call("-m", one.name, "trace")
+        expect(len(done.stdout.splitlines()), 1)
+        expect_in("The trace is off", done.stderr)
+
+
+def following_sees_all_and_ends_with_the_machine():
+    with machine() as one:
+        call("-m", one.name, "trace", "on")
+        follower = subprocess.Popen([REMAPCTL, "-m", one.name, "trace", "--follow", "--json"], text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(5):
+            one.tell("dma 100")
+            time.sleep(0.05)
+        time.sleep(0.3)
+        one.end()
+        out, err = follower.communicate(timeout=30)
+        expect(len(out.splitlines()), 500)
+        expect_in("500 events shown, 0 lost", err)
+        expect_in("the machine has ended", err)
+
+
+def following_ends_with_an_interrupt_and_its_balance():
+    with machine() as one:
+        follower = subprocess.Popen([REMAPCTL, "-m", one.name, "trace", "-f"], text=True, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE)
+        one.tell("inject 1")
+        follower.stdout.readline()
+        follower.send_signal(signal.SIGINT)
+        out, err = follower.communicate(timeout=30)
+        expect((follower.returncode, out), (0, ""))
+        expect_in("1 events shown, 0 lost", err)
+
+
+def rules_come_and_go_and_count():
+    with machine() as one, tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(RULES)
+        file.flush()
+        expect(call("-m", one.name, "rules", "add", file.name).stdout, "1 rules added\n")
+        one.tell("dma 5")
+        shown = json.loads(call("-m", one.name, "rules", "show", "--json").stdout)
+        expect((shown["seed"], len(shown["rules"])), (9, 1))
+        expect((shown["rules"][0]["matched"], shown["rules"][0]["acted"]), (5, 2))
+        expect_in("met 5 times, acted 2 times", call("-m", one.name, "rules", "show").stdout)
+        expect_in("no writes", call("-m", one.name, "rules", "add", "-", text=RULES, code=1).stderr)
+        call("-m", one.name, "rules", "add", "-", text=RULES.replace("no writes", "two"))
+        call("-m", one.name, "rules", "remove", "no writes")
+        expect_in("other", call("-m", one.name, "rules", "remove", "other", code=1).stderr)
+        expect(call("-m", one.name, "rules", "remove", "--all").stdout, "1 rules removed\n")
+        expect(json.loads(call("-m", one.name, "rules", "show", "--json").stdout)["rules"], [])
+
+
+def a_file_with_a_mistake_adds_nothing_and_says_where():
+    with machine() as one:
+        text = RULES[:-2] + ', {"name": "bad", "when": {"on": "dma"}, "do": {"explode": true}}]}'
+        done = call("-m", one.name, "rules", "add", "-", text=text, code=1)
+        expect_in("standard input:2:", done.stderr)
+        expect(json.loads(call("-m", one.name, "rules", "show", "--json").stdout)["rules"], [])
+        call("-m", one.name, "rules", "add", "-", text="[" * 100_000, code=1)
+        call("-m", one.name, "rules", "add", "/nowhere/at/all", code=1)
+
+
+def machines_are_listed_and_dead_ones_removed():
+    with machine() as one:
+        dead = Machine()
+        dead.kill()
+        listed = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
+        expect(listed[one.name]["state"], "running")
+        expect(listed[one.name]["pid"], one.process.pid)
+        expect(listed[dead.name]["state"], "removed")
+        assert not Path(f"/dev/shm/remaplab-lab-{dead.name}").exists()
+        expect_in(one.name, call("list").stdout)
+        expect_in("cannot open", call("-m", dead.name, "trace", code=1).stderr)
+
+
+def a_file_is_read_after_the_machine_is_gone():
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/a.lab"
+        with machine(file=file) as one:
+            call("--file", file, "trace", "on")
+            one.tell("dma 4")
+            time.sleep(0.2)
+            one.kill()
+        expect(len(call("--file", file, "trace").stdout.splitlines()), 4)
+        top = json.loads(call("--file", file, "top", "--json").stdout)
+        expect({row["device"]: row["translations"] for row in top["devices"]}["00:02.0"], 4)
+        expect_in("the machine has ended", call("--file", file, "rules", "show", code=1).stderr)
+        with open(file, "r+b") as damaged:
+            damaged.write(b"\xff" * 200)
+        expect_in("not a control segment", call("--file", file, "trace", code=1).stderr)
+
+
+def top_shows_what_devices_do():
+    with machine() as one:
+        one.tell("dma 1")
+        time.sleep(0.2)
+        looking = subprocess.Popen([REMAPCTL, "-m", one.name, "top", "--once", "--json", "--interval", "1.5"],
+                                   text=True, stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        one.tell("dma 10")
+        seen = json.loads(looking.communicate(timeout=30)[0])
+        rows = {row["device"]: row for row in seen["devices"]}
+        expect((rows["00:02.0"]["translations"], rows["00:02.0"]["written-bytes"]), (10, 640))
+        table = call("-m", one.name, "top", "--once", "--interval", "0.1").stdout.splitlines()
+        expect(table[0], f"{one.name}, by second")
+        expect([line.split()[0] for line in table[1:]], ["DEVICE", "00:02.0", "unit"])
+
+
+def a_segment_that_is_cut_off_crashes_nobody():
+    with machine() as one:
+        call("-m", one.name, "trace", "on")
+        follower = subprocess.Popen([REMAPCTL, "-m", one.name, "trace", "-f"], text=True, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE)
+        one.tell("dma 1")
+        follower.stdout.readline()
+        one.tell("cut 0")
+        one.tell("dma 10000")
+        one.end()
+        follower.communicate(timeout=30)
+        assert follower.returncode in (0, 1), follower.returncode
+
+
+def mistakes_on_the_command_line_are_explained():
+    expect_in("no kind \"dmaa\"", call("trace", "--kind", "dmaa", code=2).stderr)
+    expect_in("00:02.0", call("trace", "--device", "second", code=2).stderr)
+    call("rules", code=2)
+    call("rules", "remove", code=2)
+    call("--file", "x", "-m", "y", "list", code=2)
+    expect_in("no machine can have the name", call("-m", "a/b", "trace", code=1).stderr)
+    expect_in("remapctl list", call("-m", "nobody-has-this-name", "trace", code=1).stderr)
+    call("--help")
+
+
+TESTS = [a_trace_in_text_is_always_the_same, what_is_lost_is_said, a_trace_is_filtered_and_is_json,
+         a_trace_that_is_off_is_said_to_be, following_sees_all_and_ends_with_the_machine,
+         following_ends_with_an_interrupt_and_its_balance, rules_come_and_go_and_count,
+         a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed,
+         a_file_is_read_after_the_machine_is_gone, top_shows_what_devices_do,
+         a_segment_that_is_cut_off_crashes_nobody, mistakes_on_the_command_line_are_explained]
+
+print(f"1..{len(TESTS)}")
+for number, test in enumerate(TESTS, 1):
+    try:
+        test()
+        print(f"ok {number} - {test.__name__.replace('_', ' ')}", flush=True)
+    except Exception as error:  # pylint: disable=broad-except
+        print(f"not ok {number} - {test.__name__.replace('_', ' ')}")
+        for line in f"{type(error).__name__}: {error}".splitlines():
+            print(f"# {line}", flush=True)
