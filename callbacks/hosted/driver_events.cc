@@ -5,6 +5,6 @@
 
 namespace remap::hosted {
 
-void DriverEvents::post(const spec::lab::DriverEvent& event) { (void)laboratory_.instrument().driver_says(event); }
+void DriverEvents::post(const spec::lab::DriverEvent& event) { (void)laboratory_.station().driver_says(event); }
 
 }  // namespace remap::hosted

@@ -10,7 +10,6 @@
 #include "hw/hosted/memory.h"
 #include "hw/hosted/timer.h"
 #include "iommu/engine/iommu.h"
-#include "iommu/lab/instrument_options.h"
 
 #include <atomic>
 #include <chrono>
@@ -37,6 +36,17 @@ protected:
     ~MachineDevices() = default;
 };
 
+// Faults on purpose, a trace, and tools that look in (docs/laboratory.md).
+struct LaboratoryOptions {
+    std::string name = {};  // by which tools attach: 1 to 63 letters, digits, and . _ - but not first; empty:
+                            // "hosted-", the process's number, "-" and a number of the machine's own
+    std::string file = {};   // what tools attach to lies in this file and outlives the machine; empty: in shared memory
+    std::string rules = {};  // a file of rules, or their text, which begins with a brace; empty: none
+    std::optional<std::uint64_t> seed = {};  // in place of that of the rules
+    bool trace = false;                      // whether it is written; can be switched later
+    std::uint64_t trace_bytes = 0;           // of each lane: a power of two, at least 64 KiB; 0: 4 MiB
+};
+
 struct MachineOptions {
     std::string memory_name = {};  // for other processes to attach to; empty: none can
     // By default 256 MiB at 0 and 256 MiB from 1 TiB up, as a large machine has some of its memory there.
@@ -44,9 +54,7 @@ struct MachineOptions {
     bool iommu = true;
     iommu::Options iommu_options = {};
     std::chrono::milliseconds device_time{1000};  // that a device has to answer an invalidation of its TLB, at least
-    // Faults on purpose, and a trace (docs/laboratory.md). A machine without a name for it is called "hosted-", the
-    // process's number, and "-" with a number of its own.
-    std::optional<lab::InstrumentOptions> laboratory = {};
+    std::optional<LaboratoryOptions> laboratory = {};
     std::optional<cache::Options> cache_model = {};  // with it, the machine can have processors: hosted::Processor
 };
 

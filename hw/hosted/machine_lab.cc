@@ -22,27 +22,31 @@ std::string next_name() {
 }  // namespace
 
 MachineLab::MachineLab()
-    : timer_(std::make_unique<Timer>(std::chrono::milliseconds(0),
-                                     [this] { instrument_->laboratory().timer_expired(); })) {}
+    : timer_(std::make_unique<Timer>(std::chrono::milliseconds(0), [this] { laboratory().timer_expired(); })) {}
 
 // The timer asks for itself again as long as there is something to come.
 MachineLab::~MachineLab() = default;
 
-Result<std::unique_ptr<MachineLab>, std::string> MachineLab::create(const lab::InstrumentOptions& options) {
+Result<std::unique_ptr<MachineLab>, std::string> MachineLab::create(const LaboratoryOptions& options) {
     std::unique_ptr<MachineLab> made(new MachineLab);
-    lab::InstrumentOptions named = options;
-    if (named.name.empty()) named.name = next_name();
-    auto instrument = lab::Instrument::create(named, *made);
-    if (!instrument) return Failure{instrument.error()};
-    made->instrument_ = std::move(*instrument);
+    lab::StationOptions wanted;
+    wanted.name = options.name.empty() ? next_name() : options.name;
+    wanted.file = options.file;
+    wanted.rules = options.rules;
+    wanted.seed = options.seed;
+    wanted.trace = options.trace;
+    if (options.trace_bytes != 0) wanted.trace_shape.lane_bytes = options.trace_bytes;
+    auto station = lab::Station::create(wanted, *made);
+    if (!station) return Failure{station.error()};
+    made->station_ = std::move(*station);
     return made;
 }
 
 void MachineLab::connect(iommu::Iommu* unit, MachineDevices& devices) {
     devices_ = &devices;
-    if (unit != nullptr) laboratory().attach(*unit);
-    if (unit != nullptr) unit_.emplace(*unit);
-    instrument_->serve(unit_ ? &*unit_ : nullptr);
+    if (unit == nullptr) return;
+    laboratory().attach(*unit);
+    station_->show(unit_.emplace(*unit));
 }
 
 // A message of this machine is its vector: nothing between a GPU and its driver remaps it.

@@ -5,7 +5,7 @@
 
 #include "hw/hosted/machine.h"
 #include "hw/hosted/timer.h"
-#include "iommu/lab/instrument.h"
+#include "iommu/lab/station.h"
 
 #include <cstdint>
 #include <memory>
@@ -17,21 +17,17 @@ namespace remap::hosted {
 class MachineLab final : lab::MachinePort {
 public:
     // The error is a sentence for people.
-    static Result<std::unique_ptr<MachineLab>, std::string> create(const lab::InstrumentOptions& options);
+    static Result<std::unique_ptr<MachineLab>, std::string> create(const LaboratoryOptions& options);
     ~MachineLab();
     MachineLab(const MachineLab&) = delete;
     MachineLab& operator=(const MachineLab&) = delete;
 
     // What tools attach to, and what the machine's parts ask and tell. Any thread.
-    lab::Instrument& instrument() { return *instrument_; }
-    lab::Laboratory& laboratory() { return instrument_->laboratory(); }
+    lab::Station& station() { return *station_; }
+    lab::Laboratory& laboratory() { return station_->laboratory(); }
 
-    // Before anything happens: the unit (null: there is none) and the devices of the machine. From then on tools are
-    // answered.
+    // Before anything happens: the unit (null: there is none) and the devices of the machine.
     void connect(iommu::Iommu* unit, MachineDevices& devices);
-
-    // The sentence is empty when all rules were replaced; else it says why not.
-    std::string set_rules(const std::string& file_or_text) { return instrument_->set_rules(file_or_text); }
 
     // A device sends a message. False: it is lost.
     bool interrupt(std::uint16_t source, unsigned vector);
@@ -47,7 +43,7 @@ private:
 
     MachineDevices* devices_ = nullptr;
     std::optional<lab::DirectUnit> unit_;
-    std::unique_ptr<lab::Instrument> instrument_;
+    std::unique_ptr<lab::Station> station_;
     std::unique_ptr<Timer> timer_;  // last: it calls the laboratory
 };
 
