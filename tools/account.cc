@@ -111,6 +111,7 @@ void print_json(const Account& account) {
         add_text("do", lab::name_of(rule.deed));
         add_number("matched", rule.count.matched);
         add_number("acted", rule.count.acted);
+        add_number("injected", rule.count.injected);
         add_number("traced", account.traced_of(rule));
         writer.Key("removed");
         writer.Bool(rule.removed);
@@ -133,10 +134,11 @@ void print_json(const Account& account) {
 }
 
 void print_text(const Account& account) {
-    fmt::print("{:>8} {:>8} {:>8}  rule (seed {})\n", "met", "acted", "traced", account.ledger.seed);
+    fmt::print("{:>8} {:>8} {:>8} {:>8}  rule (seed {})\n", "met", "acted", "injected", "traced", account.ledger.seed);
     for (const RuleRecord& rule : account.ledger.rules)
-        fmt::print("{:>8} {:>8} {:>8}  {}{}: {} of {}\n", rule.count.matched, rule.count.acted, account.traced_of(rule),
-                   rule.name, rule.removed ? " (removed)" : "", lab::name_of(rule.deed), lab::name_of(rule.on));
+        fmt::print("{:>8} {:>8} {:>8} {:>8}  {}{}: {} of {}\n", rule.count.matched, rule.count.acted,
+                   rule.count.injected, account.traced_of(rule), rule.name, rule.removed ? " (removed)" : "",
+                   lab::name_of(rule.deed), lab::name_of(rule.on));
     fmt::print("{} faults; {} events in the trace, {} lost, of them {} injections\n", account.faults, account.records,
                account.lost, account.lost_injections);
     if (account.unknown_injections != 0)
@@ -144,7 +146,7 @@ void print_text(const Account& account) {
 }
 
 bool balances(const Account& account) {
-    const auto agrees = [&](const RuleRecord& rule) { return rule.count.acted == account.traced_of(rule); };
+    const auto agrees = [&](const RuleRecord& rule) { return rule.count.injected == account.traced_of(rule); };
     return account.lost_injections == 0 && account.unknown_injections == 0 &&
            std::ranges::all_of(account.ledger.rules, agrees);
 }

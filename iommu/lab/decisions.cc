@@ -51,6 +51,8 @@ public:
         return drawn && count_.acted < when.times;
     }
 
+    void carried_out() { ++count_.injected; }
+
     Order act() {
         ++count_.acted;
         Order order = rule_.what;
@@ -121,6 +123,7 @@ struct Decisions::State {
         const RuleCount count = place < rules.size() ? rules[place]->count() : RuleCount();
         table[place].matched.store(count.matched, std::memory_order_relaxed);
         table[place].acted.store(count.acted, std::memory_order_relaxed);
+        table[place].injected.store(count.injected, std::memory_order_relaxed);
     }
     void publish_all() const {
         for (std::size_t place = 0; place < table.size(); ++place) publish(place);
@@ -228,6 +231,18 @@ Order Decisions::decide(const Event& event) {
         if (live.count().matched != matched) state_->publish(place);
     }
     return order;
+}
+
+// Of a rule that was removed meanwhile, as long as it is remembered.
+void Decisions::carried_out(const Order& order) {
+    const std::lock_guard lock(state_->mutex);
+    for (std::size_t place = 0; place < state_->rules.size(); ++place) {
+        if (state_->rules[place]->number() != order.rule) continue;
+        state_->rules[place]->carried_out();
+        return state_->publish(place);
+    }
+    const auto found = std::ranges::find(state_->removed, order.rule, &RuleRecord::number);
+    if (found != state_->removed.end()) ++found->count.injected;
 }
 
 }  // namespace remap::lab

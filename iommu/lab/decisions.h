@@ -16,10 +16,13 @@
 
 namespace remap::lab {
 
-// How often a rule's pattern was met, and how often it has acted.
+// How often a rule's pattern was met, how often it has acted, and how often its deed was carried out. That may be
+// later, or never: an access whose data has a bit to be flipped is refused, a device that is to be pulled out is not
+// there.
 struct RuleCount {
     std::uint64_t matched = 0;
     std::uint64_t acted = 0;
+    std::uint64_t injected = 0;
 };
 
 // A rule that there is or was, in a few words.
@@ -71,6 +74,9 @@ public:
     // Counts an event and says what is done to it: by the first rule, in their order, that acts. The others count it
     // all the same, and do not act. Takes a lock for as long as it takes to look at the rules, and no memory.
     Order decide(const Event& event);
+
+    // The deed of an order was carried out.
+    void carried_out(const Order& order);
 
 private:
     struct State;

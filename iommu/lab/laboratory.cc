@@ -54,6 +54,7 @@ void Laboratory::inject(const Event& event, const Order& order) {
     record.detail = order.acted;
     record.result = static_cast<std::uint64_t>(event.kind);
     recorder_.record_injection(record);
+    decisions_.carried_out(order);
     ask(record);  // other rules may wait for it
 }
 

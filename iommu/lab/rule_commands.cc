@@ -61,7 +61,8 @@ Answer show(const Decisions& decisions) {
     for (std::size_t i = 0; i < set.rules.size(); ++i) {
         const RuleCount count = i < counts.size() ? counts[i] : RuleCount{};
         text += (i == 0 ? "" : ",") + std::string("{\"rule\":") + json_of(set.rules[i]) +
-                ",\"matched\":" + std::to_string(count.matched) + ",\"acted\":" + std::to_string(count.acted) + "}";
+                ",\"matched\":" + std::to_string(count.matched) + ",\"acted\":" + std::to_string(count.acted) +
+                ",\"injected\":" + std::to_string(count.injected) + "}";
     }
     return text + "]}";
 }

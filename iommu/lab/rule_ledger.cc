@@ -35,6 +35,8 @@ void write(Writer& writer, const RuleRecord& rule) {
     writer.Uint64(rule.count.matched);
     writer.Key("acted");
     writer.Uint64(rule.count.acted);
+    writer.Key("injected");
+    writer.Uint64(rule.count.injected);
     writer.Key("removed");
     writer.Bool(rule.removed);
     writer.EndObject();
@@ -59,15 +61,16 @@ std::optional<RuleRecord> record_of(const Value& from) {
     const auto number = member<unsigned>(from, "number");
     const auto matched = member<std::uint64_t>(from, "matched");
     const auto acted = member<std::uint64_t>(from, "acted");
+    const auto injected = member<std::uint64_t>(from, "injected");
     const auto removed = member<bool>(from, "removed");
     const auto name = text_in(from, "name");
     const auto on = text_in(from, "on");
     const auto deed = text_in(from, "do");
-    if (!number || !matched || !acted || !removed || !name || !on || !deed) return std::nullopt;
+    if (!number || !matched || !acted || !injected || !removed || !name || !on || !deed) return std::nullopt;
     const auto kind = kind_of(*on);
     const auto what = deed_of(*deed);
     if (!kind || !what) return std::nullopt;
-    return RuleRecord{*number, std::string(*name), *kind, *what, {*matched, *acted}, *removed};
+    return RuleRecord{*number, std::string(*name), *kind, *what, {*matched, *acted, *injected}, *removed};
 }
 
 }  // namespace
@@ -110,6 +113,7 @@ void take_counts(RuleLedger& ledger, std::span<const RuleCounter> table) {
         if (rule.removed || place == table.size()) continue;
         rule.count.matched = table[place].matched.load(std::memory_order_relaxed);
         rule.count.acted = table[place].acted.load(std::memory_order_relaxed);
+        rule.count.injected = table[place].injected.load(std::memory_order_relaxed);
         ++place;
     }
 }

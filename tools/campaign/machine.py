@@ -79,8 +79,8 @@ def read_evidence(tools, folder):
 def unaccounted(evidence):
     """Where what was injected and what the trace shows differ; sentences."""
     for rule in evidence["rules"]:
-        if rule["acted"] != rule["traced"]:
-            yield f"rule {rule['name']!r} has acted {rule['acted']} times, and the trace shows {rule['traced']}"
+        if rule["injected"] != rule["traced"]:
+            yield f"rule {rule['name']!r} injected {rule['injected']} faults, and the trace shows {rule['traced']}"
     if evidence["injections"]["lost"]:
         yield f"{evidence['injections']['lost']} injections are no longer in the trace"
     if evidence["injections"]["unknown"]:

@@ -52,7 +52,7 @@ def minimise(tools, plan, root, run, result):
         return outcome.signature(machine.make(tools, plan, run, trial, file)) == wanted
 
     # A set without the part that has never acted is the first try, and mostly the last but a few.
-    acted = {rule["name"] for rule in result["rules_acted"] if rule["acted"]}
+    acted = {rule["name"] for rule in result["rules_acted"] if rule["injected"]}
     rules = named(whole["rules"])
     suspects = [rule for rule in rules if rule["name"] in acted]
     if suspects and len(suspects) < len(rules) and fails(suspects):

@@ -40,7 +40,7 @@ class Guest:
 
 def harmful(rule):
     deed, kind = rule["do"], rule["on"]
-    return rule["acted"] > 0 and (deed, None) not in HARMLESS and (deed, kind) not in HARMLESS
+    return rule["injected"] > 0 and (deed, None) not in HARMLESS and (deed, kind) not in HARMLESS
 
 
 def judge(guest, rules):
@@ -54,7 +54,7 @@ def judge(guest, rules):
         return "died"
     if guest.status != 0:
         return "noticed"
-    if not any(rule["acted"] for rule in rules):
+    if not any(rule["injected"] for rule in rules):
         return "quiet"
     return "missed" if any(map(harmful, rules)) else "tolerated"
 

@@ -16,7 +16,7 @@ WORTH_A_LOOK = ["crashed", "hung", "missed", "died"]
 
 
 def of_run(run, result):
-    acted = {rule["name"]: rule["acted"] for rule in result["rules_acted"] if rule["acted"]}
+    acted = {rule["name"]: rule["injected"] for rule in result["rules_acted"] if rule["injected"]}
     return {"number": run.number, "title": run.title, "rules": run.rules, "variant": run.variant, "suite": run.suite,
             "seed": run.seed, "outcome": result["outcome"], "acted": acted, "failed": result["failed"],
             "bail": result["bail"], "unaccounted": result["unaccounted"], "faults": result.get("faults", 0)}
@@ -50,9 +50,10 @@ def by_deed(results):
     for _, result in results:
         for rule in (result or {}).get("rules_acted", []):
             if rule["acted"] or rule["traced"]:
-                row = table.setdefault(f"{rule['do']} of {rule['on']}",
-                                       {"injected": 0, "traced": 0, "outcomes": collections.Counter()})
-                row["injected"] += rule["acted"]
+                row = table.setdefault(f"{rule['do']} of {rule['on']}", {"in_vain": 0, "injected": 0, "traced": 0,
+                                                                         "outcomes": collections.Counter()})
+                row["in_vain"] += rule["acted"] - rule["injected"]
+                row["injected"] += rule["injected"]
                 row["traced"] += rule["traced"]
                 row["outcomes"][result["outcome"]] += 1
     return {name: row | {"outcomes": in_order(row["outcomes"])} for name, row in sorted(table.items())}
@@ -100,8 +101,8 @@ def why(run):
 def as_text(report):
     injected = report["injected"]
     lines = ["# Injected", ""]
-    lines += table(["deed", "injected", "in trace", *OUTCOMES],
-                   [[name, row["injected"], row["traced"], *(row["outcomes"].get(o, 0) or "-" for o in OUTCOMES)]
+    lines += table(["deed", "in vain", "injected", "in trace", *OUTCOMES],
+                   [[name, row["in_vain"] or "-", row["injected"], row["traced"], *(row["outcomes"].get(o, 0) or "-" for o in OUTCOMES)]
                     for name, row in injected.items()])
     lines += ["", "# How the runs ended", ""]
     lines += table(["rules", *OUTCOMES], outcome_rows(report["by_rules"]))

@@ -49,8 +49,8 @@ private:
 
 struct HostileSegment : testing::Test {
     std::mt19937_64 random{4};
-    std::unique_ptr<Segment> machine = std::move(*Segment::create(small_segment()));
     Commands commands;
+    std::unique_ptr<Segment> machine = std::move(*Segment::create(small_segment()));  // asks the commands to its end
     SegmentHeader places;
 
     void SetUp() override {

@@ -190,10 +190,10 @@ TEST(LabSegment, CutShortItCostsNobodyMoreThanWhatWasInIt) {
 }
 
 TEST(LabSegment, RefreshesAndAnswers) {
-    auto machine = segment();
     Commands commands;
-    add_trace_commands(commands, machine->recorder());
     std::atomic<unsigned> refreshed{0};
+    const auto machine = segment();
+    add_trace_commands(commands, machine->recorder());
     machine->serve([&](std::string_view text) { return commands.answer(text); }, [&] { ++refreshed; });
     const auto tool = attach(*machine);
     const auto answer = tool->ask(R"({"command":"trace","on":true})", 5s);

@@ -98,6 +98,7 @@ TEST_F(StationTest, WhatRulesDidIsInTheSegmentWhenTheMachineIsGone) {
     EXPECT_EQ(found.rules[0].name, "every second");
     EXPECT_EQ(found.rules[0].count.matched, 9u);
     EXPECT_EQ(found.rules[0].count.acted, 4u);
+    EXPECT_EQ(found.rules[0].count.injected, 4u);
     EXPECT_EQ(injections(*left)[found.rules[0].number], 4u);
 }
 
@@ -112,11 +113,27 @@ TEST_F(StationTest, RulesThatWereReplacedStayAccountedFor) {
     const RuleLedger found = ledger(*attached);
     auto traced = injections(*attached);
     ASSERT_EQ(found.rules.size(), 2u);
-    for (const RuleRecord& rule : found.rules) EXPECT_EQ(traced[rule.number], rule.count.acted) << rule.name;
+    for (const RuleRecord& rule : found.rules) EXPECT_EQ(traced[rule.number], rule.count.injected) << rule.name;
     EXPECT_EQ(found.rules[0].name, "the first");
     EXPECT_EQ(found.rules[0].count.acted, 1u);
     EXPECT_TRUE(found.rules[1].removed);
     EXPECT_EQ(found.rules[1].count.acted, 2u);
+}
+
+TEST_F(StationTest, ADeedThatComesToNothingIsNoInjection) {
+    auto one = station(R"({"rules": [{"name": "a bit", "when": {"on": "dma"}, "do": {"flip-bit": 0}}]})");
+    ASSERT_TRUE(one);
+    Event event{.kind = Kind::Dma, .source = 0x10, .address = 0x1000, .length = 64};
+    one->laboratory().dma_done(event, one->laboratory().dma(event));
+    const DmaOrder order = one->laboratory().dma(event);
+    event.flags |= flag::refused;  // by the unit
+    one->laboratory().dma_done(event, order);
+    const auto attached = attach();
+    ASSERT_TRUE(attached);
+    const RuleLedger found = ledger(*attached);
+    EXPECT_EQ(found.rules.at(0).count.acted, 2u);
+    EXPECT_EQ(found.rules.at(0).count.injected, 1u);
+    EXPECT_EQ(injections(*attached)[found.rules[0].number], 1u);
 }
 
 TEST_F(StationTest, ToolsChangeItsRules) {
@@ -153,9 +170,9 @@ TEST(RuleLedger, ReadsBackToTheSame) {
           .name = "a \"name\"\n",
           .on = Kind::Dma,
           .deed = Deed::FlipBit,
-          .count = {9, 2},
+          .count = {9, 2, 1},
           .removed = false},
-         {.number = 1, .name = "", .on = Kind::Packet, .deed = Deed::Hang, .count = {1, 1}, .removed = true}}};
+         {.number = 1, .name = "", .on = Kind::Packet, .deed = Deed::Hang, .count = {1, 1, 1}, .removed = true}}};
     const auto read = ledger_of(text_of(wrote));
     ASSERT_TRUE(read) << read.error();
     EXPECT_EQ(text_of(*read), text_of(wrote));
@@ -164,10 +181,11 @@ TEST(RuleLedger, ReadsBackToTheSame) {
 }
 
 TEST(RuleLedger, OfAnythingElseIsRefused) {
-    for (const char* text :
-         {"", "{", "[]", "{}", R"({"seed":1})", R"({"seed":-1,"rules":[]})", R"({"seed":1,"rules":[1]})",
-          R"({"seed":1,"rules":[{"number":1}]})",
-          R"({"seed":1,"rules":[{"number":1,"name":"a","on":"x","do":"drop","matched":1,"acted":1,"removed":false}]})"})
+    for (
+        const char* text :
+        {"", "{", "[]", "{}", R"({"seed":1})", R"({"seed":-1,"rules":[]})", R"({"seed":1,"rules":[1]})",
+         R"({"seed":1,"rules":[{"number":1}]})",
+         R"({"seed":1,"rules":[{"number":1,"name":"a","on":"x","do":"drop","matched":1,"acted":1,"injected":1,"removed":false}]})"})
         EXPECT_FALSE(ledger_of(text)) << text;
     EXPECT_FALSE(ledger_of(std::string(200'000, '[')));
 }

@@ -43,10 +43,16 @@ class CampaignTest(unittest.TestCase):
                          {"delay of dma": (2 * acted, 2 * acted), "flip-bit of dma": (acted, acted)})
         self.assertEqual(report["outcomes"], {"missed": 6, "tolerated": 6})
 
+    def test_a_deed_that_came_to_nothing_is_said_to(self):
+        one = self.campaign({"a": ["vain"]})
+        one.run(seeds="1..6")
+        row = one.report()["injected"]["drop of invalidation"]
+        self.assertEqual((row["in_vain"], row["injected"], row["traced"]), (6, 12, 12))
+
     def test_an_injection_that_the_trace_does_not_show_fails_the_campaign(self):
         one = self.campaign({"a": ["untraced"]})
         said = one.run(seeds="1", status=1)
-        self.assertIn("has acted 2 times, and the trace shows 1", said)
+        self.assertIn("injected 2 faults, and the trace shows 1", said)
 
     def test_a_suite_that_fails_without_rules_is_said_to(self):
         one = self.campaign({"a": ["late"]})

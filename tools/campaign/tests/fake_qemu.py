@@ -3,7 +3,8 @@
 """Stands for QEMU and its guest: reads the rules that the laboratory would, has them act as `FAKE` says, ends as a guest
 would, and leaves in the laboratory's file what fake_remapctl.py prints.
 
-A rule's name says what it does: "noticed", "missed" (a flipped bit), "late" (a delay), "hang", "crash", "reset", "never".
+A rule's name says what it does: "noticed", "missed" (a flipped bit), "late" (a delay), "hang", "crash", "reset", "never",
+"vain" (one of its deeds comes to nothing), "untraced" (one injection is not in the trace).
 A name "pair-a" fails the guest only together with "pair-b". With FAKE_COUNT=FILE each start adds a line to that file.
 """
 
@@ -32,7 +33,8 @@ def main():
         deed, kind = DEEDS.get(name, ("drop", "invalidation"))
         acted = 0 if name == "never" else 1 + int(option("seed")) % 3
         traced = acted - 1 if name == "untraced" else acted
-        evidence["rules"].append({"name": name, "do": deed, "on": kind, "matched": 5, "acted": acted, "traced": traced})
+        evidence["rules"].append({"name": name, "do": deed, "on": kind, "matched": 5, "acted": acted + (name == "vain"),
+                                  "injected": acted, "traced": traced})
     with open(option("lab-file"), "w", encoding="utf-8") as file:
         json.dump(evidence, file)
     print("TAP version 13\n1..2", flush=True)

@@ -16,7 +16,7 @@ if sys.argv[3] == "account":
     print(text)
 else:
     assert sys.argv[3] == "trace", sys.argv
-    events = sum(rule["acted"] for rule in json.loads(text)["rules"])
+    events = sum(rule["injected"] for rule in json.loads(text)["rules"])
     if "FAKE_TRACE" in os.environ:
         with open(os.environ["FAKE_TRACE"], "a", encoding="utf-8") as file:
             file.write("x")
