@@ -76,6 +76,33 @@ void define_top(CLI::App& app, const Target& target, Chosen& chosen) {
     top->callback([&] { chosen = [&] { return show_top(target, options); }; });
 }
 
+void define_explain(CLI::App& app, const Target& target, Chosen& chosen) {
+    CLI::App* const explain = app.add_subcommand("explain", "Why an access is allowed or not, step by step");
+    static ExplainOptions options;
+    explain->add_option("ADDRESS", options.address, "That the device puts on the bus")->required();
+    explain->add_option("--device", options.device, "Who accesses it")->required()->type_name("BUS:DEVICE.FUNCTION");
+    explain->add_option("--pasid", options.pasid, "Of the request; without: none")->type_name("N");
+    explain->add_flag("--write", options.write, "A write; without: a read");
+    explain->add_flag("--privileged", options.privileged, "Of a request with PASID: for the supervisor");
+    explain->add_flag("--translated", options.translated, "The address is a translation that the device was given");
+    explain->add_flag("--asks", options.asks, "A request for a translation")->excludes("--translated");
+    explain->add_option("--data", options.data, "An interrupt request to this address, with this data")->type_name("N");
+    explain->add_flag("--json", options.json, "As JSON");
+    explain->callback([&] { chosen = [&] { return remap::tools::explain(target, options); }; });
+}
+
+void define_tables(CLI::App& app, const Target& target, Chosen& chosen) {
+    CLI::App* const tables = app.add_subcommand("tables", "What a device can reach, and whose memory that is");
+    static TablesOptions options;
+    tables->add_option("--device", options.device, "Which one")->required()->type_name("BUS:DEVICE.FUNCTION");
+    tables->add_option("--pasid", options.pasid, "Requests with it; without: those without one")->type_name("N");
+    tables->add_option("--from", options.from, "First address")->type_name("ADDRESS");
+    tables->add_option("--to", options.to, "Last address")->type_name("ADDRESS");
+    tables->add_option("--limit", options.limit, "Lines, at most 10000 (1000)")->type_name("N");
+    tables->add_flag("--json", options.json, "As JSON");
+    tables->callback([&] { chosen = [&] { return show_tables(target, options); }; });
+}
+
 int run(int count, char** arguments) {
     CLI::App app("Looks into machines that run with -device remap-iommu,lab=on, and changes their rules.", "remapctl");
     app.require_subcommand(1);
@@ -90,6 +117,8 @@ int run(int count, char** arguments) {
     define_trace(app, target, chosen);
     define_top(app, target, chosen);
     define_account(app, target, chosen);
+    define_explain(app, target, chosen);
+    define_tables(app, target, chosen);
     try {
         app.parse(count, arguments);
     } catch (const CLI::ParseError& error) {

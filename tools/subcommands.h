@@ -39,4 +39,28 @@ struct TopOptions {
 };
 int show_top(const Target& target, const TopOptions& options);
 
+// What is empty is left to the machine, which also judges the rest: numbers may be decimal, or hexadecimal with 0x.
+struct ExplainOptions {
+    std::string address;
+    std::string device;
+    std::string pasid;
+    std::string data;  // of an interrupt request, which the address is then
+    bool write = false;
+    bool privileged = false;
+    bool translated = false;
+    bool asks = false;
+    bool json = false;
+};
+int explain(const Target& target, const ExplainOptions& options);
+
+struct TablesOptions {
+    std::string device;
+    std::string pasid;
+    std::string from;
+    std::string to;
+    std::string limit;
+    bool json = false;
+};
+int show_tables(const Target& target, const TablesOptions& options);
+
 }  // namespace remap::tools

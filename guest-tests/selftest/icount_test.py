@@ -9,6 +9,7 @@ IMAGES is the folder of the guest images.
 
 import difflib
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -25,6 +26,9 @@ from tap import case, expect, main  # pylint: disable=wrong-import-position
 COUNTED = ["-icount", "shift=1,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1", "-trace", "remap_*"]
 OF_QEMU = "# qemu: "
 HOST_TIME = "# QEMU ran for "
+DELAYS = json.dumps({"seed": 5, "rules": [
+    {"name": "slow", "when": {"on": "dma", "probability": 0.1}, "do": {"delay": "20 us"}},
+    {"name": "late", "when": {"on": "completion", "every": 3}, "do": {"delay": "30 us"}}]})
 NEAR = 3  # lines around a difference that are shown
 
 
@@ -119,6 +123,11 @@ def invalidations_that_take_their_time_repeat():
 @case
 def callbacks_repeat():
     expect_repeats("rules", "callback_rules")
+
+
+@case
+def rules_act_at_the_same_times():
+    expect_repeats("remap", "gpu_dma", "-global", "remap-iommu.rules=" + DELAYS)
 
 
 @case

@@ -60,6 +60,11 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
         const RemapGpuPacket told = to_c(packet);
         ops.packet_fetched(opaque, entry, &told);
     }
+    bool hangs_at(std::uint32_t entry, const gpu::spec::Packet& packet) override {
+        const RemapGpuPacket asked = to_c(packet);
+        return ops.hangs_at(opaque, entry, &asked);
+    }
+    bool rest_wanted() override { return ops.rest_wanted(opaque); }
     void halted(std::uint32_t entry, std::uint16_t opcode, gpu::spec::FaultCause cause,
                 std::uint64_t address) override {
         ops.halted(opaque, entry, opcode, static_cast<unsigned>(cause), address);

@@ -73,6 +73,10 @@ typedef struct RemapGpuOps {
     /* For a trace, on the engine thread: a ring entry's packet was fetched, and the engine has halted at one. */
     void (*packet_fetched)(void *opaque, uint32_t entry, const RemapGpuPacket *packet);
     void (*halted)(void *opaque, uint32_t entry, unsigned opcode, unsigned cause, uint64_t address);
+    /* Asked of each packet that was fetched: whether the engine hangs at it, until it is reset. */
+    bool (*hangs_at)(void *opaque, uint32_t entry, const RemapGpuPacket *packet);
+    /* Between two pieces of work: whether remap_gpu_run is to end for now, although there is more. */
+    bool (*rest_wanted)(void *opaque);
     /* On the engine thread: accesses with a PASID, and to addresses that the bus has translated (context is null). */
     bool (*read_in)(void *opaque, const RemapGpuContext *context, RemapGpuAddress from, void *to, size_t bytes);
     bool (*write_in)(void *opaque, const RemapGpuContext *context, RemapGpuAddress to, const void *from, size_t bytes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hw/capi/remap_iommu.h"
 
+#include "hw/capi/lab.h"
 #include "hw/capi/reach.h"
 #include "hw/capi/watcher.h"
 #include "iommu/engine/iommu.h"
@@ -126,12 +127,13 @@ iommu::Options options_of(const RemapIommuOptions& options) {
 
 // The clock is only for the times of stale uses, and reading it costs more than a table walk.
 iommu::Machine machine_of(const RemapIommuOptions& options, CallbackPorts& ports, iommu::Observer* observer) {
-    return {.memory = ports,
-            .interrupts = ports,
-            .work = &ports,
-            .clock = options.detect_stale_uses ? &ports : nullptr,
-            .devices = &ports,
-            .observer = observer};
+    const iommu::Machine machine{.memory = ports,
+                                 .interrupts = ports,
+                                 .work = &ports,
+                                 .clock = options.detect_stale_uses ? &ports : nullptr,
+                                 .devices = &ports,
+                                 .observer = observer};
+    return options.lab != nullptr ? options.lab->around(machine) : machine;
 }
 
 }  // namespace
@@ -144,7 +146,16 @@ struct RemapIommu {
     RemapIommu(const RemapIommuOptions& options, const RemapIommuOps& ops, void* opaque)
         : ports(ops, opaque),
           engine(options_of(options), machine_of(options, ports, watcher_of(ops, opaque))),
-          reach(engine, ops.reach, opaque) {}
+          reach(engine, ops.reach, opaque),
+          lab(options.lab) {
+        if (lab != nullptr) lab->attach(engine);
+    }
+
+    RemapTranslation translate(const iommu::Request& request, bool dma_follows) {
+        const iommu::Translation answer = engine.translate(request);
+        if (lab != nullptr) lab->translated(request, answer, dma_follows);
+        return to_c(answer);
+    }
 
     iommu::Observer* watcher_of(const RemapIommuOps& ops, void* opaque) {
         return ops.watch != nullptr ? &watcher.emplace(*ops.watch, opaque) : nullptr;
@@ -154,6 +165,7 @@ struct RemapIommu {
     std::optional<capi::Watcher> watcher;
     iommu::Iommu engine;
     capi::Reach reach;
+    RemapLab* lab;
 };
 
 const char* remap_iommu_check(const RemapIommuOptions* options) {
@@ -176,7 +188,10 @@ RemapIommu* remap_iommu_new(const RemapIommuOptions* options, const RemapIommuOp
 
 void remap_iommu_free(RemapIommu* iommu) { delete iommu; }
 
-void remap_iommu_reset(RemapIommu* iommu) { iommu->engine.reset(); }
+void remap_iommu_reset(RemapIommu* iommu) {
+    iommu->engine.reset();
+    if (iommu->lab != nullptr) iommu->lab->reset();
+}
 
 uint64_t remap_iommu_window_size(void) { return iommu::Iommu::window_size; }
 
@@ -241,16 +256,22 @@ void remap_iommu_stale_report(RemapIommu* iommu, char* to, size_t size) {
 }
 
 RemapTranslation remap_iommu_translate(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
-    return to_c(iommu->engine.translate({source}, {address}, access_of(write)));
+    return iommu->translate({.source = {source}, .address = {address}, .access = access_of(write)}, false);
+}
+
+RemapTranslation remap_iommu_translate_for_dma(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
+    return iommu->translate({.source = {source}, .address = {address}, .access = access_of(write)}, true);
 }
 
 RemapTranslation remap_iommu_translate_in(RemapIommu* iommu, uint16_t source, const RemapContext* context,
                                           uint64_t address, bool write) {
-    return to_c(iommu->engine.translate(request_of(source, *context, address, write)));
+    return iommu->translate(request_of(source, *context, address, write), true);
 }
 
 RemapTranslation remap_iommu_check_translated(RemapIommu* iommu, uint16_t source, uint64_t address, bool write) {
-    return to_c(iommu->engine.translate({source}, {address}, access_of(write), iommu::RequestType::Translated));
+    return iommu->translate(
+        {.source = {source}, .address = {address}, .access = access_of(write), .type = iommu::RequestType::Translated},
+        true);
 }
 
 RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapContext* context, uint64_t address,
@@ -258,6 +279,7 @@ RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapC
     iommu::Request request = request_of(source, *context, address, write);
     request.type = iommu::RequestType::Translation;
     const iommu::Translation answer = iommu->engine.translate(request);
+    if (iommu->lab != nullptr) iommu->lab->translated(request, answer, false);
     return {.refused = answer.refused,
             .readable = answer.readable,
             .writable = answer.writable,
@@ -301,13 +323,14 @@ void remap_iommu_unfollow(RemapIommu* iommu, uint16_t source) { iommu->reach.unf
 
 bool remap_iommu_watched(const RemapIommu* iommu, uint64_t page) { return iommu->reach.watched({page}); }
 
-void remap_iommu_stored(RemapIommu* iommu, uint64_t address, uint64_t bytes) {
-    iommu->engine.stored({address}, bytes);
-}
+void remap_iommu_stored(RemapIommu* iommu, uint64_t address, uint64_t bytes) { iommu->engine.stored({address}, bytes); }
 
 RemapInterrupt remap_iommu_remap_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {
-    return to_c(
-        iommu->engine.remap_interrupt({request->source}, {request->address, request->data}, check_of(*request)));
+    const iommu::InterruptMessage message{request->address, request->data};
+    const iommu::InterruptOutcome outcome =
+        iommu->engine.remap_interrupt({request->source}, message, check_of(*request));
+    if (iommu->lab != nullptr) iommu->lab->interrupted({request->source}, message, outcome);
+    return to_c(outcome);
 }
 
 RemapInterrupt remap_iommu_probe_interrupt(RemapIommu* iommu, const RemapInterruptRequest* request) {

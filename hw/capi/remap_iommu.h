@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 typedef struct RemapIommu RemapIommu;
+typedef struct RemapLab RemapLab; /* remap_lab.h */
 
 /* The causes of the unit's own interrupts; each keeps one message pending at a time. */
 enum {
@@ -172,6 +173,7 @@ typedef struct RemapIommuOptions {
     RemapIommuCaches caches;
     bool detect_stale_uses;
     uint64_t stale_grace;   /* nanoseconds */
+    RemapLab *lab;          /* null: nobody interferes, and nothing is traced; it outlives the unit */
 } RemapIommuOptions;
 
 typedef struct RemapTranslation {
@@ -265,6 +267,8 @@ void remap_iommu_statistics(RemapIommu *iommu, RemapIommuStatistics *statistics)
 void remap_iommu_stale_report(RemapIommu *iommu, char *to, size_t size);
 
 RemapTranslation remap_iommu_translate(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
+/* The same for an access that the laboratory is told of (remap_lab_dma_done), as it is of those that follow. */
+RemapTranslation remap_iommu_translate_for_dma(RemapIommu *iommu, uint16_t source, uint64_t address, bool write);
 /* With a PASID, or of an address that a translation request gave. */
 RemapTranslation remap_iommu_translate_in(RemapIommu *iommu, uint16_t source, const RemapContext *context,
                                           uint64_t address, bool write);

@@ -90,7 +90,7 @@ Machine::Made Machine::make(const DmaRequest& what, Data* data, Move move) {
         return {move(at, what.snoop, data), at};
     }
     const iommu::Iommu::Ticket ticket = iommu_->begin_access();
-    const iommu::Translation translation = translate(request);
+    const iommu::Translation translation = translate(request, true);
     const bool done = translation.allowed && move(translation.address, what.snoop || translation.snooped, data);
     iommu_->end_access(ticket);
     return {done, translation.address};
@@ -130,9 +130,9 @@ bool Machine::access_in_laboratory(const DmaRequest& what, std::size_t bytes, Da
     return made.done;
 }
 
-iommu::Translation Machine::translate(const iommu::Request& request) {
+iommu::Translation Machine::translate(const iommu::Request& request, bool dma_follows) {
     const iommu::Translation answer = iommu_->translate(request);
-    if (lab_ != nullptr) lab_->laboratory().translated(request, answer);
+    if (lab_ != nullptr) lab_->laboratory().translated(request, answer, dma_follows);
     return answer;
 }
 

@@ -100,7 +100,7 @@ public:
     bool dma_write(const DmaRequest& request, const void* from, std::size_t bytes);
 
     // A device's translation request; only where there is an IOMMU.
-    iommu::Translation translate(const iommu::Request& request);
+    iommu::Translation translate(const iommu::Request& request) { return translate(request, false); }
 
     // Called with each interrupt message of the IOMMU, on the thread that caused it. Set before devices work.
     std::function<void(iommu::InterruptSource, iommu::InterruptMessage)> on_iommu_interrupt;
@@ -118,6 +118,8 @@ private:
 
     bool raise(std::uint16_t source, unsigned vector) override;
     bool unplug(std::uint16_t source) override;
+
+    iommu::Translation translate(const iommu::Request& request, bool dma_follows);
 
     // Has `move(address, snoop, data)` transfer the data of one access, once it is translated, and where there is a
     // laboratory as that wants it.

@@ -17,6 +17,7 @@ void remap_dma_connect(RemapDma *dma, PCIDevice *pci)
 
     dma->pci = pci;
     dma->space = remap_iommu_space_of(as);
+    dma->lab = dma->space ? remap_iommu_space_device(dma->space)->lab.lab : NULL;
     dma->foreign = as != &address_space_memory && !dma->space;
 }
 
@@ -168,30 +169,73 @@ static void remap_dma_move_through_caches(const RemapDma *dma, const RemapDmaSid
     }
 }
 
-static RemapDmaRefusal remap_dma_move(const RemapDma *dma, const RemapDmaSide *to, const RemapDmaSide *from,
-                                      size_t bytes)
-{
-    RemapDmaTarget source, target;
+/* What the laboratory has to say to the two sides. */
+typedef struct RemapDmaOrders {
+    RemapLabDma to;
+    RemapLabDma from;
+} RemapDmaOrders;
 
-    if (!remap_dma_reach(dma, from, bytes, false, &source)) {
+/* A transfer: its two sides, and what they come to, once that is found. */
+typedef struct RemapDmaTransfer {
+    const RemapDmaSide *to;
+    const RemapDmaSide *from;
+    size_t bytes;
+    const RemapDmaOrders *orders; /* NULL: none */
+    RemapDmaTarget target;
+    RemapDmaTarget source;
+} RemapDmaTransfer;
+
+static void remap_dma_move(const RemapDma *dma, RemapDmaTransfer *t)
+{
+    if (unlikely(remap_cache)) {
+        remap_dma_move_through_caches(dma, t->to, &t->target, t->from, &t->source, t->bytes);
+        return;
+    }
+    remap_memory_move(t->target.memory.host, t->source.memory.host, t->bytes);
+    if (t->target.memory.region) {
+        remap_memory_mark_written(t->target.memory.region, t->target.memory.offset, t->bytes);
+    }
+}
+
+/* By way of a piece of our own: nobody sees the bytes as they were. */
+static void remap_dma_move_flipped(const RemapDma *dma, RemapDmaTransfer *t)
+{
+    uint8_t piece[TARGET_PAGE_SIZE];
+    RemapDmaSide own = remap_dma_own(piece);
+    RemapDmaTransfer in = *t, out = *t;
+
+    in.to = out.from = &own;
+    in.target = out.source = (RemapDmaTarget) { .memory.host = piece };
+    remap_dma_move(dma, &in);
+    if (t->orders->from.flip) {
+        remap_lab_flip_bit(piece, t->bytes, t->orders->from.bit);
+    }
+    if (t->orders->to.flip) {
+        remap_lab_flip_bit(piece, t->bytes, t->orders->to.bit);
+    }
+    remap_dma_move(dma, &out);
+}
+
+static RemapDmaRefusal remap_dma_perform(const RemapDma *dma, RemapDmaTransfer *t)
+{
+    const RemapDmaOrders *orders = t->orders;
+
+    if ((orders && orders->from.refuse) || !remap_dma_reach(dma, t->from, t->bytes, false, &t->source)) {
         return REMAP_DMA_READ;
     }
-    if (!remap_dma_reach(dma, to, bytes, true, &target)) {
+    if ((orders && orders->to.refuse) || !remap_dma_reach(dma, t->to, t->bytes, true, &t->target)) {
         return REMAP_DMA_WRITE;
     }
-    if (unlikely(remap_cache)) {
-        remap_dma_move_through_caches(dma, to, &target, from, &source, bytes);
-        return REMAP_DMA_NONE;
-    }
-    remap_memory_move(target.memory.host, source.memory.host, bytes);
-    if (target.memory.region) {
-        remap_memory_mark_written(target.memory.region, target.memory.offset, bytes);
+    if (orders && (orders->from.flip || orders->to.flip)) {
+        remap_dma_move_flipped(dma, t);
+    } else {
+        remap_dma_move(dma, t);
     }
     return REMAP_DMA_NONE;
 }
 
 /* Every access passes here, and only here does the IOMMU's engine learn that one begins and ends. */
-static RemapDmaRefusal remap_dma_access(const RemapDma *dma, RemapDmaSide to, RemapDmaSide from, size_t bytes)
+static RemapDmaRefusal remap_dma_announce(const RemapDma *dma, RemapDmaTransfer *t)
 {
     RemapIommu *iommu = dma->space ? remap_iommu_space_engine(dma->space) : NULL;
     RemapIommuTicket ticket = { 0 };
@@ -202,11 +246,70 @@ static RemapDmaRefusal remap_dma_access(const RemapDma *dma, RemapDmaSide to, Re
     if (iommu) {
         ticket = remap_iommu_begin_access(iommu);
     }
-    refusal = remap_dma_move(dma, &to, &from, bytes);
+    refusal = remap_dma_perform(dma, t);
     if (iommu) {
         remap_iommu_end_access(iommu, ticket);
     }
     return refusal;
+}
+
+static RemapLabAccess remap_dma_of_lab(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write)
+{
+    bool with_pasid = side->kind == REMAP_DMA_IN_CONTEXT;
+
+    return (RemapLabAccess) {
+        .source = remap_iommu_space_source(dma->space),
+        .is_write = is_write,
+        .no_snoop = !side->snoop,
+        .translated = side->kind == REMAP_DMA_TRANSLATED,
+        .with_pasid = with_pasid,
+        .pasid = with_pasid ? side->context->pasid : 0,
+        .address = side->address,
+        .bytes = bytes,
+    };
+}
+
+/*
+ * A delay comes before the access begins: an invalidation does not wait for it. Of a copy whose source is refused the
+ * destination was never asked for.
+ */
+static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTransfer *t)
+{
+    RemapLabAccess from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+    RemapLabAccess to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+    RemapDmaOrders orders = { 0 };
+    RemapDmaRefusal refusal;
+
+    if (!t->from->own) {
+        orders.from = remap_lab_dma(dma->lab, &from);
+    }
+    if (!t->to->own && !orders.from.refuse) {
+        orders.to = remap_lab_dma(dma->lab, &to);
+    }
+    t->orders = &orders;
+    refusal = remap_dma_announce(dma, t);
+    if (!t->from->own) {
+        bool refused = refusal == REMAP_DMA_READ;
+
+        remap_lab_dma_done(dma->lab, &from, &orders.from, refused, refused ? 0 : t->source.memory.address);
+    }
+    if (!t->to->own && refusal != REMAP_DMA_READ) {
+        bool refused = refusal == REMAP_DMA_WRITE;
+
+        remap_lab_dma_done(dma->lab, &to, &orders.to, refused, refused ? 0 : t->target.memory.address);
+    }
+    return refusal;
+}
+
+static RemapDmaRefusal remap_dma_access(const RemapDma *dma, RemapDmaSide to, RemapDmaSide from, size_t bytes)
+{
+    RemapDmaTransfer transfer; /* not set to zero as a whole: that would cost what a translation does */
+
+    transfer.to = &to;
+    transfer.from = &from;
+    transfer.bytes = bytes;
+    transfer.orders = NULL;
+    return unlikely(dma->lab) ? remap_dma_access_in_lab(dma, &transfer) : remap_dma_announce(dma, &transfer);
 }
 
 /* Without a ticket: what is found is for the processor's prefetcher alone, which minds no address. */

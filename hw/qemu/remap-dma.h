@@ -14,6 +14,7 @@
 typedef struct RemapDma {
     PCIDevice *pci;
     RemapIommuSpace *space; /* behind a remap-iommu */
+    RemapLab *lab;          /* of that; NULL: none */
 
     /*
      * Behind another IOMMU. QEMU's own send their fault interrupt on the thread that made the access, and assert that it

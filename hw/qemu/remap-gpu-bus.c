@@ -168,10 +168,37 @@ static void remap_gpu_packet_fetched(void *opaque, uint32_t entry, const RemapGp
     }
 }
 
+static bool remap_gpu_hangs_at(void *opaque, uint32_t entry, const RemapGpuPacket *packet)
+{
+    RemapGpuDevice *s = opaque;
+    RemapLabPacket told = {
+        .source = pci_requester_id(&s->pci),
+        .entry = entry,
+        .opcode = packet->opcode,
+        .destination = packet->destination,
+        .from = packet->source,
+        .bytes = packet->length,
+    };
+
+    return s->dma.lab && remap_lab_packet(s->dma.lab, &told);
+}
+
+/* A delay may make pieces of work long. Whoever wants the engine to pause waits for one, and not for all of a run. */
+static bool remap_gpu_rest_wanted(void *opaque)
+{
+    RemapGpuDevice *s = opaque;
+
+    return s->dma.lab &&
+           (remap_worker_is_wanted(&s->worker) || remap_lab_owes(remap_iommu_space_device(s->dma.space)));
+}
+
 static void remap_gpu_halted(void *opaque, uint32_t entry, unsigned opcode, unsigned cause, uint64_t address)
 {
     RemapGpuDevice *s = opaque;
 
+    if (s->dma.lab) {
+        remap_lab_halted(s->dma.lab, pci_requester_id(&s->pci), entry, cause, address);
+    }
     trace_remap_gpu_fault(pci_requester_id(&s->pci), entry, opcode, cause, address);
 }
 
@@ -185,6 +212,8 @@ const RemapGpuOps remap_gpu_ops = {
     .vram_written = remap_gpu_vram_written,
     .packet_fetched = remap_gpu_packet_fetched,
     .halted = remap_gpu_halted,
+    .hangs_at = remap_gpu_hangs_at,
+    .rest_wanted = remap_gpu_rest_wanted,
     .read_in = remap_gpu_bus_read_in,
     .write_in = remap_gpu_bus_write_in,
     .translate = remap_gpu_translate,

@@ -60,6 +60,22 @@ static void remap_gpu_take_turn(void *argument)
     } while (turn->more && !icount_enabled() && get_clock() < end);
 }
 
+/* What a rule delays takes no time of a machine that counts instructions: the next turn is that much later. */
+static bool remap_gpu_run_in_lab(RemapGpuDevice *s)
+{
+    RemapIommuDevice *iommu = s->dma.lab ? remap_iommu_space_device(s->dma.space) : NULL;
+    bool more;
+
+    if (iommu) {
+        remap_lab_take_owed(iommu);
+    }
+    more = remap_gpu_run(s->model);
+    if (iommu) {
+        remap_worker_rest(&s->worker, remap_lab_take_owed(iommu));
+    }
+    return more;
+}
+
 static bool remap_gpu_work(void *opaque)
 {
     RemapGpuDevice *s = opaque;
@@ -71,7 +87,7 @@ static bool remap_gpu_work(void *opaque)
     }
     /* One critical section around those of the accesses, each of which would cost two memory barriers. */
     RCU_READ_LOCK_GUARD();
-    return remap_gpu_run(s->model);
+    return remap_gpu_run_in_lab(s);
 }
 
 /*
@@ -320,6 +336,9 @@ static void remap_gpu_reset_enter(Object *object, ResetType type)
     remap_worker_pause(&s->worker);
     remap_soon_cancel(&s->send_interrupts);
     remap_gpu_connect(s);
+    if (s->dma.lab) {
+        remap_lab_device_reset(s->dma.lab, pci_requester_id(&s->pci));
+    }
     remap_gpu_services_reset(&s->services, &s->pci);
     remap_gpu_reset(s->model);
     qatomic_set(&s->raised, 0);

@@ -36,7 +36,7 @@ void remap_iommu_tell_invalidation(void *device, const RemapInvalidation *invali
                                         invalidation->every_pasid, invalidation->tag);
     QEMU_LOCK_GUARD(&s->clients_lock);
     client = remap_iommu_client_of(s, invalidation->source);
-    if (client) {
+    if (client && !client->silent) {
         client->invalidate(client, invalidation);
     }
 }
@@ -49,7 +49,7 @@ void remap_iommu_tell_page_answer(void *device, const RemapPageAnswer *answer)
     trace_remap_iommu_page_answer(answer->source, answer->group, answer->code);
     QEMU_LOCK_GUARD(&s->clients_lock);
     client = remap_iommu_client_of(s, answer->source);
-    if (client) {
+    if (client && !client->silent) {
         client->answer_page(client, answer);
     }
 }
@@ -84,6 +84,27 @@ void remap_iommu_remove_client(RemapIommuClient *client)
     QEMU_LOCK_GUARD(&s->clients_lock);
     QLIST_REMOVE(client, next);
     client->space = NULL;
+}
+
+void remap_iommu_silence_client(RemapIommuDevice *s, uint16_t source)
+{
+    RemapIommuClient *client;
+
+    QEMU_LOCK_GUARD(&s->clients_lock);
+    client = remap_iommu_client_of(s, source);
+    if (client) {
+        client->silent = true;
+    }
+}
+
+void remap_iommu_heed_all_clients(RemapIommuDevice *s)
+{
+    RemapIommuClient *client;
+
+    QEMU_LOCK_GUARD(&s->clients_lock);
+    QLIST_FOREACH(client, &s->clients, next) {
+        client->silent = false;
+    }
 }
 
 void remap_iommu_init_devices(RemapIommuDevice *s)

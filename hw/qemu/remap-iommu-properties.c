@@ -30,6 +30,9 @@ static const Property remap_iommu_properties[] = {
     DEFINE_PROP_UINT32("invalidation-delay", RemapIommuDevice, invalidation_delay, 0),
     DEFINE_PROP_BOOL("stale-check", RemapIommuDevice, options.detect_stale_uses, false),
     DEFINE_PROP_UINT32("stale-grace", RemapIommuDevice, stale_grace, 100),
+    DEFINE_PROP_STRING("lab", RemapIommuDevice, lab.name),
+    DEFINE_PROP_STRING("lab-file", RemapIommuDevice, lab.file),
+    DEFINE_PROP_SIZE("trace-size", RemapIommuDevice, lab.trace_size, 4 * MiB),
 };
 
 static const char *const remap_iommu_descriptions[][2] = {
@@ -98,6 +101,7 @@ void remap_iommu_add_properties(ObjectClass *class)
     for (size_t i = 0; i < ARRAY_SIZE(remap_iommu_descriptions); i++) {
         object_class_property_set_description(class, remap_iommu_descriptions[i][0], remap_iommu_descriptions[i][1]);
     }
+    remap_lab_add_properties(class);
     remap_counters_add(class, remap_iommu_counters, ARRAY_SIZE(remap_iommu_counters), remap_iommu_get_counter);
     object_class_property_add_str(class, "stale-report", remap_iommu_get_stale_report, NULL);
     object_class_property_set_description(class, "stale-report", "The latest stale uses, a line each");

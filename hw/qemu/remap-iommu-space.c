@@ -145,7 +145,7 @@ RemapTranslation remap_iommu_space_translate(const RemapIommuSpace *space, hwadd
     uint16_t source = remap_iommu_space_source(space);
 
     return remap_iommu_told(source, address, is_write,
-                            remap_iommu_translate(space->device->engine, source, address, is_write));
+                            remap_iommu_translate_for_dma(space->device->engine, source, address, is_write));
 }
 
 RemapTranslation remap_iommu_space_translate_in(const RemapIommuSpace *space, const RemapContext *context,

@@ -222,12 +222,19 @@ static void remap_iommu_machine_changed(void *opaque, bool running, RunState sta
     }
     s->machine_runs = running;
     if (running) {
+        remap_lab_machine_runs(s);
         remap_soon_call(&s->send_interrupts);
         remap_worker_resume(&s->worker);
     } else {
         remap_iommu_tail_collect(s);
         remap_worker_pause(&s->worker);
     }
+}
+
+/* The first phase, so that who was pulled out is reset with everybody else. */
+static void remap_iommu_reset_enter(Object *object, ResetType type)
+{
+    remap_lab_reset(REMAP_IOMMU(object));
 }
 
 /* The last phase: until all devices are quiet, in the phases before, their accesses still mean what they meant. */
@@ -289,9 +296,13 @@ static bool remap_iommu_make_engine(RemapIommuDevice *s, Error **errp)
         .save = remap_iommu_save_engine,
         .load = remap_iommu_load_engine,
     };
+    if (!remap_lab_begin(s, errp)) {
+        return false;
+    }
     s->engine = remap_iommu_new(&s->options, &remap_iommu_ops, s);
     if (!s->engine) {
         error_setg(errp, "remap-iommu: no memory for the caches");
+        remap_lab_abandon(s);
     }
     return s->engine;
 }
@@ -308,6 +319,7 @@ static void remap_iommu_realize(DeviceState *dev, Error **errp)
     if (!remap_iommu_publish_dmar(s, errp)) {
         remap_iommu_free(s->engine);
         s->engine = NULL;
+        remap_lab_abandon(s);
         return;
     }
 
@@ -349,18 +361,44 @@ static const VMStateDescription remap_iommu_message_vmstate = {
     },
 };
 
+static bool remap_iommu_anybody_is_pulled(void *opaque)
+{
+    RemapIommuDevice *s = opaque;
+
+    return s->lab.removal.count;
+}
+
+static const VMStateDescription remap_iommu_removal_vmstate = {
+    .name = TYPE_REMAP_IOMMU "/removal",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = remap_iommu_anybody_is_pulled,
+    .fields = (const VMStateField[]) {
+        VMSTATE_STRUCT(lab.removal, RemapIommuDevice, 1, remap_removal_vmstate, RemapRemoval),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static int remap_iommu_before_save(void *opaque)
+{
+    remap_lab_before_save(opaque);
+    return 0;
+}
+
 /* The worker was stopped with the machine; here it is at rest between two pieces of work. */
 static const VMStateDescription remap_iommu_vmstate = {
     .name = TYPE_REMAP_IOMMU,
     .version_id = 2, /* 1 had no message of page requests */
     .minimum_version_id = 2,
     .priority = MIG_PRI_IOMMU, /* before the devices whose accesses it translates */
+    .pre_save = remap_iommu_before_save,
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT_ARRAY(interrupts, RemapIommuDevice, REMAP_IOMMU_INTERRUPTS, 1, remap_iommu_message_vmstate,
                              RemapIommuMessage),
         VMSTATE_REMAP_STATE(state, RemapIommuDevice),
         VMSTATE_END_OF_LIST()
     },
+    .subsections = (const VMStateDescription *const[]) { &remap_iommu_removal_vmstate, NULL },
 };
 
 static void remap_iommu_class_init(ObjectClass *class, void *data)
@@ -372,6 +410,7 @@ static void remap_iommu_class_init(ObjectClass *class, void *data)
     dc->vmsd = &remap_iommu_vmstate;
     dc->user_creatable = true;
     dc->hotpluggable = false;
+    RESETTABLE_CLASS(class)->phases.enter = remap_iommu_reset_enter;
     RESETTABLE_CLASS(class)->phases.exit = remap_iommu_reset_exit;
     remap_iommu_add_properties(class);
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);

@@ -15,6 +15,7 @@
 #include "qom/object.h"
 #include "system/runstate.h"
 
+#include "remap-lab.h"
 #include "remap-soon.h"
 #include "remap-state.h"
 #include "remap-worker.h"
@@ -75,6 +76,7 @@ struct RemapIommuDevice {
     uint32_t device_timeout; /* milliseconds */
 
     RemapIommuTail tail;
+    RemapLabState lab;
 
     /* Where the interrupts of devices go, and those of the IOAPIC; what stands for us towards KVM, if anything does. */
     MemoryRegion interrupt_region;
@@ -122,11 +124,15 @@ struct RemapIommuClient {
     void (*invalidate)(RemapIommuClient *client, const RemapInvalidation *invalidation);
     void (*answer_page)(RemapIommuClient *client, const RemapPageAnswer *answer);
     RemapIommuSpace *space; /* NULL: not added */
+    bool silent;            /* it was pulled out: it hears nothing, and answers nothing */
     QLIST_ENTRY(RemapIommuClient) next;
 };
 
 void remap_iommu_add_client(RemapIommuClient *client, RemapIommuSpace *space);
 void remap_iommu_remove_client(RemapIommuClient *client);
+/* Who has the source id is told nothing any more; all are told again. With the BQL. */
+void remap_iommu_silence_client(RemapIommuDevice *s, uint16_t source);
+void remap_iommu_heed_all_clients(RemapIommuDevice *s);
 void remap_iommu_init_devices(RemapIommuDevice *s);
 void remap_iommu_reset_devices(RemapIommuDevice *s);
 /* For the engine. */

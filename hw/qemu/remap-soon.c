@@ -45,13 +45,18 @@ void remap_soon_set_time(RemapSoon *soon, int64_t nanoseconds)
     soon->later = nanoseconds;
 }
 
-void remap_soon_call(RemapSoon *soon)
+void remap_soon_call_after(RemapSoon *soon, int64_t nanoseconds)
 {
     if (!soon->timer) {
         qemu_bh_schedule(soon->bh);
     } else if (!timer_pending(soon->timer)) {
-        timer_mod_ns(soon->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + soon->later);
+        timer_mod_ns(soon->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + soon->later + nanoseconds);
     }
+}
+
+void remap_soon_call(RemapSoon *soon)
+{
+    remap_soon_call_after(soon, 0);
 }
 
 void remap_soon_cancel(RemapSoon *soon)

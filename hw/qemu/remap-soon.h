@@ -37,6 +37,9 @@ void remap_soon_set_time(RemapSoon *soon, int64_t nanoseconds);
 /* Calls that were asked for and not yet made are one. Any thread; does not block. */
 void remap_soon_call(RemapSoon *soon);
 
+/* The same, but where it is a matter of the virtual clock so many nanoseconds later than else. */
+void remap_soon_call_after(RemapSoon *soon, int64_t nanoseconds);
+
 /* A call that was asked for is not made. With the BQL. */
 void remap_soon_cancel(RemapSoon *soon);
 

@@ -5,6 +5,8 @@
 #include "system/cpu-timers.h"
 #include "remap-worker.h"
 
+static QLIST_HEAD(, RemapWorker) remap_workers = QLIST_HEAD_INITIALIZER(remap_workers);
+
 static void *remap_worker_run(void *opaque)
 {
     RemapWorker *worker = opaque;
@@ -39,7 +41,8 @@ static void remap_worker_wake(RemapWorker *worker)
     if (!worker->in_turns) {
         qemu_cond_signal(&worker->wake);
     } else if (worker->pending && !worker->pauses) {
-        remap_soon_call(&worker->turn);
+        remap_soon_call_after(&worker->turn, worker->rest);
+        worker->rest = 0;
     }
 }
 
@@ -101,6 +104,7 @@ void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void
 {
     *worker = (RemapWorker) { .work = work, .opaque = opaque, .in_turns = icount_enabled() };
     qemu_mutex_init(&worker->lock);
+    QLIST_INSERT_HEAD(&remap_workers, worker, next);
     if (worker->in_turns) {
         remap_soon_init(&worker->turn, name, remap_worker_take_turn, worker, NULL);
         return;
@@ -126,6 +130,17 @@ void remap_worker_set_time(RemapWorker *worker, int64_t nanoseconds)
     }
 }
 
+void remap_worker_rest(RemapWorker *worker, int64_t nanoseconds)
+{
+    QEMU_LOCK_GUARD(&worker->lock);
+    worker->rest += nanoseconds;
+}
+
+bool remap_worker_is_wanted(const RemapWorker *worker)
+{
+    return qatomic_read(&worker->pauses);
+}
+
 /*
  * A call that is running here runs on this very thread, further up its stack: it led to this pause, by an interrupt
  * message that reset the bus, say. The worker waits for that call's end and touches nothing until then.
@@ -133,7 +148,7 @@ void remap_worker_set_time(RemapWorker *worker, int64_t nanoseconds)
 void remap_worker_pause(RemapWorker *worker)
 {
     QEMU_LOCK_GUARD(&worker->lock);
-    worker->pauses++;
+    qatomic_set(&worker->pauses, worker->pauses + 1);
     while (worker->busy && worker->call_state != REMAP_CALL_RUNNING) {
         if (worker->call_state == REMAP_CALL_POSTED) {
             qemu_mutex_unlock(&worker->lock);
@@ -148,13 +163,23 @@ void remap_worker_pause(RemapWorker *worker)
 void remap_worker_resume(RemapWorker *worker)
 {
     QEMU_LOCK_GUARD(&worker->lock);
-    worker->pauses--;
+    qatomic_set(&worker->pauses, worker->pauses - 1);
     remap_worker_wake(worker);
+}
+
+void remap_workers_end(void)
+{
+    RemapWorker *worker;
+
+    QLIST_FOREACH(worker, &remap_workers, next) {
+        remap_worker_pause(worker);
+    }
 }
 
 void remap_worker_stop(RemapWorker *worker)
 {
     remap_worker_pause(worker);
+    QLIST_REMOVE(worker, next);
     if (worker->in_turns) {
         remap_soon_free(&worker->turn);
         qemu_mutex_destroy(&worker->lock);

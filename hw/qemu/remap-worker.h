@@ -9,6 +9,7 @@
 #define REMAP_WORKER_H
 
 #include "qemu/main-loop.h"
+#include "qemu/queue.h"
 #include "qemu/thread.h"
 
 #include "remap-soon.h"
@@ -30,6 +31,9 @@ typedef struct RemapWorker {
     /* Without a thread. */
     bool in_turns;
     RemapSoon turn;
+    int64_t rest; /* nanoseconds, before the next one */
+
+    QLIST_ENTRY(RemapWorker) next;
 
     /* A call that the worker wants made with the BQL held. */
     QEMUBH *call_bh;
@@ -48,6 +52,12 @@ void remap_worker_start(RemapWorker *worker, const char *name, bool (*work)(void
 /* Where it works in turns, the time from one to the next, in nanoseconds; at least 1. Before the first kick. */
 void remap_worker_set_time(RemapWorker *worker, int64_t nanoseconds);
 
+/* From the work, where it is done in turns: the next one comes so many nanoseconds later than else. */
+void remap_worker_rest(RemapWorker *worker, int64_t nanoseconds);
+
+/* From the work: somebody waits for it to end, so that it had better be short. */
+bool remap_worker_is_wanted(const RemapWorker *worker);
+
 /* There is work. Any thread; does not block for long. */
 void remap_worker_kick(RemapWorker *worker);
 
@@ -60,6 +70,9 @@ void remap_worker_resume(RemapWorker *worker);
  * itself: whoever holds it and wants a pause makes the call in the main loop's stead.
  */
 void remap_worker_call(RemapWorker *worker, void (*call)(void *argument), void *argument);
+
+/* At the end of the program, with the BQL: no worker works any more. */
+void remap_workers_end(void);
 
 /* Ends the thread; work that is still waiting is not done. With the BQL, and not from a call. */
 void remap_worker_stop(RemapWorker *worker);

@@ -17,6 +17,12 @@ unsigned Counters::row_of(std::uint16_t source) {
     return CounterTable::others;
 }
 
+std::optional<std::uint16_t> Counters::source_of(unsigned row) const {
+    const std::uint32_t source = sources_[row].load(std::memory_order_relaxed);
+    if (source == 0) return {};
+    return static_cast<std::uint16_t>(source - 1);
+}
+
 std::uint64_t Counters::total(unsigned row, Count what) const {
     std::uint64_t sum = 0;
     for (const Share& share : shares_)

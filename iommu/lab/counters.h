@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace remap::lab {
 
@@ -59,6 +60,9 @@ public:
 
     // A device's row, which is given to it when it is first asked for. A source id that is no device's has the unit's.
     unsigned row_of(std::uint16_t source);
+
+    // Of a row below CounterTable::devices: the device that has it, if one does.
+    std::optional<std::uint16_t> source_of(unsigned row) const;
 
     std::uint64_t total(unsigned row, Count what) const;
     std::uint64_t total_of(std::uint16_t source, Count what) { return total(row_of(source), what); }

@@ -24,7 +24,6 @@ using iommu::RequestType;
 using iommu::TableStep;
 using vtd::FaultReason;
 using What = TableStep::What;
-using Purpose = TableStep::Purpose;
 
 std::string place_of(const ExplainedStep& one) {
     return fmt::format("the {} at 0x{:x}", one.entry.name, one.step.at.value);
@@ -194,11 +193,6 @@ std::string missing_invalidation(const Explanation& told) {
     return text;
 }
 
-std::string without_stop(std::string sentence) {
-    if (!sentence.empty() && sentence.back() == '.') sentence.pop_back();
-    return sentence;
-}
-
 }  // namespace
 
 Explained explain(const Explanation& told, const Objects* objects) {
@@ -225,10 +219,10 @@ Explained explain(const Explanation& told, const Objects* objects) {
         explained.stale =
             fmt::format("{} still say{}: {}", caches_of(told),
                         caches_of(told).find(',') == std::string::npos ? "s" : "", end_of(told.cached, told.request));
-        const std::string due = "An invalidation is missing, or not done yet: invalidate " + missing_invalidation(told);
-        explained.advice = told.memory.reason == FaultReason::None
-                               ? due + "."
-                               : due + "; and for the fault that follows: " + without_stop(explained.advice) + ".";
+        const std::string due =
+            "An invalidation is missing, or not done yet: invalidate " + missing_invalidation(told) + ".";
+        explained.advice =
+            told.memory.reason == FaultReason::None ? due : due + " For the fault that follows: " + explained.advice;
     }
     return explained;
 }

@@ -84,11 +84,12 @@ void Laboratory::dma_done(const Event& event, const DmaOrder& order) {
     counters_.add_to_row(row, write ? Count::WrittenBytes : Count::ReadBytes, event.length);
 }
 
-void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer) {
+void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer, bool dma_follows) {
     const unsigned row = counters_.row_of(request.source.value);
     counters_.add_to_row(row, Count::Translations);
     if (!answer.allowed) counters_.add_to_row(row, Count::RefusedTranslations);
-    if (recorder_.on()) record(event_of(request, answer));
+    const bool in_dma = dma_follows && answer.allowed && !answer.tampered;
+    if (!in_dma && recorder_.on()) record(event_of(request, answer));
 }
 
 void Laboratory::interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,

@@ -63,7 +63,9 @@ public:
     void dma_done(const Event& event, const DmaOrder& order);
 
     // The answers that devices got from the unit: translations, interrupts.
-    void translated(const iommu::Request& request, const iommu::Translation& answer);
+    // Of an access that dma_done tells of, a translation that is as it should be is not written down: the Dma has all of
+    // it.
+    void translated(const iommu::Request& request, const iommu::Translation& answer, bool dma_follows = false);
     void interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,
                      const iommu::InterruptOutcome& outcome);
 

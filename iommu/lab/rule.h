@@ -77,7 +77,7 @@ struct Order {
     std::int64_t pages = 0;            // WrongPage: so many further
     std::uint32_t bit = 0;             // FlipBit: its number from the first byte's lowest; beyond the end it wraps
     std::uint32_t vector = 0;          // Interrupt: of the device; of the unit an iommu::InterruptSource
-    std::uint16_t source = no_source;  // Interrupt, Remove: another device than the event's
+    std::uint16_t source = no_source;  // Interrupt: who sends it; Remove: another device than the event's
     bool of_unit = false;              // Interrupt
     std::uint32_t rule = 0;            // the rule's number, for who carries it out and reports
     std::uint64_t acted = 0;           // how often the rule has acted, with this time; in a rule itself 0

@@ -112,6 +112,11 @@ Found problem_of_interrupt(const Order& order) {
     return {};
 }
 
+// Events of the unit itself, not of a device's doing.
+bool is_of_unit(Kind kind) {
+    return kind == Kind::Invalidation || kind == Kind::Completion || kind == Kind::UnitInterrupt;
+}
+
 Found problem_of_order(const Order& order, Kind kind) {
     const std::string at = fmt::format("/{}", name_of(order.deed));
     if (order.deed == Deed::None || static_cast<unsigned>(order.deed) >= deeds)
@@ -126,7 +131,8 @@ Found problem_of_order(const Order& order, Kind kind) {
         return problem(
             at, fmt::format("\"{}\" is longer than {}", text_of_time(order.nanoseconds), text_of_time(longest_delay)));
     if (order.deed == Deed::WrongPage && order.pages == 0) return problem(at, "0 pages further is the right page");
-    if (order.deed == Deed::Remove && order.source == no_source) return problem(at, "which device is not said");
+    if (order.deed == Deed::Remove && order.source == no_source && is_of_unit(kind))
+        return problem(at, fmt::format("which device is not said, and \"{}\" is of none", name_of(kind)));
     return {};
 }
 

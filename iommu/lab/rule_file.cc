@@ -168,7 +168,9 @@ Order order_of(const Node& node) {
         case Deed::WrongPage: order.pages = value.signed_number(); break;
         case Deed::FlipBit: order.bit = static_cast<std::uint32_t>(value.number(0xffff'ffff)); break;
         case Deed::Interrupt: read_interrupt(value, order); break;
-        case Deed::Remove: order.source = value["device"].source(); break;
+        case Deed::Remove:
+            if (const Node device = value["device"]) order.source = device.source();
+            break;
         default: break;
     }
     return order;

@@ -110,18 +110,22 @@ private:
                 json_.Int64(order.pages);
                 return;
             case Deed::FlipBit: return number(name, order.bit);
-            case Deed::Interrupt:
             case Deed::Remove:
+                if (order.source == no_source) return yes(name);
+                [[fallthrough]];
+            case Deed::Interrupt:
                 key(name);
                 json_.StartObject();
                 sender(order);
                 json_.EndObject();
                 return;
-            default:
-                key(name);
-                json_.Bool(true);
-                return;
+            default: return yes(name);
         }
+    }
+
+    void yes(std::string_view name) {
+        key(name);
+        json_.Bool(true);
     }
 
     void sender(const Order& order) {

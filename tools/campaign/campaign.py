@@ -123,8 +123,10 @@ def work(args):
         elif not args.minimise and not args.repeat:
             runner.make_missing(tools, plan, args.folder, shard_of(plan.runs(), shard), args.jobs)
         minimise_runs(tools, plan, args)
-        if not repeat_runs(tools, plan, args):
-            return 1
+        same = repeat_runs(tools, plan, args)
+        if args.minimise or args.repeat:
+            report.write(plan, args.folder)
+            return 0 if same else 1
     made = report.write(plan, args.folder)
     if args.shard and made["missing"]:
         print(f"shard {args.shard} is made; {len(made['missing'])} runs of other shards are missing")

@@ -19,9 +19,9 @@ def trace_of(tools, folder):
 
 
 def guest_of(folder):
-    """Without what is said of the host's time."""
+    """What the guest itself said. QEMU's words come between as they like."""
     lines = (folder / "guest.log").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if not line.startswith(("# QEMU ran for", "# by hand:"))]
+    return [line for line in lines if not line.startswith(("# QEMU ran for", "# by hand:", "# qemu:"))]
 
 
 def first_difference(name, one, other):

@@ -235,6 +235,43 @@ def a_segment_that_is_cut_off_crashes_nobody():
         assert follower.returncode in (0, 1), follower.returncode
 
 
+def an_access_is_explained():
+    with machine() as one:
+        said = call("-m", one.name, "explain", "0x1010", "--device", "00:02.0", "--pasid", 0, "--write").stdout
+        expect(said.splitlines()[0], "write to 0x1010 by 00:02.0, PASID 0")
+        expect_in("second-stage entry of level 1 (9.8) at 0x33008\n    0x0000000000156001\n", said)
+        expect(said.splitlines()[-1], "The second-stage entry of level 1 at 0x33008 lacks the right to write: map the "
+                                      "page with that right, then invalidate the IOTLB for domain 7.")
+        answer = json.loads(call("-m", one.name, "explain", "4096", "--device", "00:02.0", "--json").stdout)
+        expect((answer["allowed"], answer["owner"]), (True, "object 0x2a (sort 1, 8 KiB)"))
+        one.tell("use 1")
+        one.tell("unmap 1")
+        said = call("-m", one.name, "explain", "0x1000", "--device", "00:02.0", "--pasid", 0).stdout
+        expect_in("!! the IOTLB still says: allowed: physical address 0x156000", said)
+        expect_in("An invalidation is missing, or not done yet: invalidate the IOTLB for domain 7", said)
+        expect_in("interrupt remapping is off",
+                  call("-m", one.name, "explain", "0xfee00000", "--device", "00:02.0", "--data", "0x31").stdout)
+        expect_in("device", call("-m", one.name, "explain", "0", "--device", "second", code=1).stderr)
+        call("-m", one.name, "explain", "--device", "00:02.0", code=2)
+        call("-m", one.name, "explain", "0", "--device", "00:02.0", "--asks", "--translated", code=2)
+
+
+def what_a_device_reaches_is_shown():
+    with machine() as one:
+        said = call("-m", one.name, "tables", "--device", "00:02.0", "--to", "0x1fffff").stdout
+        expect(said, """device 00:02.0, without PASID: second stage, domain 7
+0x000000000000-0x000000000fff      4 KiB  -> 0x000000155000  rw  4 KiB pages  object 0x2a (sort 1, 8 KiB)
+0x000000001000-0x000000001fff      4 KiB  -> 0x000000156000  r-  4 KiB pages  object 0x2a (sort 1, 8 KiB)
+0x000000002000-0x000000002fff      4 KiB  -> 0x000000157000  -w  4 KiB pages
+""")
+        answer = json.loads(call("-m", one.name, "tables", "--device", "00:02.0", "--pasid", 2, "--json").stdout)
+        expect([run["physical"] for run in answer["runs"]], ["0x355000", "0x356000", "0x357000", "0x355000",
+                                                             "0x800000"])
+        expect_in("cut off at 0x1000",
+                  call("-m", one.name, "tables", "--device", "00:02.0", "--limit", 1).stdout)
+        expect_in("limit", call("-m", one.name, "tables", "--device", "00:02.0", "--limit", "many", code=1).stderr)
+
+
 def mistakes_on_the_command_line_are_explained():
     expect_in("no kind \"dmaa\"", call("trace", "--kind", "dmaa", code=2).stderr)
     expect_in("00:02.0", call("trace", "--device", "second", code=2).stderr)
@@ -251,7 +288,8 @@ TESTS = [a_trace_in_text_is_always_the_same, what_is_lost_is_said, a_trace_is_fi
          following_ends_with_an_interrupt_and_its_balance, rules_come_and_go_and_count,
          a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed,
          a_file_is_read_after_the_machine_is_gone, top_shows_what_devices_do,
-         a_segment_that_is_cut_off_crashes_nobody, mistakes_on_the_command_line_are_explained]
+         a_segment_that_is_cut_off_crashes_nobody, an_access_is_explained, what_a_device_reaches_is_shown,
+         mistakes_on_the_command_line_are_explained]
 
 print(f"1..{len(TESTS)}")
 for number, test in enumerate(TESTS, 1):

@@ -5,12 +5,16 @@
 //     usage: test-machine NAME [FILE]
 //     dma COUNT      records so many accesses of device 00:02.0, and counts them
 //     inject COUNT   the same of injections
+//     unmap PAGE     unmaps a page of the device for PASID 0, and invalidates nothing
+//     use PAGE       has the device read it
 //     cut            truncates its own segment, as a hostile program would
 #include "iommu/lab/commands.h"
 #include "iommu/lab/counters.h"
 #include "iommu/lab/decisions.h"
+#include "iommu/lab/look_commands.h"
 #include "iommu/lab/rule_commands.h"
 #include "iommu/lab/segment.h"
+#include "iommu/tests/scalable_machine.h"
 
 #include <atomic>
 #include <filesystem>
@@ -40,6 +44,9 @@ public:
     explicit Machine(Segment& segment) : segment_(segment) {
         add_trace_commands(commands_, segment.recorder());
         add_rule_commands(commands_, decisions_, {});
+        add_look_commands(commands_, port_, &objects_);
+        objects_.happened({.kind = Kind::Object, .length = 0x2000, .detail = 42, .code = 1});
+        objects_.happened({.kind = Kind::Frames, .address = 0x155000, .length = 0x2000, .detail = 42});
         decisions_.publish_to(segment.rule_counters());
         segment.serve([this](std::string_view text) { return commands_.answer(text); }, [this] { publish(); });
     }
@@ -51,6 +58,10 @@ public:
         words >> what >> count;
         if (what == "cut") {
             std::filesystem::resize_file("/dev/shm/" + place_of_machine(segment_.name()).name, 4096);
+            return true;
+        }
+        if (what == "unmap" || what == "use") {
+            what == "unmap" ? unit_.ram.set(0x33000 + 8 * count, 0) : void(unit_.at(0, count << 12));
             return true;
         }
         for (std::uint64_t i = 0; i < count; ++i) what == "dma" ? dma(i) : inject(i);
@@ -86,6 +97,9 @@ private:
 
     Segment& segment_;
     Decisions decisions_;
+    remap::test::ScalableMachine unit_;
+    DirectUnit port_{unit_.unit};
+    Objects objects_;
     Commands commands_;
     std::unique_ptr<Counters> counters_ = std::make_unique<Counters>();
 };

@@ -36,7 +36,7 @@ class Saved:
             save(machine, self.path)
         with open(self.path, "rb") as file:
             self.data = file.read()
-        self.at = self.data.index(b"RGPU\x03\0\0\0")
+        self.at = self.data.index(b"RGPU\x04\0\0\0")
         self.size = struct.unpack_from(">I", self.data, self.at - 4)[0]
         expect_equal(struct.unpack_from("<I", self.data, self.at + 8)[0], self.size - HEAD, "length in the head")
 

@@ -255,7 +255,7 @@ TEST(Explain, WhatTheIotlbStillSays) {
 => refused: fault 0x79, second-stage entry not present
 !! the IOTLB still says: allowed: physical address 0x156000, readable, alike for 0x1000 bytes around it
 
-An invalidation is missing, or not done yet: invalidate the IOTLB for domain 7; and for the fault that follows: The second-stage entry of level 1 at 0x33008 is not present: map the page in the second stage.
+An invalidation is missing, or not done yet: invalidate the IOTLB for domain 7. For the fault that follows: The second-stage entry of level 1 at 0x33008 is not present: map the page in the second stage.
 )");
     // A page that was moved: the tables are right.
     machine.ram.set(0x33008, 0x199003);

@@ -112,6 +112,7 @@ TEST(RuleFile, HasEachDeed) {
               (Order{.deed = Deed::Interrupt, .vector = 2047, .source = 0x10}));
     EXPECT_EQ(order("dma", R"("interrupt": {"unit": "page-request"})"),
               (Order{.deed = Deed::Interrupt, .vector = 2, .of_unit = true}));
+    EXPECT_EQ(order("dma", R"("remove": true)"), (Order{.deed = Deed::Remove}));
     EXPECT_EQ(order("dma", R"("remove": {"device": "00:03.0"})"), (Order{.deed = Deed::Remove, .source = 0x18}));
     EXPECT_EQ(order("packet", R"("hang": true)"), (Order{.deed = Deed::Hang}));
 }
@@ -213,7 +214,7 @@ TEST(RuleFile, PointsAtWhatIsWrong) {
          R"(4:55: /rules/0/do/interrupt/vector: 2048 is not a number from 0 to 2047, or a string of one with 0x)"},
         {R"("on": "dma")", R"("remove": {})", R"(4:20: /rules/0/do/remove: "device" is missing)"},
         {R"("on": "dma")", R"("remove": "00:02.0")",
-         R"(4:20: /rules/0/do/remove: this has to be an object, not "00:02.0")"},
+         R"(4:20: /rules/0/do/remove: "00:02.0" is not true, for the event's own device, or an object with "device")"},
     };
     for (const Case& each : cases) EXPECT_EQ(error_of(each.when, each.deed), std::string("f.json:") + each.error);
 }

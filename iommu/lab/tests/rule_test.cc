@@ -184,7 +184,9 @@ TEST(Problems, AreFoundInADeed) {
               "/do/delay: \"10 s\" is longer than 1 s");
     EXPECT_EQ(of(Kind::Translation, {.deed = Deed::WrongPage}), "/do/wrong-page: 0 pages further is the right page");
     EXPECT_EQ(of(Kind::Translation, {.deed = Deed::WrongPage, .pages = -1}), "");
-    EXPECT_EQ(of(Kind::Dma, {.deed = Deed::Remove}), "/do/remove: which device is not said");
+    EXPECT_EQ(of(Kind::Dma, {.deed = Deed::Remove}), "");
+    EXPECT_EQ(of(Kind::Completion, {.deed = Deed::Remove}),
+              "/do/remove: which device is not said, and \"completion\" is of none");
     EXPECT_EQ(of(Kind::Dma, {.deed = Deed::Remove, .source = 0}), "");
     EXPECT_EQ(of(Kind::Dma, {.deed = Deed::Interrupt}), "/do/interrupt: it takes a device, or the unit, to send it");
     EXPECT_EQ(of(Kind::Dma, {.deed = Deed::Interrupt, .vector = 2047, .source = 0}), "");

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The laboratory for C: fault rules, the trace, the segment that tools attach to. See iommu/lab/laboratory.h for what each
+ * call does. Of addresses and sizes the unit is bytes, of times nanoseconds. No function throws.
+ */
+#ifndef REMAP_LAB_H
+#define REMAP_LAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct RemapLab RemapLab;
+
+typedef struct RemapLabOptions {
+    const char *name;     /* of the machine, for tools */
+    const char *file;     /* the segment lies there and outlives the machine; null: in shared memory */
+    const char *rules;    /* a file of rules, or their text, which begins with a brace; null: none */
+    const uint64_t *seed; /* in place of that of the rules; null: theirs */
+    bool trace;
+    uint64_t trace_size;  /* of each lane: a power of two, at least 64 KiB; 0: 4 MiB */
+    bool machine_time;    /* events of the trace bear the machine's time, else that of the host's cheapest clock */
+} RemapLabOptions;
+
+/* What the laboratory needs from its machine (iommu/lab/machine_port.h). */
+typedef struct RemapLabOps {
+    uint64_t (*now)(void *opaque);
+    void (*wait)(void *opaque, uint64_t nanoseconds);
+    void (*call_later)(void *opaque, uint64_t nanoseconds);
+    bool (*raise)(void *opaque, uint16_t source, uint32_t vector);
+    bool (*remove)(void *opaque, uint16_t source);
+    /* Around each look of a thread of our own at the machine's tables: it is let into the machine's memory, and out. */
+    void (*enter)(void *opaque);
+    void (*leave)(void *opaque);
+} RemapLabOps;
+
+/*
+ * Null when it cannot be made; then `why`, of `room` bytes, is the reason as a sentence. The options are read meanwhile,
+ * `ops` must outlive the object. The unit of remap_iommu_new that gets it is freed before it.
+ */
+RemapLab *remap_lab_new(const RemapLabOptions *options, const RemapLabOps *ops, void *opaque, char *why, size_t room);
+void remap_lab_free(RemapLab *lab);
+
+/* The name that tools attach by. */
+const char *remap_lab_name(const RemapLab *lab);
+
+/* Any thread: everything below. */
+
+/* A piece of DMA, of one device. */
+typedef struct RemapLabAccess {
+    uint16_t source;
+    bool is_write;
+    bool no_snoop;
+    bool translated; /* the address is a translation that the device was given */
+    bool with_pasid;
+    uint32_t pasid;
+    uint64_t address;
+    uint64_t bytes;
+} RemapLabAccess;
+
+typedef struct RemapLabDma {
+    bool refuse;
+    bool flip;            /* `bit` of the data, from the first byte's lowest, modulo its size */
+    uint8_t deed; /* this and the last two are the laboratory's own */
+    uint32_t bit;
+    uint32_t rule;
+    uint64_t acted;
+} RemapLabDma;
+
+/* Before an access, which may wait; and after it: `physical` is where it went, unless it was refused. */
+RemapLabDma remap_lab_dma(RemapLab *lab, const RemapLabAccess *access);
+void remap_lab_dma_done(RemapLab *lab, const RemapLabAccess *access, const RemapLabDma *dma, bool refused,
+                        uint64_t physical);
+void remap_lab_flip_bit(void *data, size_t bytes, uint32_t bit);
+
+/* The packet of a ring entry. */
+typedef struct RemapLabPacket {
+    uint16_t source;
+    uint32_t entry;
+    unsigned opcode;
+    uint64_t destination;
+    uint64_t from;
+    uint64_t bytes;
+} RemapLabPacket;
+
+/* The GPU's engine has fetched a packet; true: it hangs at it. It has halted. */
+bool remap_lab_packet(RemapLab *lab, const RemapLabPacket *packet);
+void remap_lab_halted(RemapLab *lab, uint16_t source, uint32_t entry, unsigned cause, uint64_t address);
+
+/* A device, by its source id, was reset. Of the unit remap_iommu_reset tells it. */
+void remap_lab_device_reset(RemapLab *lab, uint16_t source);
+
+/* The time of RemapLabOps.call_later has come; on a thread that may call the unit. */
+void remap_lab_timer_expired(RemapLab *lab);
+
+/* All that was put off happens now: before the state of a machine is saved. With the engine at rest. */
+void remap_lab_settle(RemapLab *lab);
+
+/* Replaces all rules, by the text or the file. False: nothing was changed, and `why` is the reason as a sentence. */
+bool remap_lab_set_rules(RemapLab *lab, const char *rules, char *why, size_t room);
+/* Their text, which reads back to the same; to be freed by remap_lab_free_text. Null: no memory. */
+char *remap_lab_rules(RemapLab *lab);
+void remap_lab_free_text(char *text);
+
+bool remap_lab_trace(const RemapLab *lab);
+void remap_lab_set_trace(RemapLab *lab, bool on);
+
+/* Since the machine's start. */
+typedef struct RemapLabStatistics {
+    uint64_t injections;
+    uint64_t trace_records;
+    uint64_t trace_lost; /* not written, because a thread that shares the lane was in the way */
+} RemapLabStatistics;
+
+void remap_lab_statistics(const RemapLab *lab, RemapLabStatistics *statistics);
+
+/* Numbers of one device: X(field, number of lab::Count, name). */
+#define REMAP_LAB_COUNTS(X) \
+    X(translations, 0, "translations") \
+    X(refused_translations, 1, "refused-translations") \
+    X(walks, 2, "walks") \
+    X(faults, 3, "faults") \
+    X(reads, 4, "reads") \
+    X(writes, 5, "writes") \
+    X(read_bytes, 6, "read-bytes") \
+    X(written_bytes, 7, "written-bytes") \
+    X(refused_accesses, 8, "refused-accesses") \
+    X(interrupts, 9, "interrupts") \
+    X(invalidations, 10, "invalidations") \
+    X(page_requests, 11, "page-requests") \
+    X(injections, 12, "injections")
+
+typedef struct RemapLabDevice {
+    uint16_t source;
+#define REMAP_LAB_COUNT_FIELD(field, number, name) uint64_t field;
+    REMAP_LAB_COUNTS(REMAP_LAB_COUNT_FIELD)
+#undef REMAP_LAB_COUNT_FIELD
+} RemapLabDevice;
+
+/* The next device from row `*row` on, and moves it past that; begin with 0. False: there is none. */
+bool remap_lab_next_device(const RemapLab *lab, unsigned *row, RemapLabDevice *device);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
