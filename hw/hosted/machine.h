@@ -38,8 +38,8 @@ protected:
 
 // Faults on purpose, a trace, and tools that look in (docs/laboratory.md).
 struct LaboratoryOptions {
-    std::string name = {};  // by which tools attach: 1 to 63 letters, digits, and . _ - but not first; empty:
-                            // "hosted-", the process's number, "-" and a number of the machine's own
+    std::string name = {};   // by which tools attach: 1 to 63 letters, digits, and . _ - but not first; empty:
+                             // "hosted-", the process's number, "-" and a number of the machine's own
     std::string file = {};   // what tools attach to lies in this file and outlives the machine; empty: in shared memory
     std::string rules = {};  // a file of rules, or their text, which begins with a brace; empty: none
     std::optional<std::uint64_t> seed = {};  // in place of that of the rules

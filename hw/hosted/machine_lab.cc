@@ -24,8 +24,8 @@ std::string next_name() {
 MachineLab::MachineLab()
     : timer_(std::make_unique<Timer>(std::chrono::milliseconds(0), [this] { laboratory().timer_expired(); })) {}
 
-// The timer asks for itself again as long as there is something to come.
-MachineLab::~MachineLab() = default;
+// The timer and the station's thread use each other: first there are no calls any more, then no commands.
+MachineLab::~MachineLab() { timer_->end(); }
 
 Result<std::unique_ptr<MachineLab>, std::string> MachineLab::create(const LaboratoryOptions& options) {
     std::unique_ptr<MachineLab> made(new MachineLab);

@@ -43,8 +43,8 @@ private:
 
     MachineDevices* devices_ = nullptr;
     std::optional<lab::DirectUnit> unit_;
-    std::unique_ptr<lab::Station> station_;
-    std::unique_ptr<Timer> timer_;  // last: it calls the laboratory
+    std::unique_ptr<Timer> timer_;
+    std::unique_ptr<lab::Station> station_;  // its thread, too, asks for the timer
 };
 
 }  // namespace remap::hosted

@@ -31,6 +31,12 @@ public:
         wake_.notify_one();
     }
 
+    // No call is being made any more when it returns, and none comes. Not from within a call.
+    void end() {
+        thread_.request_stop();
+        thread_.join();
+    }
+
 private:
     using Clock = std::chrono::steady_clock;
 
