@@ -162,6 +162,8 @@ void remap_lab_free(RemapLab* lab) { delete static_cast<Laboratory*>(lab); }
 
 const char* remap_lab_name(const RemapLab* lab) { return of(lab).name().c_str(); }
 
+uint64_t remap_lab_ticks(const RemapLab* lab) { return of(lab).recorder().ticks(); }
+
 RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
     lab::Laboratory& laboratory = of(lab).laboratory();
     if (!laboratory.wants(lab::Kind::Dma)) return {};
@@ -177,6 +179,7 @@ RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
 void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* access, const RemapLabDma* dma, bool refused,
                         uint64_t physical) {
     lab::Event event = event_of(*access);
+    event.time = access->ticks;
     event.result = physical;
     if (refused) event.flags |= lab::flag::refused;
     of(lab).laboratory().dma_done(event, order_of(*dma));

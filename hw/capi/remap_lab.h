@@ -60,6 +60,7 @@ typedef struct RemapLabAccess {
     uint32_t pasid;
     uint64_t address;
     uint64_t bytes;
+    uint64_t ticks; /* remap_lab_ticks, if it was asked; else 0 */
 } RemapLabAccess;
 
 typedef struct RemapLabDma {
@@ -70,6 +71,9 @@ typedef struct RemapLabDma {
     uint32_t rule;
     uint64_t acted;
 } RemapLabDma;
+
+/* The trace's time, once for the two sides of a copy. 0 while the trace is off. */
+uint64_t remap_lab_ticks(const RemapLab *lab);
 
 /* Before an access, which may wait; and after it: `physical` is where it went, unless it was refused. */
 RemapLabDma remap_lab_dma(RemapLab *lab, const RemapLabAccess *access);

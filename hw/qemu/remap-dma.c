@@ -288,6 +288,7 @@ static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTran
     }
     t->orders = &orders;
     refusal = remap_dma_announce(dma, t);
+    from.ticks = to.ticks = remap_lab_ticks(dma->lab);
     if (!t->from->own) {
         bool refused = refusal == REMAP_DMA_READ;
 

@@ -77,4 +77,8 @@ bool is_segment_remains(const SharedObject& object) {
     return (!has_magic || magic == 0) && object.seconds_since_change() > seconds_to_begin;
 }
 
+bool is_dead_name(const SharedObject& object) {
+    return is_segment_remains(object) || object.seconds_since_change() > seconds_to_begin;
+}
+
 }  // namespace remap::lab

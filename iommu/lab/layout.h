@@ -69,4 +69,7 @@ Result<SegmentHeader, std::string> read_header(const SharedObject& object);
 // What a machine leaves behind whose process is gone: a segment, or one that it had no time to begin.
 bool is_segment_remains(const SharedObject& object);
 
+// The same of shared memory, where names with our prefix are ours, whatever a hostile program has made of the contents.
+bool is_dead_name(const SharedObject& object);
+
 }  // namespace remap::lab

@@ -24,7 +24,7 @@ FoundMachine look_at(const std::string& name) {
     FoundMachine machine;
     machine.name = name;
     const ObjectPlace place = place_of_machine(name);
-    if (SharedObject::remove_remains(place, is_segment_remains)) {
+    if (SharedObject::remove_remains(place, is_dead_name)) {
         machine.state = FoundMachine::State::Removed;
         return machine;
     }

@@ -61,7 +61,8 @@ struct Recorder::Lanes {
     bool is_shared(const Lane& lane) const { return lane.claims != nullptr; }
 
     void write(Lane& lane, const Event& event) {
-        const TraceRecord::Words words = TraceRecord::words_of(event, now(), lane.number);
+        const std::uint64_t time = event.time != 0 ? event.time : now();
+        const TraceRecord::Words words = TraceRecord::words_of(event, time, lane.number);
         is_shared(lane) ? lane.write_shared(words) : lane.write_alone(words);
     }
 };
@@ -71,6 +72,7 @@ void Recorder::Lanes::Lane::write_alone(const TraceRecord::Words& words) {
     ring[number & mask].write(number, words);
     next.store(number + 1, std::memory_order_relaxed);
     head->recorded.store(number + 1, std::memory_order_release);
+    __builtin_prefetch(&ring[(number + 4) & mask], 1);  // which lies where nobody has been for a whole round
 }
 
 // Whoever has a number writes its record, unless one that had it before has not finished (it was stalled for a whole
@@ -139,6 +141,8 @@ std::string Recorder::use(std::span<std::byte> memory, const TraceShape& shape, 
     lanes_ = std::move(lanes);
     return {};
 }
+
+std::uint64_t Recorder::ticks() const { return on() ? lanes_->now() : 0; }
 
 void Recorder::record(const Event& event) {
     // The last recorder this thread wrote to. A process with several machines looks the lane up at each change.

@@ -44,7 +44,10 @@ public:
     bool on() const { return on_.load(std::memory_order_relaxed); }
     void switch_on(bool on) { on_.store(on && lanes_ != nullptr, std::memory_order_relaxed); }
 
-    // Writes an event down, with the time; its `thread` is filled in. Any thread; never blocks. The first call on a
+    // The time, for events that happen at once: reading it costs more than writing one down. 0 while the trace is off.
+    std::uint64_t ticks() const;
+
+    // Writes an event down, with the time unless it has one; its `thread` is filled in. Any thread; never blocks. The first call on a
     // thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).
     void record(const Event& event);
 

@@ -32,9 +32,8 @@ SegmentHeader header_for(const SegmentOptions& options) {
     header.started = nanoseconds_since_1970();
     std::copy(options.name.begin(), options.name.end(), header.name.begin());
     std::strncpy(header.build.data(), REMAPLAB_VERSION, header.build.size() - 1);
-    lay_out(header,
-            {options.trace.bytes(), sizeof(CounterTable), most_rules * sizeof(RuleCounter), sizeof(MailboxLayout),
-             rules_text_bytes});
+    lay_out(header, {options.trace.bytes(), sizeof(CounterTable), most_rules * sizeof(RuleCounter),
+                     sizeof(MailboxLayout), rules_text_bytes});
     return header;
 }
 
@@ -63,7 +62,7 @@ Result<std::unique_ptr<Segment>, std::string> Segment::create(const SegmentOptio
         return Failure{std::string("a lane of the trace has a power of two of bytes, from 64 KiB to 1 GiB")};
     std::unique_ptr<Segment> segment(new Segment);
     segment->place_ = options.file.empty() ? place_of_machine(options.name) : ObjectPlace{true, options.file};
-    auto object = SharedObject::create(segment->place_, is_segment_remains);
+    auto object = SharedObject::create(segment->place_, segment->place_.is_file ? is_segment_remains : is_dead_name);
     if (!object) return Failure{object.error()};
     segment->object_ = std::move(*object);
     segment->owner_ = ::getpid();

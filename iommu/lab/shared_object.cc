@@ -170,7 +170,7 @@ std::uint64_t SharedObject::seconds_since_change() const {
     struct stat status {};
     if (::fstat(descriptor(), &status) != 0) return 0;
     const std::time_t now = std::time(nullptr);
-    return now > status.st_ctime ? static_cast<std::uint64_t>(now - status.st_ctime) : 0;
+    return now > status.st_mtime ? static_cast<std::uint64_t>(now - status.st_mtime) : 0;
 }
 
 bool SharedObject::is_owned() const {

@@ -175,6 +175,13 @@ def a_file_with_a_mistake_adds_nothing_and_says_where():
         call("-m", one.name, "rules", "add", "/nowhere/at/all", code=1)
 
 
+def state_of(name):
+    """Of a machine, as the list says. Whoever lists machines removes dead ones, tests beside this one too: then it is
+    not in ours."""
+    listed = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
+    return listed[name]["state"] if name in listed else "removed"
+
+
 def machines_are_listed_and_dead_ones_removed():
     with machine() as one:
         dead = Machine()
@@ -182,10 +189,21 @@ def machines_are_listed_and_dead_ones_removed():
         listed = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
         expect(listed[one.name]["state"], "running")
         expect(listed[one.name]["pid"], one.process.pid)
-        expect(listed[dead.name]["state"], "removed")
+        expect(listed.get(dead.name, {"state": "removed"})["state"], "removed")
         assert not Path(f"/dev/shm/remaplab-lab-{dead.name}").exists()
         expect_in(one.name, call("list").stdout)
         expect_in("cannot open", call("-m", dead.name, "trace", code=1).stderr)
+
+
+def what_a_dead_machine_left_goes_even_when_it_was_spoilt():
+    dead = Machine()
+    left = Path(f"/dev/shm/remaplab-lab-{dead.name}")
+    left.write_bytes(b"\xff" * 8192)
+    dead.kill()
+    expect(state_of(dead.name), "unusable")  # it may be one that is about to begin
+    os.utime(left, (time.time() - 60, time.time() - 60))
+    expect(state_of(dead.name), "removed")
+    assert not left.exists()
 
 
 def a_file_is_read_after_the_machine_is_gone():
@@ -286,7 +304,7 @@ def mistakes_on_the_command_line_are_explained():
 TESTS = [a_trace_in_text_is_always_the_same, what_is_lost_is_said, a_trace_is_filtered_and_is_json,
          a_trace_that_is_off_is_said_to_be, following_sees_all_and_ends_with_the_machine,
          following_ends_with_an_interrupt_and_its_balance, rules_come_and_go_and_count,
-         a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed,
+         a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed, what_a_dead_machine_left_goes_even_when_it_was_spoilt,
          a_file_is_read_after_the_machine_is_gone, top_shows_what_devices_do,
          a_segment_that_is_cut_off_crashes_nobody, an_access_is_explained, what_a_device_reaches_is_shown,
          mistakes_on_the_command_line_are_explained]
