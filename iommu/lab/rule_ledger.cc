@@ -69,7 +69,7 @@ std::optional<RuleRecord> record_of(const Value& from) {
     if (!number || !matched || !acted || !injected || !removed || !name || !on || !deed) return std::nullopt;
     const auto kind = kind_of(*on);
     const auto what = deed_of(*deed);
-    if (!kind || !what) return std::nullopt;
+    if (!kind || !what || !is_rule_name(std::string(*name))) return std::nullopt;
     return RuleRecord{*number, std::string(*name), *kind, *what, {*matched, *acted, *injected}, *removed};
 }
 
