@@ -67,6 +67,17 @@ void define_account(CLI::App& app, const Target& target, Chosen& chosen) {
     account->callback([&] { chosen = [&] { return show_account(target, json); }; });
 }
 
+void define_exports(CLI::App& app, const Target& target, Chosen& chosen) {
+    static std::string output;
+    const auto define = [&](const char* name, const char* what, int (*make)(const Target&, const std::string&)) {
+        CLI::App* const command = app.add_subcommand(name, what);
+        command->add_option("-o,--output", output, "Where to; the standard output if not given")->type_name("FILE");
+        command->callback([&, make] { chosen = [&, make] { return make(target, output); }; });
+    };
+    define("export", "The trace as a file for Perfetto's viewer, ui.perfetto.dev", export_trace);
+    define("page", "The trace as an HTML page: timeline, address spaces, rules and faults", make_page);
+}
+
 void define_top(CLI::App& app, const Target& target, Chosen& chosen) {
     CLI::App* const top = app.add_subcommand("top", "A live table of what devices do");
     static TopOptions options;
@@ -115,6 +126,7 @@ int run(int count, char** arguments) {
     define_list(app, chosen);
     define_rules(app, target, chosen);
     define_trace(app, target, chosen);
+    define_exports(app, target, chosen);
     define_top(app, target, chosen);
     define_account(app, target, chosen);
     define_explain(app, target, chosen);

@@ -32,6 +32,10 @@ struct TraceOptions {
 };
 int show_trace(const Target& target, const TraceOptions& options);
 
+// The trace as a file for Perfetto's viewer, and as a page; an empty name means the standard output.
+int export_trace(const Target& target, const std::string& output);
+int make_page(const Target& target, const std::string& output);
+
 struct TopOptions {
     bool once = false;
     bool json = false;

@@ -6,9 +6,10 @@
 
 BUILD_PACKAGES="g++ ninja-build pkg-config python3 python3-venv dpkg-dev ca-certificates
     libglib2.0-dev libpixman-1-dev zlib1g-dev libpng-dev libboost-dev libgtest-dev qemu-system-data seabios
-    g++-mingw-w64-x86-64 libzydis-dev libcli11-dev libfmt-dev rapidjson-dev"
+    g++-mingw-w64-x86-64 libzydis-dev libcli11-dev libfmt-dev rapidjson-dev libprotozero-dev"
 CAMPAIGN_PACKAGES="python3-jinja2"
-TEST_PACKAGES="clang libclang-rt-dev git libbenchmark-dev python3-jsonschema $CAMPAIGN_PACKAGES
+PAGE_PACKAGES="chromium chromium-driver python3-selenium python3-pil"
+TEST_PACKAGES="clang libclang-rt-dev git libbenchmark-dev python3-jsonschema $CAMPAIGN_PACKAGES $PAGE_PACKAGES
     slurmctld slurmd slurm-client"
 BENCH_PACKAGES="libbenchmark-dev"
 MESON_WANTED=1.5

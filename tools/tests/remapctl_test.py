@@ -253,6 +253,29 @@ def a_segment_that_is_cut_off_crashes_nobody():
         assert follower.returncode in (0, 1), follower.returncode
 
 
+def a_trace_becomes_a_file_for_perfetto_and_a_page():
+    with tempfile.TemporaryDirectory() as folder:
+        segment, page, trace = (f"{folder}/{name}" for name in ("segment", "page.html", "run.pftrace"))
+        with machine(file=segment) as one:
+            call("--file", segment, "trace", "on")
+            one.tell("dma 5")
+            one.tell("inject 2")
+            expect_in("7 events written, 0 lost", call("--file", segment, "page", "--output", page).stderr)
+            shown = Path(page).read_text(encoding="utf-8")
+            data = json.loads(shown.split('type="application/json">')[1].split("</script>")[0])
+            expect(data["machine"], one.name)
+            expect(len(data["events"]["time"]), 7)
+            expect([rule["seen"] for rule in data["rules"]], [1, 1])
+        for _ in range(2):  # of a machine that is gone; what was there is replaced
+            expect_in("7 events written", call("--file", segment, "export", "-o", trace).stderr)
+        written = Path(trace).read_bytes()
+        expect(written[0], 0x0a)  # Trace.packet
+        expect(written.count(b"DMA throughput"), 1)
+        expect(subprocess.run([REMAPCTL, "--file", segment, "export"], capture_output=True, timeout=60,
+                              check=True).stdout, written)
+        expect_in("cannot write", call("--file", segment, "page", "-o", f"{folder}/no/where", code=1).stderr)
+
+
 def an_access_is_explained():
     with machine() as one:
         said = call("-m", one.name, "explain", "0x1010", "--device", "00:02.0", "--pasid", 0, "--write").stdout
@@ -307,7 +330,7 @@ TESTS = [a_trace_in_text_is_always_the_same, what_is_lost_is_said, a_trace_is_fi
          a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed, what_a_dead_machine_left_goes_even_when_it_was_spoilt,
          a_file_is_read_after_the_machine_is_gone, top_shows_what_devices_do,
          a_segment_that_is_cut_off_crashes_nobody, an_access_is_explained, what_a_device_reaches_is_shown,
-         mistakes_on_the_command_line_are_explained]
+         a_trace_becomes_a_file_for_perfetto_and_a_page, mistakes_on_the_command_line_are_explained]
 
 print(f"1..{len(TESTS)}")
 for number, test in enumerate(TESTS, 1):
