@@ -103,8 +103,8 @@ struct Entry {
     template <typename Args>
     static NTSTATUS end_frame_buffer(Callback callback, HANDLE adapter, const Args* args, const void* view,
                                      const void* caller) {
-        if (args == nullptr) return STATUS_INVALID_PARAMETER;
         return with_machine([&](Dxgkrnl& m) {
+            if (args == nullptr) return m.refuse(callback, caller, STATUS_INVALID_PARAMETER);
             return m.end_frame_buffer(callback, adapter, args->PhysicalAdapterIndex, view, caller);
         });
     }

@@ -100,8 +100,9 @@ int show_rules(const Target& target, bool json) {
         fmt::print("{}\n", text_of_json(answer));
         return done;
     }
-    const auto rules = answer.FindMember("rules");
-    if (rules == answer.MemberEnd() || !rules->value.IsArray()) return fail("the machine's answer makes no sense");
+    const rapidjson::Value& object = answer;  // comparing iterators of one that may be changed is ambiguous in C++20
+    const auto rules = object.FindMember("rules");
+    if (rules == object.MemberEnd() || !rules->value.IsArray()) return fail("the machine's answer makes no sense");
     fmt::print("seed {}, {} rules\n", number_in(answer, "seed"), rules->value.Size());
     for (const auto& entry : rules->value.GetArray()) print_rule(entry);
     return done;

@@ -77,8 +77,9 @@ bool ask(lab::Attachment& machine, const rapidjson::Document& request, rapidjson
         return false;
     }
     if (answer["ok"].GetBool()) return true;
-    const auto error = answer.FindMember("error");
-    fail(error != answer.MemberEnd() && error->value.IsString() ? error->value.GetString() : "the machine says no");
+    const rapidjson::Value& object = answer;  // comparing iterators of one that may be changed is ambiguous in C++20
+    const auto error = object.FindMember("error");
+    fail(error != object.MemberEnd() && error->value.IsString() ? error->value.GetString() : "the machine says no");
     return false;
 }
 

@@ -17,12 +17,13 @@ bool sensible(std::span<const std::uint64_t> save_bytes, std::size_t adapters) {
 
 }  // namespace
 
-Result<Adapter*, NTSTATUS> Adapter::make(const AdapterDescription& description, FramePort& frames, bool quarantine) {
+Result<Adapter*, NTSTATUS> Adapter::make(const AdapterDescription& description, FramePort& frames, bool quarantine,
+                                         Witness* witness) {
     if (!sensible(description.frame_buffer_save, description.highest_visible.size()))
         return Failure{NTSTATUS{STATUS_INVALID_PARAMETER}};
     std::unique_ptr<Adapter> adapter(new (std::nothrow) Adapter(description));
     if (!adapter) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-    NTSTATUS status = adapter->view.start(description, frames, quarantine);
+    NTSTATUS status = adapter->view.start(description, frames, quarantine, witness);
     if (!NT_SUCCESS(status)) return Failure{status};
     status = adapter->make_save_areas(description.frame_buffer_save, frames);
     if (NT_SUCCESS(status)) return adapter.release();

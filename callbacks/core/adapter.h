@@ -20,7 +20,8 @@ class Adapter : public Link<Adapter> {
 public:
     // Chooses the mode, attaches the devices, and takes the memory of the frame buffers' save areas. Statuses as
     // Dxgkrnl::start_adapter.
-    static Result<Adapter*, NTSTATUS> make(const AdapterDescription& description, FramePort& frames, bool quarantine);
+    static Result<Adapter*, NTSTATUS> make(const AdapterDescription& description, FramePort& frames, bool quarantine,
+                                           Witness* witness);
 
     // Nothing is open on it. False when logical pages were lost on the way.
     static bool end(Adapter* adapter, FramePort& frames);

@@ -7,22 +7,24 @@
 
 namespace remap::callbacks {
 
-Result<Adl*, NTSTATUS> Adl::make(DmaView& view, const FrameList& frames, const AdlRequest& request) {
+Result<Adl*, NTSTATUS> Adl::make(DmaView& view, const FrameList& frames, const AdlRequest& request,
+                                 const Subject& subject) {
     std::unique_ptr<Adl> adl(new (std::nothrow) Adl(view, frames, request));
     if (!adl) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
-    const NTSTATUS status = adl->connect();
+    view.do_for(subject);
+    const NTSTATUS status = adl->connect(subject.number);
     if (!NT_SUCCESS(status)) return Failure{status};
     return adl.release();
 }
 
-NTSTATUS Adl::connect() {
+NTSTATUS Adl::connect(std::uint64_t object) {
     const bool written_out = !request_.require_contiguous && !request_.prefer_contiguous;
     if (written_out && request_.pages > most_listed_pages) return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = view_.open(frames_, request_.first_page, request_.pages, request_.require_contiguous, runs_);
     if (!NT_SUCCESS(status)) return status;
     status = describe();
     // The driver has not seen the pages: nobody is to blame when the GPU is told of them later.
-    if (!NT_SUCCESS(status)) (void)view_.close(runs_, {}, {});
+    if (!NT_SUCCESS(status)) (void)view_.close(runs_, {.number = object}, {});
     return status;
 }
 

@@ -28,8 +28,10 @@ struct AdlRequest {
 
 class Adl : public Link<Adl>, public IntervalLink<Adl> {
 public:
-    // STATUS_INVALID_ADDRESS, STATUS_INSUFFICIENT_RESOURCES. `view` and `frames` outlive the list.
-    static Result<Adl*, NTSTATUS> make(DmaView& view, const FrameList& frames, const AdlRequest& request);
+    // Of the object that has these frames. STATUS_INVALID_ADDRESS, STATUS_INSUFFICIENT_RESOURCES. `view` and `frames`
+    // outlive the list.
+    static Result<Adl*, NTSTATUS> make(DmaView& view, const FrameList& frames, const AdlRequest& request,
+                                       const Subject& subject);
 
     // Takes the adapter's access away, then deletes. False when logical pages are lost for want of memory.
     static bool end(Adl* adl, const Subject& subject, const Caller& caller);
@@ -51,7 +53,7 @@ private:
     Adl(DmaView& view, const FrameList& frames, const AdlRequest& request)
         : view_(view), frames_(frames), request_(request) {}
 
-    NTSTATUS connect();
+    NTSTATUS connect(std::uint64_t object);
     NTSTATUS describe();
 
     DmaView& view_;

@@ -50,7 +50,6 @@ NTSTATUS DmaView::read(const AdapterDescription& description, const FramePort& f
                                    .preferred = description.preferred});
     if (!mode) return mode.error();
     mode_ = *mode;
-    port_ = description.dma;
     return check_reserved(frames);
 }
 
@@ -80,8 +79,10 @@ NTSTATUS DmaView::map_reserved() {
     return STATUS_SUCCESS;
 }
 
-NTSTATUS DmaView::start(const AdapterDescription& description, const FramePort& frames, bool quarantine) {
+NTSTATUS DmaView::start(const AdapterDescription& description, const FramePort& frames, bool quarantine,
+                        Witness* witness) {
     quarantine_ = quarantine;
+    port_ = told_.before(description.dma, witness);
     NTSTATUS status = read(description, frames);
     if (!NT_SUCCESS(status)) return status;
     if (mode_ == DmaMode::Remapping) {
@@ -102,6 +103,7 @@ NTSTATUS DmaView::start(const AdapterDescription& description, const FramePort& 
 
 bool DmaView::stop() {
     if (port_ != nullptr) (void)port_->attach(Attachment::Nothing);
+    do_for({});
     const bool whole = mode_ != DmaMode::Remapping || (flush_quarantine() && space_.whole());
     for (std::size_t i = 0; i < reserved_count_; ++i) {
         if (mode_ == DmaMode::Remapping) port_->unmap({reserved_[i].first}, reserved_[i].count);
@@ -167,6 +169,7 @@ NTSTATUS DmaView::open(const FrameList& frames, std::uint64_t first, std::uint64
 
 bool DmaView::close(const PageRuns& runs, const Subject& subject, const Caller& caller) {
     if (mode_ == DmaMode::Physical) return true;
+    do_for(subject);
     bool all = true;
     for (const PageRun& run : runs) {
         if (mode_ == DmaMode::Isolation) {
@@ -202,8 +205,14 @@ void DmaView::unisolate(std::span<const PageRun> runs) {
     for (const PageRun& run : runs) identity_.remove(*port_, run);
 }
 
-NTSTATUS DmaView::isolate_reserved() { return isolate({reserved_.data(), reserved_count_}); }
+NTSTATUS DmaView::isolate_reserved() {
+    do_for({});
+    return isolate({reserved_.data(), reserved_count_});
+}
 
-void DmaView::unisolate_reserved() { unisolate({reserved_.data(), reserved_count_}); }
+void DmaView::unisolate_reserved() {
+    do_for({});
+    unisolate({reserved_.data(), reserved_count_});
+}
 
 }  // namespace remap::callbacks

@@ -10,6 +10,7 @@
 #include "callbacks/core/identity_map.h"
 #include "callbacks/core/logical_space.h"
 #include "callbacks/core/page_runs.h"
+#include "callbacks/core/told_dma.h"
 
 #include <array>
 #include <cstddef>
@@ -20,9 +21,10 @@ namespace remap::callbacks {
 
 class DmaView {
 public:
-    // `quarantine`: logical pages that are given back stay out of use as long as there are others.
+    // `quarantine`: logical pages that are given back stay out of use as long as there are others. `witness`: is told
+    // what the adapter reaches, and for which object; null: nobody is.
     // STATUS_DEVICE_CONFIGURATION_ERROR, STATUS_INVALID_PARAMETER, STATUS_INSUFFICIENT_RESOURCES.
-    NTSTATUS start(const AdapterDescription& description, const FramePort& frames, bool quarantine);
+    NTSTATUS start(const AdapterDescription& description, const FramePort& frames, bool quarantine, Witness* witness);
 
     // The adapter reaches nothing any more. False when logical pages were lost on the way.
     bool stop();
@@ -34,6 +36,9 @@ public:
     //   STATUS_INSUFFICIENT_RESOURCES: no logical addresses, tables or book-keeping; STATUS_INVALID_ADDRESS: without
     //   remapping, a frame is out of the adapter's sight.
     NTSTATUS open(const FrameList& frames, std::uint64_t first, std::uint64_t pages, bool single, PageRuns& runs);
+
+    // The object for which the adapter is given access from now on; close names its own.
+    void do_for(const Subject& subject) { told_.do_for(subject); }
 
     // Takes it away. False when logical pages are lost for want of memory.
     bool close(const PageRuns& runs, const Subject& subject, const Caller& caller);
@@ -59,6 +64,7 @@ private:
     bool flush_quarantine();
 
     DmaMode mode_ = DmaMode::Physical;
+    ToldDma told_;
     DmaPort* port_ = nullptr;
     bool quarantine_ = false;
     PhysicalPage highest_visible_;

@@ -36,16 +36,17 @@ private:
     NTSTATUS for_each_run(Visit visit) {
         done_ = 0;
         NTSTATUS status = STATUS_SUCCESS;
-        const auto next = [&](auto runs) {
+        const auto next = [&](auto runs, const Subject& subject) {
+            adapter_.view.do_for(subject);
             status = visit(runs);
             done_ += NT_SUCCESS(status);
             return NT_SUCCESS(status);
         };
         for (const AdapterObject* opened = adapter_.objects.first(); opened != nullptr; opened = opened->next)
             for (const Adl* adl = opened->adls.first(); adl != nullptr; adl = adl->next)
-                if (!next(adl->runs())) return status;
+                if (!next(adl->runs(), opened->object.subject())) return status;
         for (const TrackedMemory* tracked = adapter_.tracked.first(); tracked != nullptr; tracked = tracked->next)
-            if (!next(tracked->runs_of_adapter())) return status;
+            if (!next(tracked->runs_of_adapter(), tracked->subject())) return status;
         return status;
     }
 

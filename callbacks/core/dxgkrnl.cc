@@ -26,8 +26,22 @@ Dxgkrnl::~Dxgkrnl() { delete parts_; }
 NTSTATUS Dxgkrnl::start_adapter(const AdapterDescription& description, HANDLE* handles) {
     if (handles == nullptr) return STATUS_INVALID_PARAMETER;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    Guard guard(parts_->lock, &parts_->ports.execution);
-    return parts_->start(description, handles);
+    constexpr Caller caller{Callback::StartAdapter, nullptr};
+    parts_->tell_begin(caller);
+    NTSTATUS status = STATUS_SUCCESS;
+    {
+        Guard guard(parts_->lock, &parts_->ports.execution);
+        status = parts_->start(description, handles);
+    }
+    parts_->tell_end(caller, status, 0);
+    return status;
+}
+
+NTSTATUS Dxgkrnl::refuse(Callback callback, const void* caller, NTSTATUS status) const {
+    if (parts_ == nullptr) return status;
+    parts_->tell_begin({callback, caller});
+    parts_->tell_end({callback, caller}, status, 0);
+    return status;
 }
 
 void Dxgkrnl::stop_adapter(HANDLE handle) {
@@ -53,14 +67,14 @@ std::optional<DmaMode> Dxgkrnl::mode(HANDLE handle) const {
 // ---- Create and Destroy --------------------------------------------------------------------------------------------
 
 NTSTATUS Dxgkrnl::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::CreatePhysicalMemoryObject, caller, STATUS_INVALID_PARAMETER);
     args->hPhysicalMemoryObject = nullptr;
     args->hAdapterMemoryObject = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
 
     const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT asked = *args;
     const auto request = read_create_request(asked);
-    if (!request) return request.error();
+    if (!request) return refuse(Callback::CreatePhysicalMemoryObject, caller, request.error());
     return parts_->call(Callback::CreatePhysicalMemoryObject, caller, [&](Findings& findings) -> NTSTATUS {
         Adapter* adapter = parts_->find_adapter(asked.hAdapter);
         if (asked.hAdapter != nullptr && adapter == nullptr) {
@@ -69,6 +83,7 @@ NTSTATUS Dxgkrnl::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args, const vo
         }
         auto object = parts_->make_object(*request);
         if (!object) return object.error();
+        findings.concerns((*object)->subject());
         if (adapter != nullptr) {
             const auto opened = parts_->open(*adapter, **object);
             if (!opened) {
@@ -107,7 +122,7 @@ void Dxgkrnl::destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* args, cons
 // ---- Map and Unmap -------------------------------------------------------------------------------------------------
 
 NTSTATUS Dxgkrnl::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::MapPhysicalMemory, caller, STATUS_INVALID_PARAMETER);
     args->pMappedAddress = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const DXGKARGCB_MAP_PHYSICAL_MEMORY asked = *args;
@@ -162,7 +177,7 @@ void Dxgkrnl::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args, const void* cal
 // ---- AllocateAdl and FreeAdl ---------------------------------------------------------------------------------------
 
 NTSTATUS Dxgkrnl::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::AllocateAdl, caller, STATUS_INVALID_PARAMETER);
     args->pAdl = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const DXGKARGCB_ALLOCATE_ADL asked = *args;
@@ -174,7 +189,7 @@ NTSTATUS Dxgkrnl::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args, const void* caller)
                          opened->object.subject());
         const auto request = opened->object.read_adl(asked);
         if (!request) return request.error();
-        const auto adl = Adl::make(opened->adapter.view, opened->object.frames(), *request);
+        const auto adl = Adl::make(opened->adapter.view, opened->object.frames(), *request, opened->object.subject());
         if (!adl) return adl.error();
         opened->add(**adl);
         args->pAdl = (*adl)->handed_out();
@@ -211,7 +226,7 @@ void Dxgkrnl::free_adl(const DXGKARGCB_FREE_ADL* args, const void* caller) {
 // ---- Open and Close ------------------------------------------------------------------------------------------------
 
 NTSTATUS Dxgkrnl::open(DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::OpenPhysicalMemoryObject, caller, STATUS_INVALID_PARAMETER);
     args->hAdapterMemoryObject = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     return parts_->call(Callback::OpenPhysicalMemoryObject, caller, [&](Findings& findings) -> NTSTATUS {

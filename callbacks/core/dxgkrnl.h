@@ -43,11 +43,14 @@ struct AdapterDescription {
 };
 inline constexpr std::size_t most_reserved_ranges = 16;
 
+class Witness;
+
 struct Ports {
     FramePort& frames;
     CpuViewPort& views;
     ExecutionPort& execution;
     ReportPort& reports;
+    Witness* witness = nullptr;  // told of what happens; of CPU views by views.audit, which has to be given it too
 };
 
 struct VerifierOptions {
@@ -127,6 +130,9 @@ public:
     // UnpinFrameBufferForSave (no view) and UnmapFrameBufferPointer, with the physical adapter's index.
     NTSTATUS end_frame_buffer(Callback callback, HANDLE adapter, unsigned index, const void* view,
                               const void* caller = nullptr);
+
+    // A call whose arguments are not even looked at: the witness is told of it, and it returns `status`.
+    NTSTATUS refuse(Callback callback, const void* caller, NTSTATUS status) const;
 
     // Failure on demand, of the callbacks that return a status; see failures.h.
     Failures& failures() { return failures_; }

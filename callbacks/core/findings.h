@@ -29,12 +29,6 @@ private:
     std::size_t length_ = 0;
 };
 
-// Who calls.
-struct Caller {
-    Callback callback{};
-    const void* address = nullptr;  // where the callback returns to
-};
-
 class Findings {
 public:
     explicit Findings(const Caller& caller) : caller_(caller) {}
@@ -43,6 +37,10 @@ public:
 
     const Caller& caller() const { return caller_; }
     bool empty() const { return count_ == 0; }
+
+    // The object that the call is about, as soon as that is clear.
+    void concerns(const Subject& subject) { object_ = subject.number; }
+    std::uint64_t object() const { return object_; }
 
     // Keeps a finding. No call makes more than `most`; what is more is not kept.
     void add(Check check, const Text& text, const Subject& subject = {});
@@ -63,6 +61,7 @@ private:
     const Caller caller_;
     std::array<Kept, most> kept_;
     std::size_t count_ = 0;
+    std::uint64_t object_ = 0;
 };
 
 }  // namespace remap::callbacks

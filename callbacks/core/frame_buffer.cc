@@ -34,7 +34,7 @@ NTSTATUS check_pin(const Adapter& adapter, unsigned index, std::uint64_t bytes) 
 }  // namespace
 
 NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAVE* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::PinFrameBufferForSave, caller, STATUS_INVALID_PARAMETER);
     args->pMdl = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const DXGKARGCB_PINFRAMEBUFFERFORSAVE asked = *args;
@@ -50,9 +50,9 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
             tracked.area = index;
             if (!tracked.frames.add(*adapter->save_area(index), 0, pages)) return STATUS_INSUFFICIENT_RESOURCES;
             tracked.mdl = make_mdl(tracked.frames, asked.CommitSize);
-            return tracked.mdl == nullptr ? STATUS_INSUFFICIENT_RESOURCES : give_access(tracked);
+            return tracked.mdl == nullptr ? STATUS_INSUFFICIENT_RESOURCES : parts_->give_access(tracked);
         };
-        const auto tracked = parts_->track_filled(*adapter, Kind::SaveArea, findings.caller(), fill);
+        const auto tracked = parts_->track_filled(*adapter, Kind::SaveArea, findings, fill);
         if (!tracked) return tracked.error();
         adapter->pinned[index] = *tracked;
         args->pMdl = (*tracked)->mdl;
@@ -62,7 +62,7 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
 
 // The one that drivers of remapped adapters have in place of the other; it is for all modes.
 NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAVE2* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::PinFrameBufferForSave2, caller, STATUS_INVALID_PARAMETER);
     args->pAdl = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const DXGKARGCB_PINFRAMEBUFFERFORSAVE2 asked = *args;
@@ -81,12 +81,13 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
             tracked.area = index;
             const AdlRequest request{.pages = asked.CommitSize >> page_shift,
                                      .prefer_contiguous = asked.Flags.PreferContiguous != 0};
-            const auto adl = Adl::make(adapter->view, *adapter->save_area(index), request);
+            parts_->announce(tracked, *adapter->save_area(index), request.pages);
+            const auto adl = Adl::make(adapter->view, *adapter->save_area(index), request, tracked.subject());
             if (!adl) return adl.error();
             tracked.adl = *adl;
             return STATUS_SUCCESS;
         };
-        const auto tracked = parts_->track_filled(*adapter, Kind::SaveArea, findings.caller(), fill);
+        const auto tracked = parts_->track_filled(*adapter, Kind::SaveArea, findings, fill);
         if (!tracked) return tracked.error();
         adapter->pinned[index] = *tracked;
         args->pAdl = (*tracked)->adl->handed_out();
@@ -95,7 +96,7 @@ NTSTATUS Dxgkrnl::pin_frame_buffer(HANDLE handle, DXGKARGCB_PINFRAMEBUFFERFORSAV
 }
 
 NTSTATUS Dxgkrnl::map_frame_buffer(HANDLE handle, DXGKARGCB_MAPFRAMEBUFFERPOINTER* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::MapFrameBufferPointer, caller, STATUS_INVALID_PARAMETER);
     args->pBaseAddress = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const DXGKARGCB_MAPFRAMEBUFFERPOINTER asked = *args;
@@ -115,7 +116,7 @@ NTSTATUS Dxgkrnl::map_frame_buffer(HANDLE handle, DXGKARGCB_MAPFRAMEBUFFERPOINTE
             return make_view(parts_->ports, view, tracked, findings.caller()) ? STATUS_SUCCESS
                                                                               : STATUS_INSUFFICIENT_RESOURCES;
         };
-        const auto tracked = parts_->track_filled(*adapter, Kind::SaveAreaView, findings.caller(), fill);
+        const auto tracked = parts_->track_filled(*adapter, Kind::SaveAreaView, findings, fill);
         if (!tracked) return tracked.error();
         adapter->save_views.add(**tracked, number((*tracked)->view), number((*tracked)->view));
         args->pBaseAddress = (*tracked)->view;

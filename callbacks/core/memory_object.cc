@@ -8,12 +8,23 @@ namespace {
 // 16 MiB were read twice in about 9 seconds.
 constexpr std::uint64_t slow_uncached_pages = (std::uint64_t{16} << 20) / page_size;
 
-std::uint64_t number(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
+std::uint64_t number_of(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
+
+ObjectSort sort_of(DXGK_PHYSICAL_MEMORY_TYPE type) {
+    switch (type) {
+        case DXGK_PHYSICAL_MEMORY_TYPE_MDL: return ObjectSort::Mdl;
+        case DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY: return ObjectSort::Contiguous;
+        case DXGK_PHYSICAL_MEMORY_TYPE_SECTION: return ObjectSort::Section;
+        default: return ObjectSort::IoSpace;
+    }
+}
 
 }  // namespace
 
+WitnessedObject MemoryObject::witnessed() const { return {subject(), sort_of(type()), frames_.size()}; }
+
 void AdapterObject::add(Adl& adl) {
-    const std::uint64_t address = number(adl.handed_out());
+    const std::uint64_t address = number_of(adl.handed_out());
     adls.add(adl);
     by_address_.add(adl, address, address);
 }
@@ -24,7 +35,7 @@ void AdapterObject::remove(Adl& adl) {
 }
 
 Adl* AdapterObject::find_adl(const DXGK_ADL* handed_out) const {
-    return by_address_.find(number(handed_out), number(handed_out));
+    return by_address_.find(number_of(handed_out), number_of(handed_out));
 }
 
 bool MemoryObject::is_slow_to_read(const CpuMapping& mapping) const {
@@ -67,7 +78,7 @@ Result<AdlRequest, NTSTATUS> MemoryObject::read_adl(const DXGKARGCB_ALLOCATE_ADL
 }
 
 void MemoryObject::add(CpuMapping& mapping) {
-    const std::uint64_t first = number(mapping.base);
+    const std::uint64_t first = number_of(mapping.base);
     mappings.add(mapping);
     by_address_.add(mapping, first, first + ((mapping.pages << page_shift) - 1));
 }
@@ -78,7 +89,7 @@ void MemoryObject::remove(CpuMapping& mapping) {
 }
 
 CpuMapping* MemoryObject::find_mapping(const void* base, std::uint64_t process) const {
-    const std::uint64_t address = number(base);
+    const std::uint64_t address = number_of(base);
     CpuMapping* foreign = nullptr;
     CpuMapping* const mine = by_address_.find(address, address, [&](CpuMapping& mapping) {
         if (mapping.base != base) return false;

@@ -10,6 +10,7 @@
 #include "callbacks/core/frame_list.h"
 #include "callbacks/core/interval_tree.h"
 #include "callbacks/core/list.h"
+#include "callbacks/core/witness.h"
 #include "callbacks/ddk/d3dkmddi.h"
 
 #include <cstdint>
@@ -49,7 +50,8 @@ public:
     CacheType cache() const { return request_.cache; }
     std::uint64_t context() const { return request_.context; }
     const FrameList& frames() const { return frames_; }
-    Subject subject() const { return {reinterpret_cast<std::uintptr_t>(handle), request_.context}; }
+    Subject subject() const { return {reinterpret_cast<std::uintptr_t>(handle), request_.context, number}; }
+    WitnessedObject witnessed() const;
 
     // Other frames for all pages, as many; the ones before.
     FrameList exchange_frames(FrameList frames) { return std::exchange(frames_, std::move(frames)); }
@@ -65,6 +67,7 @@ public:
     bool is_slow_to_read(const CpuMapping& mapping) const;
 
     HANDLE handle = nullptr;
+    std::uint64_t number = 0;  // as Subject has it
     AdapterObject* opened = nullptr;
     List<CpuMapping> mappings;
 

@@ -98,25 +98,25 @@ NTSTATUS Dxgkrnl::Parts::free_tracked(HANDLE adapter_handle, HANDLE handle, Trac
 // ---- memory of ours ------------------------------------------------------------------------------------------------
 
 NTSTATUS Dxgkrnl::allocate_contiguous(HANDLE handle, DXGKARGCB_ALLOCATECONTIGUOUSMEMORY* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::AllocateContiguousMemory, caller, STATUS_INVALID_PARAMETER);
     args->hMemoryHandle = nullptr;
     args->pMemory = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const auto request = read_create_request(as_object(*args));
-    if (!request) return request.error();
+    if (!request) return refuse(Callback::AllocateContiguousMemory, caller, request.error());
     return parts_->call(Callback::AllocateContiguousMemory, caller, [&](Findings& findings) -> NTSTATUS {
         NTSTATUS status = STATUS_SUCCESS;
         Adapter* adapter = parts_->find_for_older(handle, false, findings, status);
         if (adapter == nullptr) return status;
         const auto fill = [&](TrackedMemory& tracked) -> NTSTATUS {
             NTSTATUS filled = parts_->take_tracked_frames(*request, tracked);
-            if (NT_SUCCESS(filled)) filled = give_access(tracked);
+            if (NT_SUCCESS(filled)) filled = parts_->give_access(tracked);
             if (!NT_SUCCESS(filled)) return filled;
             const ViewRequest view{tracked.frames, 0, request->pages, request->cache, AccessMode::Kernel, true};
             return make_view(parts_->ports, view, tracked, findings.caller()) ? STATUS_SUCCESS
                                                                               : STATUS_INSUFFICIENT_RESOURCES;
         };
-        const auto tracked = parts_->track_filled(*adapter, Kind::Contiguous, findings.caller(), fill);
+        const auto tracked = parts_->track_filled(*adapter, Kind::Contiguous, findings, fill);
         if (!tracked) return tracked.error();
         args->hMemoryHandle = (*tracked)->handle;
         args->pMemory = (*tracked)->view;
@@ -125,12 +125,12 @@ NTSTATUS Dxgkrnl::allocate_contiguous(HANDLE handle, DXGKARGCB_ALLOCATECONTIGUOU
 }
 
 NTSTATUS Dxgkrnl::allocate_pages(HANDLE handle, DXGKARGCB_ALLOCATEPAGESFORMDL* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::AllocatePagesForMdl, caller, STATUS_INVALID_PARAMETER);
     args->hMemoryHandle = nullptr;
     args->pMdl = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const auto request = read_create_request(as_object(*args));
-    if (!request) return request.error();
+    if (!request) return refuse(Callback::AllocatePagesForMdl, caller, request.error());
     return parts_->call(Callback::AllocatePagesForMdl, caller, [&](Findings& findings) -> NTSTATUS {
         NTSTATUS status = STATUS_SUCCESS;
         Adapter* adapter = parts_->find_for_older(handle, false, findings, status);
@@ -139,9 +139,9 @@ NTSTATUS Dxgkrnl::allocate_pages(HANDLE handle, DXGKARGCB_ALLOCATEPAGESFORMDL* a
             const NTSTATUS filled = parts_->take_tracked_frames(*request, tracked);
             if (!NT_SUCCESS(filled)) return filled;
             tracked.mdl = make_mdl(tracked.frames, request->pages << page_shift);
-            return tracked.mdl == nullptr ? STATUS_INSUFFICIENT_RESOURCES : give_access(tracked);
+            return tracked.mdl == nullptr ? STATUS_INSUFFICIENT_RESOURCES : parts_->give_access(tracked);
         };
-        const auto tracked = parts_->track_filled(*adapter, Kind::Pages, findings.caller(), fill);
+        const auto tracked = parts_->track_filled(*adapter, Kind::Pages, findings, fill);
         if (!tracked) return tracked.error();
         args->hMemoryHandle = (*tracked)->handle;
         args->pMdl = (*tracked)->mdl;
@@ -150,11 +150,11 @@ NTSTATUS Dxgkrnl::allocate_pages(HANDLE handle, DXGKARGCB_ALLOCATEPAGESFORMDL* a
 }
 
 NTSTATUS Dxgkrnl::map_mdl(HANDLE handle, DXGKARGCB_MAPMDLTOIOMMU* args, const void* caller) {
-    if (args == nullptr) return STATUS_INVALID_PARAMETER;
+    if (args == nullptr) return refuse(Callback::MapMdlToIoMmu, caller, STATUS_INVALID_PARAMETER);
     args->hMemoryHandle = nullptr;
     if (parts_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     MDL* const mdl = args->pMdl;
-    if (mdl == nullptr || mdl->ByteCount == 0) return STATUS_INVALID_PARAMETER;
+    if (mdl == nullptr || mdl->ByteCount == 0) return refuse(Callback::MapMdlToIoMmu, caller, STATUS_INVALID_PARAMETER);
     return parts_->call(Callback::MapMdlToIoMmu, caller, [&](Findings& findings) -> NTSTATUS {
         NTSTATUS status = STATUS_SUCCESS;
         Adapter* adapter = parts_->find_for_older(handle, false, findings, status);
@@ -165,9 +165,9 @@ NTSTATUS Dxgkrnl::map_mdl(HANDLE handle, DXGKARGCB_MAPMDLTOIOMMU* args, const vo
         }
         const auto fill = [&](TrackedMemory& tracked) -> NTSTATUS {
             tracked.mdl = mdl;
-            return read_mdl(*mdl, tracked.frames) ? give_access(tracked) : STATUS_INSUFFICIENT_RESOURCES;
+            return read_mdl(*mdl, tracked.frames) ? parts_->give_access(tracked) : STATUS_INSUFFICIENT_RESOURCES;
         };
-        const auto tracked = parts_->track_filled(*adapter, Kind::Mdl, findings.caller(), fill);
+        const auto tracked = parts_->track_filled(*adapter, Kind::Mdl, findings, fill);
         if (!tracked) return tracked.error();
         args->hMemoryHandle = (*tracked)->handle;
         return STATUS_SUCCESS;

@@ -65,17 +65,23 @@ void Dxgkrnl::Parts::report_handle(HandleKind kind, HANDLE handle, Findings& fin
 
 MemoryObject* Dxgkrnl::Parts::find_object(HANDLE handle, Findings& findings, bool strict) const {
     report_handle(HandleKind::PhysicalMemory, handle, findings, strict);
-    return find_object(handle);
+    MemoryObject* object = find_object(handle);
+    if (object != nullptr) findings.concerns(object->subject());
+    return object;
 }
 
 AdapterObject* Dxgkrnl::Parts::find_adapter_object(HANDLE handle, Findings& findings, bool strict) const {
     report_handle(HandleKind::AdapterMemory, handle, findings, strict);
-    return static_cast<AdapterObject*>(handles.find(HandleKind::AdapterMemory, handle));
+    auto* opened = static_cast<AdapterObject*>(handles.find(HandleKind::AdapterMemory, handle));
+    if (opened != nullptr) findings.concerns(opened->object.subject());
+    return opened;
 }
 
 TrackedMemory* Dxgkrnl::Parts::find_tracked(HANDLE handle, Findings& findings) const {
     report_handle(HandleKind::TrackedMemory, handle, findings, true);
-    return static_cast<TrackedMemory*>(handles.find(HandleKind::TrackedMemory, handle));
+    auto* tracked = static_cast<TrackedMemory*>(handles.find(HandleKind::TrackedMemory, handle));
+    if (tracked != nullptr) findings.concerns(tracked->subject());
+    return tracked;
 }
 
 // ---- adapters ------------------------------------------------------------------------------------------------------
@@ -95,7 +101,7 @@ bool Dxgkrnl::Parts::end_adapter(Adapter& adapter) {
 }
 
 NTSTATUS Dxgkrnl::Parts::start(const AdapterDescription& description, HANDLE* given_handles) {
-    auto adapter = Adapter::make(description, ports.frames, options.enabled);
+    auto adapter = Adapter::make(description, ports.frames, options.enabled, ports.witness);
     if (!adapter) return adapter.error();
     if (!give_handles(**adapter)) {
         (void)end_adapter(**adapter);
@@ -159,6 +165,8 @@ Result<MemoryObject*, NTSTATUS> Dxgkrnl::Parts::make_object(const CreateRequest&
         const std::uint64_t first = object->frames()[0].number;
         io_ranges_of(*object).add(*object, first, first + (object->frames().size() - 1));
     }
+    object->number = ++last_number_;
+    if (ports.witness != nullptr) ports.witness->object_made(object->witnessed(), object->frames());
     return object;
 }
 
@@ -167,6 +175,7 @@ void Dxgkrnl::Parts::end_object(MemoryObject& object) {
     list_of(object).remove(object);
     if (object.type() == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) io_ranges_of(object).remove(object);
     handles.remove(object.handle);
+    if (ports.witness != nullptr) ports.witness->object_ended(object.witnessed());
     give_frames(ports.frames, object.request(), object.frames());
     delete &object;
 }

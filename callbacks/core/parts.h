@@ -11,6 +11,7 @@
 #include "callbacks/core/list.h"
 #include "callbacks/core/lock.h"
 #include "callbacks/core/memory_object.h"
+#include "callbacks/core/witness.h"
 
 #include <array>
 #include <cstddef>
@@ -29,6 +30,15 @@ struct Dxgkrnl::Parts {
     // found.
     template <typename Work>
     NTSTATUS call(Callback callback, const void* caller, Work work);
+
+    // Tells the witness, if there is one, of a call. A look at what the IOMMU has refused is none.
+    void tell_begin(const Caller& caller) const {
+        if (ports.witness != nullptr && caller.callback != Callback::DmaFault) ports.witness->call_began(caller);
+    }
+    void tell_end(const Caller& caller, NTSTATUS status, std::uint64_t object) const {
+        if (ports.witness != nullptr && caller.callback != Callback::DmaFault)
+            ports.witness->call_ended(caller, status, object);
+    }
 
     // Null for a handle that is not live, or of something else. With findings, a use after its end or of the wrong kind
     // is one; `strict`: any other number too.
@@ -70,9 +80,11 @@ struct Dxgkrnl::Parts {
     // The older callbacks (tracking.h, tracked_memory.cc, older_callbacks.cc, frame_buffer.cc).
     Result<TrackedMemory*, NTSTATUS> track(Adapter& adapter, TrackedMemory::Kind kind);
     template <typename Fill>
-    Result<TrackedMemory*, NTSTATUS> track_filled(Adapter& adapter, TrackedMemory::Kind kind, const Caller& caller,
+    Result<TrackedMemory*, NTSTATUS> track_filled(Adapter& adapter, TrackedMemory::Kind kind, Findings& findings,
                                                   Fill fill);
     NTSTATUS take_tracked_frames(const CreateRequest& request, TrackedMemory& tracked);
+    void announce(TrackedMemory& tracked, const FrameList& frames, std::uint64_t pages);
+    NTSTATUS give_access(TrackedMemory& tracked);
     void end_tracked(TrackedMemory& tracked, const Caller& caller);
     Adapter* find_lead(HANDLE handle, Findings& findings, NTSTATUS& status) const;
     Adapter* find_for_older(HANDLE handle, bool lead, Findings& findings, NTSTATUS& status) const;
@@ -89,6 +101,7 @@ struct Dxgkrnl::Parts {
     std::array<IntervalTree<MemoryObject>, 3> io_ranges;  // the same by page, for each cache type
 
 private:
+    std::uint64_t last_number_ = 0;  // of objects
     List<MemoryObject>& list_of(const MemoryObject& object);
     IntervalTree<MemoryObject>& io_ranges_of(const MemoryObject& object) {
         return io_ranges[static_cast<std::size_t>(object.cache())];
@@ -100,6 +113,7 @@ private:
 template <typename Work>
 NTSTATUS Dxgkrnl::Parts::call(Callback callback, const void* caller, Work work) {
     Findings findings({callback, caller});
+    tell_begin(findings.caller());
     NTSTATUS status = STATUS_INVALID_DEVICE_STATE;
     // A call that fails for a mistake of the driver's is none that was made to fail.
     if (const KIRQL irql = ports.execution.irql(); irql > APC_LEVEL)
@@ -111,6 +125,7 @@ NTSTATUS Dxgkrnl::Parts::call(Callback callback, const void* caller, Work work) 
         if (options.move_sections) move_sections();
         status = work(findings);
     }
+    tell_end(findings.caller(), status, findings.object());
     findings.deliver(ports.reports, options.enabled);
     return status;
 }

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace remap::callbacks {
 
@@ -99,6 +100,9 @@ public:
 
     // The oldest refused access of one of the adapter's devices that was not taken yet.
     virtual std::optional<DmaFault> take_fault() = 0;
+
+    // All devices of the adapter by source id, where they have one.
+    virtual std::span<const std::uint16_t> sources() const { return {}; }
 
 protected:
     ~DmaPort() = default;

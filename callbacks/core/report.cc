@@ -3,36 +3,6 @@
 
 namespace remap::callbacks {
 
-const char* name_of(Callback callback) {
-    switch (callback) {
-        case Callback::CreatePhysicalMemoryObject: return "DxgkCbCreatePhysicalMemoryObject";
-        case Callback::DestroyPhysicalMemoryObject: return "DxgkCbDestroyPhysicalMemoryObject";
-        case Callback::MapPhysicalMemory: return "DxgkCbMapPhysicalMemory";
-        case Callback::UnmapPhysicalMemory: return "DxgkCbUnmapPhysicalMemory";
-        case Callback::AllocateAdl: return "DxgkCbAllocateAdl";
-        case Callback::FreeAdl: return "DxgkCbFreeAdl";
-        case Callback::OpenPhysicalMemoryObject: return "DxgkCbOpenPhysicalMemoryObject";
-        case Callback::ClosePhysicalMemoryObject: return "DxgkCbClosePhysicalMemoryObject";
-        case Callback::AllocateContiguousMemory: return "DxgkCbAllocateContiguousMemory";
-        case Callback::FreeContiguousMemory: return "DxgkCbFreeContiguousMemory";
-        case Callback::AllocatePagesForMdl: return "DxgkCbAllocatePagesForMdl";
-        case Callback::FreePagesFromMdl: return "DxgkCbFreePagesFromMdl";
-        case Callback::MapMdlToIoMmu: return "DxgkCbMapMdlToIoMmu";
-        case Callback::UnmapMdlFromIoMmu: return "DxgkCbUnmapMdlFromIoMmu";
-        case Callback::PinFrameBufferForSave: return "DxgkCbPinFrameBufferForSave";
-        case Callback::UnpinFrameBufferForSave: return "DxgkCbUnpinFrameBufferForSave";
-        case Callback::MapFrameBufferPointer: return "DxgkCbMapFrameBufferPointer";
-        case Callback::UnmapFrameBufferPointer: return "DxgkCbUnmapFrameBufferPointer";
-        case Callback::PinFrameBufferForSave2: return "DxgkCbPinFrameBufferForSave2";
-        case Callback::StartAdapter: return "adapter start";
-        case Callback::StopAdapter: return "adapter stop";
-        case Callback::SwitchDomain: return "domain switch";
-        case Callback::DmaFault: return "GPU access";
-        case Callback::KernelService: return "kernel service";
-    }
-    return "?";
-}
-
 namespace {
 
 struct Entry {

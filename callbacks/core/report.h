@@ -2,43 +2,18 @@
 // What is reported about a driver: each finding of the verifier has a name, a bugcheck code, and a word on what to do.
 #pragma once
 
+#include "callbacks/names/names.h"
+
 #include <array>
 #include <cstdint>
 
 namespace remap::callbacks {
 
-// The callbacks, and what else calls into a machine.
-enum class Callback : std::uint8_t {
-    CreatePhysicalMemoryObject,
-    DestroyPhysicalMemoryObject,
-    MapPhysicalMemory,
-    UnmapPhysicalMemory,
-    AllocateAdl,
-    FreeAdl,
-    OpenPhysicalMemoryObject,
-    ClosePhysicalMemoryObject,
-    AllocateContiguousMemory,
-    FreeContiguousMemory,
-    AllocatePagesForMdl,
-    FreePagesFromMdl,
-    MapMdlToIoMmu,
-    UnmapMdlFromIoMmu,
-    PinFrameBufferForSave,
-    UnpinFrameBufferForSave,
-    MapFrameBufferPointer,
-    UnmapFrameBufferPointer,
-    PinFrameBufferForSave2,
-    // Not a driver's call.
-    StartAdapter,
-    StopAdapter,
-    SwitchDomain,
-    DmaFault,
-    KernelService,
+// Who calls.
+struct Caller {
+    Callback callback{};
+    const void* address = nullptr;  // where the callback returns to; null: not a driver's call
 };
-inline constexpr unsigned callback_count = 19;
-
-// "DxgkCbAllocateAdl", or a word for what is no callback.
-const char* name_of(Callback callback);
 
 // What can be wrong. What is documented is reported with its own bugcheck, 0x1E4 VIDEO_DXGKRNL_SYSMM_FATAL_ERROR and
 // its parameter 1; the rest with 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION and the number here, which is this project's.
@@ -83,6 +58,7 @@ enum class Check : std::uint32_t {
 struct Subject {
     std::uint64_t handle = 0;
     std::uint64_t context = 0;
+    std::uint64_t number = 0;  // for traces: from 1 in the order of creation, never used twice; 0: none has it
 };
 
 struct CheckText {

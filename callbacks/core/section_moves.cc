@@ -95,7 +95,10 @@ NTSTATUS Dxgkrnl::Parts::move_pages(MemoryObject& object) {
         const ViewRequest request{shown, first, pages, object.cache(), mapping.mode, mapping.writable};
         ports.views.show(address_of(mapping, first), request, mapping.process);
     });
-    if (copied) (void)object.exchange_frames(std::move(move.after));
+    if (copied) {
+        (void)object.exchange_frames(std::move(move.after));
+        if (ports.witness != nullptr) ports.witness->object_moved(object.witnessed(), move.leaving, object.frames());
+    }
     for (CpuMapping* mapping = object.mappings.first(); mapping != nullptr; mapping = mapping->next)
         ports.views.audit.change_frames(mapping->audited, object.frames(), mapping->first_page);
     ports.frames.free(copied ? move.leaving : move.coming);

@@ -14,6 +14,15 @@ namespace {
 PFN_NUMBER* numbers_of(MDL& mdl) { return reinterpret_cast<PFN_NUMBER*>(&mdl + 1); }
 const PFN_NUMBER* numbers_of(const MDL& mdl) { return reinterpret_cast<const PFN_NUMBER*>(&mdl + 1); }
 
+ObjectSort sort_of(TrackedMemory::Kind kind) {
+    switch (kind) {
+        case TrackedMemory::Kind::Contiguous: return ObjectSort::OlderContiguous;
+        case TrackedMemory::Kind::Pages: return ObjectSort::OlderPages;
+        case TrackedMemory::Kind::Mdl: return ObjectSort::DriverMdl;
+        default: return ObjectSort::SaveArea;
+    }
+}
+
 std::uint64_t page_count_of(const MDL& mdl) { return pages_of(std::uint64_t{mdl.ByteOffset} + mdl.ByteCount); }
 
 }  // namespace
@@ -57,6 +66,26 @@ std::span<const PageRun> TrackedMemory::runs_of_adapter() const {
     return adl != nullptr ? adl->runs() : std::span(runs.begin(), runs.size());
 }
 
+WitnessedObject TrackedMemory::witnessed() const { return {subject(), sort_of(kind), pages}; }
+
+// It is an object from now on: before the adapter gets access to it, as a witness has to know whose pages those are.
+void Dxgkrnl::Parts::announce(TrackedMemory& tracked, const FrameList& frames, std::uint64_t pages) {
+    tracked.number = ++last_number_;
+    tracked.pages = pages;
+    if (ports.witness != nullptr) ports.witness->object_made(tracked.witnessed(), frames);
+}
+
+// To all frames of tracked memory. A refusal leaves no numbers behind to be taken back.
+NTSTATUS Dxgkrnl::Parts::give_access(TrackedMemory& tracked) {
+    const std::uint64_t pages = tracked.frames.size();
+    announce(tracked, tracked.frames, pages);
+    DmaView& view = tracked.adapter.view;
+    view.do_for(tracked.subject());
+    const NTSTATUS status = view.open(tracked.frames, 0, pages, false, tracked.runs);
+    if (!NT_SUCCESS(status)) tracked.runs = {};
+    return status;
+}
+
 Result<TrackedMemory*, NTSTATUS> Dxgkrnl::Parts::track(Adapter& adapter, TrackedMemory::Kind kind) {
     std::unique_ptr<TrackedMemory> tracked(new (std::nothrow) TrackedMemory(adapter, kind));
     if (!tracked) return Failure{NTSTATUS{STATUS_INSUFFICIENT_RESOURCES}};
@@ -68,7 +97,7 @@ Result<TrackedMemory*, NTSTATUS> Dxgkrnl::Parts::track(Adapter& adapter, Tracked
 
 // The adapter's access goes first, the frames last. Whatever the allocation did not get to is not there.
 void Dxgkrnl::Parts::end_tracked(TrackedMemory& tracked, const Caller& caller) {
-    const Subject subject{reinterpret_cast<std::uintptr_t>(tracked.handle), 0};
+    const Subject subject = tracked.subject();
     Adapter& adapter = tracked.adapter;
     if (tracked.kind == TrackedMemory::Kind::SaveArea && adapter.pinned[tracked.area] == &tracked)
         adapter.pinned[tracked.area] = nullptr;
@@ -78,6 +107,7 @@ void Dxgkrnl::Parts::end_tracked(TrackedMemory& tracked, const Caller& caller) {
     if (tracked.adl != nullptr) (void)Adl::end(tracked.adl, subject, caller);
     ports.views.audit.remove(tracked.audited);
     if (tracked.view != nullptr) ports.views.unmap(tracked.view, tracked.view_pages, tracked.view_process);
+    if (ports.witness != nullptr && tracked.number != 0) ports.witness->object_ended(tracked.witnessed());
     if (tracked.owns_mdl() && tracked.mdl != nullptr) free_mdl(tracked.mdl);
     if (tracked.owns_frames() && !tracked.frames.empty()) ports.frames.free(tracked.frames);
     handles.remove(tracked.handle);

@@ -7,6 +7,7 @@
 #include "callbacks/core/list.h"
 #include "callbacks/core/page_runs.h"
 #include "callbacks/core/view_audit.h"
+#include "callbacks/core/witness.h"
 #include "callbacks/ddk/wdm.h"
 
 #include <cstdint>
@@ -31,15 +32,19 @@ struct TrackedMemory : Link<TrackedMemory>, IntervalLink<TrackedMemory> {
     bool owns_frames() const { return kind == Kind::Contiguous || kind == Kind::Pages; }
     bool owns_mdl() const { return kind == Kind::Pages || kind == Kind::SaveArea; }
     std::span<const PageRun> runs_of_adapter() const;  // what the adapter reaches of it
+    Subject subject() const { return {reinterpret_cast<std::uintptr_t>(handle), 0, number}; }
+    WitnessedObject witnessed() const;
 
     Adapter& adapter;
     const Kind kind;
     HANDLE handle = nullptr;
-    FrameList frames;      // what it consists of
-    PageRuns runs;         // what the adapter was given access to; none for a view
-    MDL* mdl = nullptr;    // that describes it
-    Adl* adl = nullptr;    // that describes it, in place of frames, runs and MDL
-    void* view = nullptr;  // the CPU's
+    std::uint64_t number = 0;  // as Subject has it; 0 as long as it was not announced
+    std::uint64_t pages = 0;   // that were announced
+    FrameList frames;          // what it consists of
+    PageRuns runs;             // what the adapter was given access to; none for a view
+    MDL* mdl = nullptr;        // that describes it
+    Adl* adl = nullptr;        // that describes it, in place of frames, runs and MDL
+    void* view = nullptr;      // the CPU's
     std::uint64_t view_pages = 0;
     std::uint64_t view_process = 0;
     AuditedView audited;  // the view

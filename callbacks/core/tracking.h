@@ -10,20 +10,14 @@ namespace remap::callbacks {
 // Tracks memory, and lets `fill(tracked)` do the rest; what that leaves half done is taken back.
 template <typename Fill>
 Result<TrackedMemory*, NTSTATUS> Dxgkrnl::Parts::track_filled(Adapter& adapter, TrackedMemory::Kind kind,
-                                                              const Caller& caller, Fill fill) {
+                                                              Findings& findings, Fill fill) {
     const auto tracked = track(adapter, kind);
     if (!tracked) return tracked;
     const NTSTATUS status = fill(**tracked);
+    findings.concerns((*tracked)->subject());
     if (NT_SUCCESS(status)) return tracked;
-    end_tracked(**tracked, caller);
+    end_tracked(**tracked, findings.caller());
     return Failure{status};
-}
-
-// Gives the adapter access to all frames of tracked memory. A refusal leaves no numbers behind to be taken back.
-inline NTSTATUS give_access(TrackedMemory& tracked) {
-    const NTSTATUS status = tracked.adapter.view.open(tracked.frames, 0, tracked.frames.size(), false, tracked.runs);
-    if (!NT_SUCCESS(status)) tracked.runs = {};
-    return status;
 }
 
 // False when there is no address space, or no memory for tables and book-keeping.
@@ -31,8 +25,7 @@ inline bool make_view(const Ports& ports, const ViewRequest& request, TrackedMem
     tracked.view = ports.views.map(request);
     tracked.view_pages = request.pages;
     tracked.view_process = ports.execution.process();
-    const ViewOrigin origin{
-        name_of(caller.callback), caller.address, {reinterpret_cast<std::uintptr_t>(tracked.handle), 0}};
+    const ViewOrigin origin{name_of(caller.callback), caller.address, tracked.subject()};
     if (tracked.view == nullptr) return false;
     const LiveView live{.base = tracked.view, .process = tracked.view_process, .origin = origin};
     if (ports.views.audit.add(tracked.audited, request, live)) return true;

@@ -2,6 +2,7 @@
 #include "callbacks/core/view_audit.h"
 
 #include "callbacks/core/findings.h"
+#include "callbacks/core/witness.h"
 
 #include <algorithm>
 #include <new>
@@ -51,12 +52,16 @@ bool ViewAudit::add(AuditedView& view, const ViewRequest& request, const LiveVie
     if (!list_runs(view, request.frames, request.first)) return false;
     Guard guard(lock_);
     insert(view);
+    if (witness_ == nullptr) return true;
+    witness_->view_made(view.live_, request.frames, request.first);
+    view.told_ = true;
     return true;
 }
 
 void ViewAudit::remove(AuditedView& view) {
     Guard guard(lock_);
     take_out(view);
+    if (std::exchange(view.told_, false)) witness_->view_ended(view.live_);
 }
 
 void ViewAudit::change_frames(AuditedView& view, const FrameList& frames, std::uint64_t first) {
@@ -64,6 +69,7 @@ void ViewAudit::change_frames(AuditedView& view, const FrameList& frames, std::u
     if (view.runs_ == 0) return;
     take_out(view);
     if (list_runs(view, frames, first)) insert(view);
+    if (view.told_) witness_->view_made(view.live_, frames, first);
 }
 
 std::optional<ViewConflict> ViewAudit::conflict_of(const AuditedView& view) const {

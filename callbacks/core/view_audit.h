@@ -20,6 +20,7 @@
 namespace remap::callbacks {
 
 class Text;
+class Witness;
 
 // Who made a view.
 struct ViewOrigin {
@@ -57,6 +58,7 @@ private:
     };
 
     LiveView live_;
+    bool told_ = false;            // the witness knows of it
     Run single_;                   // most views have but one
     std::unique_ptr<Run[]> many_;  // of the others
     std::uint64_t runs_ = 0;       // 0: the audit does not know it
@@ -81,6 +83,9 @@ public:
     ViewAudit() = default;
     ViewAudit(const ViewAudit&) = delete;
     ViewAudit& operator=(const ViewAudit&) = delete;
+
+    // Who is told of each view; null: nobody. Before there are views.
+    void set_witness(Witness* witness) { witness_ = witness; }
 
     // A view was made of a request. False, and it is not known, when there is no memory.
     bool add(AuditedView& view, const ViewRequest& request, const LiveView& live);
@@ -113,6 +118,7 @@ private:
     void insert(AuditedView& view);
     void take_out(AuditedView& view);
 
+    Witness* witness_ = nullptr;
     mutable Lock lock_;
     std::array<Tree, cache_type_count> trees_;  // runs of the views of each type, by frame
 };

@@ -3,6 +3,7 @@
 
 #include "base/bits.h"
 #include "callbacks/dxgkcb.h"
+#include "callbacks/hosted/driver_events.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -40,8 +41,11 @@ System::System(std::unique_ptr<Machine> machine, const SystemOptions& options)
       frames_(machine_->memory()),
       views_(machine_->memory()),
       reports_(options.on_bugcheck) {
-    dxgkrnl_ =
-        std::make_unique<callbacks::Dxgkrnl>(callbacks::Ports{frames_, views_, execution_, reports_}, options.verifier);
+    if (MachineLab* laboratory = machine_->laboratory()) driver_events_ = std::make_unique<DriverEvents>(*laboratory);
+    callbacks::Witness* const witness = driver_events_ ? &driver_events_->witness() : nullptr;
+    views_.audit.set_witness(witness);
+    dxgkrnl_ = std::make_unique<callbacks::Dxgkrnl>(callbacks::Ports{frames_, views_, execution_, reports_, witness},
+                                                    options.verifier);
 }
 
 Result<std::unique_ptr<System>, std::string> System::create(const MachineOptions& machine_options,

@@ -29,6 +29,8 @@
 
 namespace remap::hosted {
 
+class DriverEvents;
+
 struct SystemOptions {
     callbacks::VerifierOptions verifier = {};
     OnBugcheck on_bugcheck = OnBugcheck::Stop;
@@ -118,6 +120,7 @@ private:
     Views views_;
     Execution execution_;
     Reports reports_;
+    std::unique_ptr<DriverEvents> driver_events_;  // null: the machine is in no laboratory
     std::unique_ptr<UnitAccess> access_;
     std::unique_ptr<vtd_driver::Unit> unit_;
     std::optional<callbacks::FaultInbox> inbox_;

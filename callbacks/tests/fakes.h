@@ -93,6 +93,7 @@ public:
     unsigned address_width() const override { return width_; }
     bool attach(Attachment to) override;
     std::optional<DmaFault> take_fault() override;
+    std::span<const std::uint16_t> sources() const override { return devices; }
 
     // Whether the adapter's devices reach a page, and where.
     std::optional<std::uint64_t> reach(std::uint64_t page) const;
@@ -100,6 +101,7 @@ public:
     std::map<std::uint64_t, std::uint64_t> table;  // logical page number to frame number
     Attachment attached = Attachment::Nothing;
     std::vector<Attachment> history;
+    std::vector<std::uint16_t> devices = {0x10};
     std::deque<DmaFault> faults;                              // that take_fault hands out
     std::function<void(Attachment)> on_attach = [](auto) {};  // a device may speak up here
 

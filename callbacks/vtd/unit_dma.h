@@ -34,10 +34,10 @@ public:
     unsigned address_width() const override { return unit_.address_width(); }
     bool attach(Attachment to) override;
     std::optional<DmaFault> take_fault() override;
+    std::span<const std::uint16_t> sources() const override { return {sources_.data(), count_}; }
 
 private:
     vtd_driver::Error attach(std::uint16_t source, Attachment to);
-    std::span<const std::uint16_t> sources() const { return {sources_.data(), count_}; }
 
     vtd_driver::Unit& unit_;
     FaultInbox& inbox_;

@@ -5,6 +5,7 @@
 #include "guest-tests/runtime/exit.h"
 #include "guest-tests/runtime/frames.h"
 #include "guest-tests/runtime/iommu_unit.h"
+#include "guest-tests/runtime/laboratory.h"
 #include "guest-tests/runtime/process.h"
 #include "guest-tests/runtime/reports.h"
 #include "guest-tests/runtime/test.h"
@@ -42,7 +43,10 @@ DXGK_IOMMU_CAPS caps_of(const AdapterOptions& options) {
 
 callbacks::Dxgkrnl& dxgkrnl() {
     static callbacks::Dxgkrnl* machine = nullptr;
-    if (machine == nullptr) machine = new (std::nothrow) callbacks::Dxgkrnl({frames(), views(), execution, reports()});
+    if (machine != nullptr) return *machine;
+    callbacks::Witness* const witness = laboratory_witness();
+    views().audit.set_witness(witness);
+    machine = new (std::nothrow) callbacks::Dxgkrnl({frames(), views(), execution, reports(), witness});
     if (machine == nullptr) panic("no memory for the graphics kernel");
     return *machine;
 }

@@ -2,8 +2,8 @@
 #include "hw/capi/remap_lab.h"
 
 #include "hw/capi/lab.h"
+#include "hw/spec/lab_registers.h"
 #include "iommu/lab/counters.h"
-#include "iommu/lab/look_commands.h"
 #include "iommu/lab/rule_file.h"
 #include "iommu/lab/station.h"
 #include "iommu/lab/unit_port.h"
@@ -108,7 +108,7 @@ public:
     void attach(iommu::Iommu& unit) override {
         station_->laboratory().attach(unit);
         looks_.emplace(unit, ops_, opaque_);
-        lab::add_look_commands(station_->commands(), *looks_, nullptr);
+        station_->show(*looks_);
     }
     void translated(const iommu::Request& request, const iommu::Translation& answer) override {
         station_->laboratory().translated(request, answer);
@@ -117,7 +117,7 @@ public:
                      const iommu::InterruptOutcome& outcome) override {
         station_->laboratory().interrupted(source, message, outcome);
     }
-    void reset() override { station_->laboratory().reset(); }
+    void reset() override { station_->reset(); }
 
 private:
     std::uint64_t now() override { return ops_.now(opaque_); }
@@ -279,4 +279,36 @@ bool remap_lab_next_device(const RemapLab* lab, unsigned* row, RemapLabDevice* d
         return true;
     }
     return false;
+}
+
+// ---- the registers of a driver's side ------------------------------------------------------------------------------
+
+uint64_t remap_lab_register_base(void) { return spec::lab::base; }
+uint64_t remap_lab_register_bytes(void) { return spec::lab::bytes; }
+
+uint64_t remap_lab_register_read(const RemapLabRegisters* registers, uint64_t offset) {
+    switch (offset) {
+        case spec::lab::id: return spec::lab::magic;
+        case spec::lab::taken: return registers->taken;
+        case spec::lab::refused: return registers->refused;
+        default: return 0;
+    }
+}
+
+void remap_lab_register_write(RemapLab* lab, RemapLabRegisters* registers, uint64_t offset, uint64_t value) {
+    switch (offset) {
+        case spec::lab::address: registers->address = value; return;
+        case spec::lab::length: registers->length = value; return;
+        case spec::lab::result: registers->result = value; return;
+        case spec::lab::detail: registers->detail = value; return;
+        case spec::lab::commit: break;
+        default: return;
+    }
+    spec::lab::DriverEvent said{.address = registers->address,
+                                .length = registers->length,
+                                .result = registers->result,
+                                .detail = registers->detail};
+    said.set_head(value);
+    ++(of(lab).driver_says(said) ? registers->taken : registers->refused);
+    registers->address = registers->length = registers->result = registers->detail = 0;
 }

@@ -152,6 +152,24 @@ typedef struct RemapLabDevice {
 /* The next device from row `*row` on, and moves it past that; begin with 0. False: there is none. */
 bool remap_lab_next_device(const RemapLab *lab, unsigned *row, RemapLabDevice *device);
 
+/*
+ * The registers by which a guest's driver side says what it does (hw/spec/lab_registers.h); all zero at first and when
+ * the machine is reset. What it may not say is counted and nothing else. One caller at a time.
+ */
+typedef struct RemapLabRegisters {
+    uint64_t address;
+    uint64_t length;
+    uint64_t result;
+    uint64_t detail;
+    uint64_t taken;
+    uint64_t refused;
+} RemapLabRegisters;
+
+uint64_t remap_lab_register_base(void);
+uint64_t remap_lab_register_bytes(void);
+uint64_t remap_lab_register_read(const RemapLabRegisters *registers, uint64_t offset);
+void remap_lab_register_write(RemapLab *lab, RemapLabRegisters *registers, uint64_t offset, uint64_t value);
+
 #ifdef __cplusplus
 }
 #endif

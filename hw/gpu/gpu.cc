@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hw/gpu/gpu.h"
 
+#include "base/bits.h"
 #include "hw/gpu/parts.h"
 
 #include <algorithm>
@@ -21,13 +22,20 @@ Gpu::Gpu(const Options& options, std::span<std::byte> vram, BusPort& bus, HostPo
 
 Gpu::~Gpu() = default;
 
-std::uint64_t Gpu::read(std::uint64_t offset, unsigned bytes) { return parts_->registers.read(offset, bytes); }
+std::uint64_t Gpu::read(std::uint64_t offset, unsigned bytes) {
+    return is_unplugged() ? low_bits(bytes * 8) : parts_->registers.read(offset, bytes);
+}
 
 void Gpu::write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
+    if (is_unplugged()) return;
     tell(parts_->setting.host, parts_->registers.write(offset, value, bytes));
 }
 
-bool Gpu::run() { return parts_->engine.run(); }
+bool Gpu::run() { return !is_unplugged() && parts_->engine.run(); }
+
+void Gpu::unplug() { parts_->unplugged.store(true, std::memory_order_release); }
+
+bool Gpu::is_unplugged() const { return parts_->unplugged.load(std::memory_order_acquire); }
 
 void Gpu::reset() {
     parts_->registers.reset();

@@ -54,6 +54,11 @@ public:
     // The state of power-on. The caller sees to it that run() is not in progress. VRAM keeps its content.
     void reset();
 
+    // The part is pulled out, for good: reads are all ones, nothing is written or executed any more. Any thread; a
+    // piece of work that is being done comes to its end.
+    void unplug();
+    bool is_unplugged() const;
+
     // The state of the part, a packet in execution included, but without VRAM, which its owner moves. The caller sees
     // to it that run() is not in progress. The bytes it takes; they are written if `to` has room for all of them.
     std::size_t save(std::span<std::byte> to) const;

@@ -9,6 +9,7 @@
 #include "hw/gpu/register_file.h"
 #include "hw/gpu/translation_registers.h"
 
+#include <atomic>
 #include <cstddef>
 #include <span>
 
@@ -36,6 +37,7 @@ struct Gpu::Parts {
     void state(Archive& archive);
 
     Setting setting;
+    std::atomic<bool> unplugged = false;
     TranslationRegisters translation;
     RegisterFile registers;
     AddressUnit system;

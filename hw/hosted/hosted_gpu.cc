@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hw/hosted/hosted_gpu.h"
 
+#include "hw/hosted/machine_lab.h"
+
 namespace remap::hosted {
 
 HostedGpu::HostedGpu(Machine& machine, const GpuOptions& options)
@@ -12,12 +14,16 @@ HostedGpu::HostedGpu(Machine& machine, const GpuOptions& options)
 
 HostedGpu::~HostedGpu() = default;
 
+lab::Laboratory* HostedGpu::laboratory() const {
+    return machine_.laboratory() == nullptr ? nullptr : &machine_.laboratory()->laboratory();
+}
+
 bool HostedGpu::read(const gpu::BusAddress& from, void* to, std::size_t bytes) {
-    return machine_.dma_read(request_of({.snoop = from.snoop}, from.address.value), to, bytes);
+    return !is_unplugged() && machine_.dma_read(request_of({.snoop = from.snoop}, from.address.value), to, bytes);
 }
 
 bool HostedGpu::write(const gpu::BusAddress& to, const void* from, std::size_t bytes) {
-    return machine_.dma_write(request_of({.snoop = to.snoop}, to.address.value), from, bytes);
+    return !is_unplugged() && machine_.dma_write(request_of({.snoop = to.snoop}, to.address.value), from, bytes);
 }
 
 iommu::Request HostedGpu::request_of(const gpu::Context& context, std::uint64_t address) const {
@@ -34,18 +40,19 @@ DmaRequest HostedGpu::request_of(const gpu::AccessKind& kind, std::uint64_t addr
 }
 
 bool HostedGpu::read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) {
-    return machine_.dma_read(request_of(kind, from), to, bytes);
+    return !is_unplugged() && machine_.dma_read(request_of(kind, from), to, bytes);
 }
 
 bool HostedGpu::write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) {
-    return machine_.dma_write(request_of(kind, to), from, bytes);
+    return !is_unplugged() && machine_.dma_write(request_of(kind, to), from, bytes);
 }
 
 gpu::Translated HostedGpu::translate(const gpu::PageWish& wish) {
     iommu::Request request = request_of(wish.context, wish.address.value);
     request.type = iommu::RequestType::Translation;
     if (wish.write) request.access = iommu::Access::Write;
-    const iommu::Translation answer = machine_.iommu()->translate(request);
+    if (is_unplugged()) return {.refused = true};
+    const iommu::Translation answer = machine_.translate(request);
     return {.refused = answer.refused,
             .readable = answer.readable,
             .writable = answer.writable,
@@ -56,6 +63,7 @@ gpu::Translated HostedGpu::translate(const gpu::PageWish& wish) {
 }
 
 void HostedGpu::request_page(const gpu::PageWish& wish, std::uint16_t group) {
+    if (is_unplugged()) return;
     const iommu::Request request = request_of(wish.context, wish.address.value);
     machine_.iommu()->request_page({.source = request.source,
                                     .address = request.address,
@@ -66,7 +74,9 @@ void HostedGpu::request_page(const gpu::PageWish& wish, std::uint16_t group) {
                                     .group = group});
 }
 
-void HostedGpu::invalidated(std::uint64_t tag) { machine_.iommu()->device_invalidated({source_id_}, {tag}); }
+void HostedGpu::invalidated(std::uint64_t tag) {
+    if (!is_unplugged()) machine_.iommu()->device_invalidated({source_id_}, {tag});
+}
 
 void HostedGpu::invalidate(const iommu::DeviceInvalidation& what) {
     gpu::Invalidation invalidation{
@@ -81,11 +91,37 @@ void HostedGpu::work_available() {
     wake_.notify_one();
 }
 
-void HostedGpu::interrupt(unsigned vector) { ++counts_.at(vector); }
+void HostedGpu::interrupt(unsigned vector) {
+    if (is_unplugged()) return;
+    if (MachineLab* lab = machine_.laboratory(); lab != nullptr && !lab->interrupt(source_id_, vector)) return;
+    receive_interrupt(vector);
+}
+
+bool HostedGpu::hangs_at(std::uint32_t entry, const gpu::spec::Packet& packet) {
+    lab::Laboratory* lab = laboratory();
+    if (lab == nullptr || !lab->watches(lab::Kind::Packet)) return false;
+    return lab->packet({.kind = lab::Kind::Packet,
+                        .source = source_id_,
+                        .address = entry,
+                        .length = packet.length,
+                        .result = packet.source,
+                        .detail = packet.destination,
+                        .code = packet.opcode});
+}
+
+void HostedGpu::halted(std::uint32_t entry, std::uint16_t, gpu::spec::FaultCause cause, std::uint64_t address) {
+    if (lab::Laboratory* lab = laboratory())
+        lab->happened({.kind = lab::Kind::Halt,
+                       .source = source_id_,
+                       .address = address,
+                       .detail = entry,
+                       .code = static_cast<std::uint32_t>(cause)});
+}
 
 void HostedGpu::reset() {
     const std::lock_guard guard(working_);
     model_.reset();
+    if (lab::Laboratory* lab = laboratory()) lab->reset(source_id_);
 }
 
 void HostedGpu::run(std::stop_token stop) {

@@ -12,6 +12,10 @@
 #include <thread>
 #include <vector>
 
+namespace remap::lab {
+class Laboratory;
+}
+
 namespace remap::hosted {
 
 class HostedGpu final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
@@ -37,6 +41,13 @@ public:
         model_.answer_page({answer.group, static_cast<unsigned>(answer.code)});
     }
 
+    // Pulls it out, for good: from then on nothing is heard of it, and its registers are all ones.
+    void unplug() { model_.unplug(); }
+    bool is_unplugged() const { return model_.is_unplugged(); }
+
+    // A message of one of its vectors arrives, whoever sent it.
+    void receive_interrupt(unsigned vector) { ++counts_.at(vector); }
+
     // The power-on state, when the engine is between two pieces of work.
     void reset();
 
@@ -45,6 +56,8 @@ private:
     bool write(const gpu::BusAddress& to, const void* from, std::size_t bytes) override;
     void work_available() override;
     void interrupt(unsigned vector) override;
+    bool hangs_at(std::uint32_t entry, const gpu::spec::Packet& packet) override;
+    void halted(std::uint32_t entry, std::uint16_t opcode, gpu::spec::FaultCause cause, std::uint64_t address) override;
     bool read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override;
     bool write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) override;
     gpu::Translated translate(const gpu::PageWish& wish) override;
@@ -53,6 +66,7 @@ private:
     iommu::Request request_of(const gpu::Context& context, std::uint64_t address) const;
     DmaRequest request_of(const gpu::AccessKind& kind, std::uint64_t address) const;
     void run(std::stop_token stop);
+    lab::Laboratory* laboratory() const;
 
     Machine& machine_;
     std::uint16_t source_id_;

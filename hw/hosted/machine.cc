@@ -2,8 +2,11 @@
 #include "hw/hosted/machine.h"
 
 #include "hw/hosted/hosted_gpu.h"
+#include "hw/hosted/machine_lab.h"
+#include "iommu/lab/engine_events.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace remap::hosted {
 
@@ -14,15 +17,25 @@ Result<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptio
     }
     auto memory = Memory::create(options.memory_name, options.memory);
     if (!memory) return Failure{memory.error()};
-    return std::unique_ptr<Machine>(new Machine(std::move(*memory), options));
+    std::unique_ptr<MachineLab> laboratory;
+    if (options.laboratory) {
+        auto made = MachineLab::create(*options.laboratory);
+        if (!made) return Failure{made.error()};
+        laboratory = std::move(*made);
+    }
+    return std::unique_ptr<Machine>(new Machine(std::move(*memory), std::move(laboratory), options));
 }
 
-Machine::Machine(std::unique_ptr<Memory> memory, const MachineOptions& options)
-    : memory_(std::move(memory)), timer_(options.device_time, [this] { iommu_->timer_expired(); }) {
+Machine::Machine(std::unique_ptr<Memory> memory, std::unique_ptr<MachineLab> laboratory, const MachineOptions& options)
+    : memory_(std::move(memory)),
+      lab_(std::move(laboratory)),
+      timer_(options.device_time, [this] { iommu_->timer_expired(); }) {
     if (options.cache_model) caches_ = std::make_unique<CachedMemory>(*memory_, *options.cache_model);
-    if (!options.iommu) return;
-    iommu_ = std::make_unique<iommu::Iommu>(options.iommu_options,
-                                            iommu::Machine{.memory = *this, .interrupts = *this, .devices = this});
+    if (options.iommu) {
+        const iommu::Machine real{.memory = *this, .interrupts = *this, .devices = this};
+        iommu_ = std::make_unique<iommu::Iommu>(options.iommu_options, lab_ ? lab_->laboratory().around(real) : real);
+    }
+    if (lab_) lab_->connect(iommu_.get(), *this);
 }
 
 // The IOMMU has nobody to tell anything once the GPUs are gone.
@@ -53,18 +66,6 @@ bool by_page(LogicalAddress start, std::size_t bytes, Part part) {
     return true;
 }
 
-// Has `move` transfer the data of one access, which the IOMMU knows of from before its translation until its end. It is
-// told where they are, and whether the access snoops.
-template <typename Move>
-bool access_memory(iommu::Iommu* iommu, const iommu::Request& request, bool snoop, Move move) {
-    if (iommu == nullptr) return move(PhysicalAddress{request.address.value}, snoop);
-    const iommu::Iommu::Ticket ticket = iommu->begin_access();
-    const iommu::Translation translation = iommu->translate(request);
-    const bool done = translation.allowed && move(translation.address, snoop || translation.snooped);
-    iommu->end_access(ticket);
-    return done;
-}
-
 cache::DmaOrigin origin_of(const iommu::Request& request, std::size_t bytes, bool snoop) {
     return {.source = request.source.value,
             .address = request.address,
@@ -80,6 +81,61 @@ cache::DmaOrigin own_access(PhysicalAddress at, std::size_t bytes, bool write) {
 
 }  // namespace
 
+// The IOMMU knows of an access from before its translation until its end.
+template <typename Data, typename Move>
+Machine::Made Machine::make(const DmaRequest& what, Data* data, Move move) {
+    const iommu::Request& request = what.request;
+    if (iommu_ == nullptr) {
+        const PhysicalAddress at{request.address.value};
+        return {move(at, what.snoop, data), at};
+    }
+    const iommu::Iommu::Ticket ticket = iommu_->begin_access();
+    const iommu::Translation translation = translate(request, true);
+    const bool done = translation.allowed && move(translation.address, what.snoop || translation.snooped, data);
+    iommu_->end_access(ticket);
+    return {done, translation.address};
+}
+
+template <typename Data, typename Move>
+bool Machine::access(const DmaRequest& what, std::size_t bytes, Data* data, Move move) {
+    return lab_ == nullptr ? make(what, data, move).done : access_in_laboratory(what, bytes, data, move);
+}
+
+// A bit that is to be another in what a device writes is one in a copy: the device's own stays what it is.
+template <typename Data, typename Move>
+bool Machine::access_in_laboratory(const DmaRequest& what, std::size_t bytes, Data* data, Move move) {
+    lab::Laboratory& laboratory = lab_->laboratory();
+    lab::Event event = lab::event_of(lab::Kind::Dma, what.request);
+    event.length = bytes;
+    if (!what.snoop) event.flags |= lab::flag::no_snoop;
+    const lab::DmaOrder order = laboratory.dma(event);
+
+    Made made;
+    if constexpr (std::is_const_v<Data>) {
+        std::vector<std::byte> copy;
+        const void* moved = data;
+        if (order.flip) {
+            copy.assign(static_cast<const std::byte*>(data), static_cast<const std::byte*>(data) + bytes);
+            lab::Laboratory::flip_bit(copy.data(), bytes, order.order.bit);
+            moved = copy.data();
+        }
+        if (!order.refuse) made = make(what, moved, move);
+    } else {
+        if (!order.refuse) made = make(what, data, move);
+        if (order.flip && made.done) lab::Laboratory::flip_bit(data, bytes, order.order.bit);
+    }
+    if (made.done) event.result = made.at.value;
+    if (!made.done) event.flags |= lab::flag::refused;
+    laboratory.dma_done(event, order);
+    return made.done;
+}
+
+iommu::Translation Machine::translate(const iommu::Request& request, bool dma_follows) {
+    const iommu::Translation answer = iommu_->translate(request);
+    if (lab_ != nullptr) lab_->laboratory().translated(request, answer, dma_follows);
+    return answer;
+}
+
 bool Machine::dma_read(std::uint16_t source, LogicalAddress from, void* to, std::size_t bytes) {
     return by_page(from, bytes, [&](LogicalAddress at, std::size_t position, std::size_t count) {
         return dma_read({{.source = {source}, .address = at}}, static_cast<std::byte*>(to) + position, count);
@@ -87,10 +143,10 @@ bool Machine::dma_read(std::uint16_t source, LogicalAddress from, void* to, std:
 }
 
 bool Machine::dma_read(const DmaRequest& what, void* to, std::size_t bytes) {
-    iommu::Request request = what.request;
-    request.access = iommu::Access::Read;
-    return access_memory(iommu_.get(), request, what.snoop, [&](PhysicalAddress physical, bool snoop) {
-        return read_memory(physical, to, origin_of(request, bytes, snoop));
+    DmaRequest read = what;
+    read.request.access = iommu::Access::Read;
+    return access(read, bytes, to, [&](PhysicalAddress physical, bool snoop, void* data) {
+        return read_memory(physical, data, origin_of(read.request, bytes, snoop));
     });
 }
 
@@ -101,10 +157,10 @@ bool Machine::dma_write(std::uint16_t source, LogicalAddress to, const void* fro
 }
 
 bool Machine::dma_write(const DmaRequest& what, const void* from, std::size_t bytes) {
-    iommu::Request request = what.request;
-    request.access = iommu::Access::Write;
-    return access_memory(iommu_.get(), request, what.snoop, [&](PhysicalAddress physical, bool snoop) {
-        return write_memory(physical, from, origin_of(request, bytes, snoop));
+    DmaRequest write = what;
+    write.request.access = iommu::Access::Write;
+    return access(write, bytes, from, [&](PhysicalAddress physical, bool snoop, const void* data) {
+        return write_memory(physical, data, origin_of(write.request, bytes, snoop));
     });
 }
 
@@ -118,11 +174,21 @@ bool Machine::write_memory(PhysicalAddress to, const void* from, const cache::Dm
 
 // A device that is not there does not answer.
 template <typename Tell>
-void Machine::tell_gpu(iommu::SourceId source, Tell&& tell) {
+bool Machine::tell_gpu(iommu::SourceId source, Tell&& tell) {
     const std::lock_guard guard(gpus_lock_);
     for (const auto& gpu : gpus_) {
-        if (gpu->source_id() == source.value) return tell(*gpu);
+        if (gpu->source_id() == source.value && !gpu->is_unplugged()) return tell(*gpu), true;
     }
+    return false;
+}
+
+bool Machine::raise(std::uint16_t source, unsigned vector) {
+    return vector < gpu::Gpu::interrupt_vectors &&
+           tell_gpu({source}, [&](HostedGpu& gpu) { gpu.receive_interrupt(vector); });
+}
+
+bool Machine::unplug(std::uint16_t source) {
+    return tell_gpu({source}, [](HostedGpu& gpu) { gpu.unplug(); });
 }
 
 void Machine::invalidate(const iommu::DeviceInvalidation& what) {

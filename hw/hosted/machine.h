@@ -24,6 +24,28 @@
 namespace remap::hosted {
 
 class HostedGpu;
+class MachineLab;
+
+// What a laboratory does to devices by itself. False: there is no such device, or no such vector.
+class MachineDevices {
+public:
+    virtual bool raise(std::uint16_t source, unsigned vector) = 0;
+    virtual bool unplug(std::uint16_t source) = 0;
+
+protected:
+    ~MachineDevices() = default;
+};
+
+// Faults on purpose, a trace, and tools that look in (docs/laboratory.md).
+struct LaboratoryOptions {
+    std::string name = {};   // by which tools attach: 1 to 63 letters, digits, and . _ - but not first; empty:
+                             // "hosted-", the process's number, "-" and a number of the machine's own
+    std::string file = {};   // what tools attach to lies in this file and outlives the machine; empty: in shared memory
+    std::string rules = {};  // a file of rules, or their text, which begins with a brace; empty: none
+    std::optional<std::uint64_t> seed = {};  // in place of that of the rules
+    bool trace = false;                      // whether it is written; can be switched later
+    std::uint64_t trace_bytes = 0;           // of each lane: a power of two, at least 64 KiB; 0: 4 MiB
+};
 
 struct MachineOptions {
     std::string memory_name = {};  // for other processes to attach to; empty: none can
@@ -31,7 +53,8 @@ struct MachineOptions {
     std::vector<MemoryRange> memory = {{{0}, 65536}, {{std::uint64_t{1} << 28}, 65536}};
     bool iommu = true;
     iommu::Options iommu_options = {};
-    std::chrono::milliseconds device_time{1000};     // that a device has to answer an invalidation of its TLB, at least
+    std::chrono::milliseconds device_time{1000};  // that a device has to answer an invalidation of its TLB, at least
+    std::optional<LaboratoryOptions> laboratory = {};
     std::optional<cache::Options> cache_model = {};  // with it, the machine can have processors: hosted::Processor
 };
 
@@ -47,7 +70,7 @@ struct DmaRequest {
     bool snoop = true;  // else it says No Snoop, which the IOMMU's tables may overrule
 };
 
-class Machine final : iommu::MemoryPort, iommu::InterruptPort, iommu::DevicePort {
+class Machine final : iommu::MemoryPort, iommu::InterruptPort, iommu::DevicePort, MachineDevices {
 public:
     // The error is a sentence for people.
     static Result<std::unique_ptr<Machine>, std::string> create(const MachineOptions& options);
@@ -58,6 +81,9 @@ public:
     // Null when the machine has none, of the caches no model.
     iommu::Iommu* iommu() { return iommu_.get(); }
     CachedMemory* caches() { return caches_.get(); }
+
+    // Null when it is in none; see hw/hosted/machine_lab.h.
+    MachineLab* laboratory() { return lab_.get(); }
 
     // Adds a GPU with an engine thread of its own, behind the IOMMU with all that this offers. Null when an option is
     // out of range.
@@ -73,11 +99,14 @@ public:
     bool dma_read(const DmaRequest& request, void* to, std::size_t bytes);
     bool dma_write(const DmaRequest& request, const void* from, std::size_t bytes);
 
+    // A device's translation request; only where there is an IOMMU.
+    iommu::Translation translate(const iommu::Request& request) { return translate(request, false); }
+
     // Called with each interrupt message of the IOMMU, on the thread that caused it. Set before devices work.
     std::function<void(iommu::InterruptSource, iommu::InterruptMessage)> on_iommu_interrupt;
 
 private:
-    Machine(std::unique_ptr<Memory> memory, const MachineOptions& options);
+    Machine(std::unique_ptr<Memory> memory, std::unique_ptr<MachineLab> laboratory, const MachineOptions& options);
 
     bool read(PhysicalAddress from, void* to, std::size_t bytes) override;
     bool write(PhysicalAddress to, const void* from, std::size_t bytes) override;
@@ -87,19 +116,38 @@ private:
     void answer(const iommu::PageAnswer& answer) override;
     void start_timer() override { timer_.start(); }
 
+    bool raise(std::uint16_t source, unsigned vector) override;
+    bool unplug(std::uint16_t source) override;
+
+    iommu::Translation translate(const iommu::Request& request, bool dma_follows);
+
+    // Has `move(address, snoop, data)` transfer the data of one access, once it is translated, and where there is a
+    // laboratory as that wants it.
+    struct Made {
+        bool done = false;
+        PhysicalAddress at;
+    };
+    template <typename Data, typename Move>
+    Made make(const DmaRequest& what, Data* data, Move move);
+    template <typename Data, typename Move>
+    bool access(const DmaRequest& what, std::size_t bytes, Data* data, Move move);
+    template <typename Data, typename Move>
+    bool access_in_laboratory(const DmaRequest& what, std::size_t bytes, Data* data, Move move);
+
     // A device's access to memory, behind every translation.
     bool read_memory(PhysicalAddress from, void* to, const cache::DmaOrigin& origin);
     bool write_memory(PhysicalAddress to, const void* from, const cache::DmaOrigin& origin);
 
     template <typename Tell>
-    void tell_gpu(iommu::SourceId source, Tell&& tell);
+    bool tell_gpu(iommu::SourceId source, Tell&& tell);
 
     std::unique_ptr<Memory> memory_;
     std::unique_ptr<CachedMemory> caches_;
     std::unique_ptr<iommu::Iommu> iommu_;
     std::mutex gpus_lock_;
     std::vector<std::unique_ptr<HostedGpu>> gpus_;
-    Timer timer_;  // last: it calls the IOMMU
+    std::unique_ptr<MachineLab> lab_;  // its threads call the IOMMU
+    Timer timer_;                      // last: it calls the IOMMU
 };
 
 }  // namespace remap::hosted

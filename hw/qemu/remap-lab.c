@@ -171,12 +171,14 @@ bool remap_lab_begin(RemapIommuDevice *s, Error **errp)
     lab->exit.notify = remap_lab_exit;
     qemu_add_exit_notifier(&lab->exit);
     s->options.lab = lab->lab;
+    remap_lab_start_registers(lab, OBJECT(s));
     return true;
 }
 
 void remap_lab_abandon(RemapIommuDevice *s)
 {
     if (s->lab.lab) {
+        remap_lab_end_registers(&s->lab);
         qemu_remove_exit_notifier(&s->lab.exit);
         remap_lab_free(s->lab.lab);
         timer_free(s->lab.timer);
@@ -203,6 +205,7 @@ void remap_lab_before_save(RemapIommuDevice *s)
 
 void remap_lab_reset(RemapIommuDevice *s)
 {
+    remap_lab_reset_registers(&s->lab);
     remap_removal_put_back(&s->lab.removal);
     remap_iommu_heed_all_clients(s);
 }

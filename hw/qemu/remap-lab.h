@@ -6,6 +6,7 @@
 #ifndef REMAP_LAB_DEVICE_H
 #define REMAP_LAB_DEVICE_H
 
+#include "exec/memory.h"
 #include "qemu/notify.h"
 #include "qemu/timer.h"
 #include "qom/object.h"
@@ -30,6 +31,8 @@ typedef struct RemapLabState {
     Notifier exit;
     uint64_t owed; /* with -icount, nanoseconds: delays of the access that is made just now */
     RemapRemoval removal;
+    MemoryRegion register_page;
+    RemapLabRegisters registers;
 } RemapLabState;
 
 /* With the BQL. False: the options are wrong, or something is missing. */
@@ -46,6 +49,11 @@ void remap_lab_reset(RemapIommuDevice *s);
 /* With -icount: the delays of what was done since it was last asked, nanoseconds. */
 uint64_t remap_lab_take_owed(RemapIommuDevice *s);
 bool remap_lab_owes(const RemapIommuDevice *s);
+
+/* remap-lab-registers.c: where there is a laboratory, with the BQL */
+void remap_lab_start_registers(RemapLabState *lab, Object *owner);
+void remap_lab_end_registers(RemapLabState *lab);
+void remap_lab_reset_registers(RemapLabState *lab);
 
 /* remap-lab-properties.c */
 void remap_lab_add_properties(ObjectClass *class);

@@ -39,14 +39,19 @@ enum class Kind : std::uint8_t {
     Halt = 19,    // address: what the fault is about, code: the cause, detail: the entry
 
     // ---- drivers and the callbacks under them ----
-    Map = 20,     // length in bytes, result: the physical address, detail: the object, 0 if there is none
-    Unmap = 21,   // length in bytes, detail: the object
-    Object = 22,  // created or destroyed (flag Ended); detail: the object, length in bytes, code: its sort;
-                  // address: the driver's own context
-    Frames = 23,  // a run of an object's memory; address: physical, length in bytes, detail: the object;
-                  // with flag Ended it is the object's no more
-    Call = 24,    // of a callback; code: which, address: the caller, detail: the object
-    Return = 25,  // from it; code: which, result: its status
+    // As the driver's side says: a guest may say anything. An object is a number, from 1 in the order of creation, that
+    // is never used twice; 0: none. Callbacks and sorts are numbers of callbacks/names/names.h.
+    Map = 20,     // a device reaches pages; length in bytes, result: the physical address, detail: the object.
+                  // Without a source the CPU does; address: virtual, code: cache type (0 uncached, 1 write-back,
+                  // 2 write-combined) << 8 | user mode << 1 | writable
+    Unmap = 21,   // no longer; length in bytes, detail: the object. Need not be of what one Map was of
+    Object = 22,  // created or destroyed (flag ended); detail: the object, length in bytes, code: its sort, address:
+                  // the Context that its driver gave it, result: its handle
+    Frames = 23,  // a run of an object's memory; address: physical, length in bytes, detail: the object, result: where
+                  // in the object, in bytes; with flag ended it is the object's no more
+    Call = 24,    // of a callback; code: which, address: the caller, 0: not a driver
+    Return = 25,  // from it, on the same thread; code and address as of the Call, result: its status, detail: the
+                  // object it was about; flag refused: the status is none of success
 
     // ---- the laboratory itself ----
     Injection = 26,  // code: the rule's number, detail: how often it has acted, result: the kind it acted on, length:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Events in one line each. The fields come from traces that anybody may have written: every value has a text.
+#include "callbacks/names/names.h"
 #include "iommu/engine/observer.h"
 #include "iommu/lab/names.h"
 
@@ -143,12 +144,18 @@ void add_driver_side(Line& line, const Event& event) {
         case Kind::Map: line.address().add(" {} -> {:#x}, object {}", event.length, event.result, event.detail); return;
         case Kind::Unmap: line.address().add(" {}, object {}", event.length, event.detail); return;
         case Kind::Object:
-            line.add(" {} {}, sort {}, {} bytes", event.detail, line.has(flag::ended) ? "destroyed" : "created",
-                     event.code, event.length);
+            line.add(" {} {}, {}, {} bytes, context {:#x}, handle {:#x}", event.detail,
+                     line.has(flag::ended) ? "destroyed" : "created", callbacks::name_of_sort(event.code), event.length,
+                     event.address, event.result);
             return;
-        case Kind::Frames: line.address().add(" {}, object {}", event.length, event.detail); return;
-        case Kind::Call: line.add(" {} by {:#x}, object {}", event.code, event.address, event.detail); return;
-        default: line.add(" {}, status {:#x}", event.code, event.result); return;  // Return
+        case Kind::Frames:
+            line.address().add(" {}, object {} at {:#x}", event.length, event.detail, event.result);
+            return;
+        case Kind::Call: line.add(" {} by {:#x}", callbacks::name_of_callback(event.code), event.address); return;
+        default:  // Return
+            line.add(" {} by {:#x}, status {:#x}, object {}", callbacks::name_of_callback(event.code), event.address,
+                     event.result, event.detail);
+            return;
     }
 }
 

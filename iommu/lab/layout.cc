@@ -26,6 +26,8 @@ std::string complaint_about_places(const SegmentHeader& header) {
     for (unsigned i = 1; i < parts; ++i) {
         if (sorted[i - 1].offset + sorted[i - 1].bytes > sorted[i].offset) return "its parts overlap";
     }
+    // Tools copy this one. A file can be longer than any memory and take no space.
+    if (header.place(Part::Rules).bytes != rules_text_bytes) return "its list of rules has another size";
     return {};
 }
 

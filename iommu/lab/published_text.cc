@@ -60,9 +60,7 @@ std::optional<std::string> published_text(std::span<const std::byte> memory) {
         for (std::size_t i = 0; i < words.size(); ++i) words[i] = from[i].load(std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_acquire);
         if (head->generation.load(std::memory_order_relaxed) != generation) continue;
-        std::string text(bytes, '\0');
-        std::memcpy(text.data(), words.data(), bytes);
-        return text;
+        return std::string(reinterpret_cast<const char*>(words.data()), bytes);
     }
     return std::nullopt;
 }

@@ -112,6 +112,9 @@ struct Problem {
     std::string text;
 };
 
+// Whether a rule may have this name: it can be printed, and is neither empty nor longer than longest_name.
+bool is_rule_name(const std::string& name);
+
 // Whether a rule means something: its deed acts on its kind, its ranges hold something, its numbers are in their
 // bounds, its name can be printed. Not whether another has its name.
 std::optional<Problem> problem_of(const Rule& rule);

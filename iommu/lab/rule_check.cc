@@ -138,6 +138,8 @@ Found problem_of_order(const Order& order, Kind kind) {
 
 }  // namespace
 
+bool is_rule_name(const std::string& name) { return !problem_of_name(name); }
+
 std::optional<Problem> problem_of(const Rule& rule) {
     if (auto found = problem_of_name(rule.name)) return found;
     if (auto found = problem_of_when(rule.when)) return problem("/when" + found->at, found->text);

@@ -69,7 +69,7 @@ std::optional<RuleRecord> record_of(const Value& from) {
     if (!number || !matched || !acted || !injected || !removed || !name || !on || !deed) return std::nullopt;
     const auto kind = kind_of(*on);
     const auto what = deed_of(*deed);
-    if (!kind || !what) return std::nullopt;
+    if (!kind || !what || !is_rule_name(std::string(*name))) return std::nullopt;
     return RuleRecord{*number, std::string(*name), *kind, *what, {*matched, *acted, *injected}, *removed};
 }
 
@@ -95,8 +95,9 @@ Result<RuleLedger, std::string> ledger_of(std::string_view text) {
     document.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
     if (document.HasParseError() || !document.IsObject()) return damaged;
     const auto seed = member<std::uint64_t>(document, "seed");
-    const auto rules = document.FindMember("rules");
-    if (!seed || rules == document.MemberEnd() || !rules->value.IsArray() || rules->value.Size() > most_records)
+    const Value& object = document;  // comparing iterators of one that may be changed is ambiguous in C++20
+    const auto rules = object.FindMember("rules");
+    if (!seed || rules == object.MemberEnd() || !rules->value.IsArray() || rules->value.Size() > most_records)
         return damaged;
     RuleLedger ledger{*seed, {}};
     for (const Value& one : rules->value.GetArray()) {

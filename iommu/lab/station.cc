@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/station.h"
 
+#include "iommu/lab/driver_events.h"
+#include "iommu/lab/look_commands.h"
 #include "iommu/lab/rule_commands.h"
 #include "iommu/lab/rule_file.h"
 #include "iommu/lab/rule_ledger.h"
@@ -54,6 +56,21 @@ std::string Station::begin(const StationOptions& options) {
     segment_->serve([this](std::string_view request) { return commands_.answer(request); },
                     [this, &table = segment_->counters()] { counters_->publish_to(table); });
     return {};
+}
+
+bool Station::driver_says(const spec::lab::DriverEvent& said) {
+    const auto event = event_of(said);
+    if (!event) return false;
+    objects_.happened(*event);
+    laboratory_->happened(*event);
+    return true;
+}
+
+void Station::show(UnitPort& unit) { add_look_commands(commands_, unit, &objects_); }
+
+void Station::reset() {
+    objects_.happened({.kind = Kind::Reset});
+    laboratory_->reset();
 }
 
 std::string Station::set_rules(const std::string& text) {

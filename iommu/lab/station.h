@@ -5,13 +5,16 @@
 #pragma once
 
 #include "base/result.h"
+#include "hw/spec/lab_registers.h"
 #include "iommu/lab/commands.h"
 #include "iommu/lab/counters.h"
 #include "iommu/lab/decisions.h"
 #include "iommu/lab/laboratory.h"
 #include "iommu/lab/machine_port.h"
+#include "iommu/lab/objects.h"
 #include "iommu/lab/published_text.h"
 #include "iommu/lab/segment.h"
+#include "iommu/lab/unit_port.h"
 
 #include <cstdint>
 #include <memory>
@@ -51,6 +54,16 @@ public:
     // For commands of the machine's own. What they use must live as long as the station does.
     Commands& commands() { return commands_; }
 
+    // What a driver's side says of its calls and its memory. False: it may not say so. Any thread.
+    bool driver_says(const spec::lab::DriverEvent& said);
+    const Objects& objects() const { return objects_; }
+
+    // Tools may look into the tables of this unit, which lives as long as the station does. Any time.
+    void show(UnitPort& unit);
+
+    // The machine was reset: the unit forgets, and so do the drivers.
+    void reset();
+
     // Replaces all rules, by their text or by those of a file, as in the options. Any thread that holds no lock of the
     // unit's. A sentence if nothing was changed.
     std::string set_rules(const std::string& rules);
@@ -65,6 +78,7 @@ private:
     Decisions decisions_;
     std::unique_ptr<Counters> counters_ = std::make_unique<Counters>();
     std::unique_ptr<Laboratory> laboratory_;
+    Objects objects_;
     Commands commands_;
     std::mutex publishing_;
     std::optional<TextPublisher> publisher_;

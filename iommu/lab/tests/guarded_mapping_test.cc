@@ -106,8 +106,8 @@ int status_of_child(const std::function<void()>& work) {
     return status;
 }
 
-void touch_beyond_the_end() {
-    auto object = std::move(*SharedObject::create_unnamed());
+// Of an object without bytes. It is the caller's, as this may be left by a jump.
+void touch_beyond_the_end(const SharedObject& object) {
     void* const memory = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, object.descriptor(), 0);
     (void)*static_cast<volatile char*>(memory);
 }
@@ -131,9 +131,10 @@ TEST(GuardedMappingChain, DISABLED_InAProcessOfItsOwn) {
     auto object = std::move(*SharedObject::create_unnamed());
     ASSERT_EQ(object.resize(page), "");
     const auto mapping = std::move(*GuardedMapping::map(object, Access::Write, 0, page));
+    const auto empty = std::move(*SharedObject::create_unnamed());
     bool came_back = false;
     if (::sigsetjmp(back, 1) == 0) {
-        touch_beyond_the_end();
+        touch_beyond_the_end(empty);
     } else {
         came_back = true;
     }
@@ -144,7 +145,7 @@ TEST(GuardedMappingChain, DISABLED_InAProcessOfItsOwn) {
 TEST_F(GuardedMappingTest, WithoutAnotherHandlerOthersFaultsEndTheProcessAsEver) {
     const int status = status_of_child([] {
         ::signal(SIGABRT, SIG_DFL);
-        touch_beyond_the_end();
+        touch_beyond_the_end(std::move(*SharedObject::create_unnamed()));
     });
     // A sanitizer has a handler of its own, which ends the process otherwise.
     EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) != 0);

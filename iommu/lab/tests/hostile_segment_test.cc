@@ -131,6 +131,7 @@ TEST_F(HostileSegment, EachFieldOfTheHeaderIsChecked) {
         [](SegmentHeader& header) { header.places[2].offset = ~std::uint64_t{4095}; },
         [](SegmentHeader& header) { header.places[2] = header.places[1]; },
         [](SegmentHeader& header) { header.places[3].bytes = 64; },
+        [](SegmentHeader& header) { header.places[4].bytes -= 8; },
     };
     for (std::size_t i = 0; i < std::size(lies); ++i) {
         SegmentHeader header = places;

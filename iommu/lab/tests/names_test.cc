@@ -145,8 +145,19 @@ TEST(EventText, IsOneLineAPersonReads) {
         "completion 0x8000 <- 0x2 interrupts");
     EXPECT_EQ(text_of({.kind = Kind::UnitInterrupt, .address = 0xfee00000, .detail = 0x31, .code = 1}),
               "unit-interrupt completion 0xfee00000 data 0x31");
-    EXPECT_EQ(text_of({.kind = Kind::Object, .flags = flag::ended, .length = 4096, .detail = 12, .code = 1}),
-              "object 12 destroyed, sort 1, 4096 bytes");
+    EXPECT_EQ(text_of({.kind = Kind::Object,
+                       .flags = flag::ended,
+                       .address = 0xabc,
+                       .length = 4096,
+                       .result = 0x77,
+                       .detail = 12,
+                       .code = 1}),
+              "object 12 destroyed, MDL, 4096 bytes, context 0xabc, handle 0x77");
+    EXPECT_EQ(text_of({.kind = Kind::Frames, .address = 0x5000, .length = 8192, .result = 4096, .detail = 3}),
+              "frames 0x5000 8192, object 3 at 0x1000");
+    EXPECT_EQ(text_of({.kind = Kind::Call, .address = 0x4010, .code = 4}), "call DxgkCbAllocateAdl by 0x4010");
+    EXPECT_EQ(text_of({.kind = Kind::Return, .address = 0x4010, .result = 0xc000009a, .detail = 2, .code = 4}),
+              "return DxgkCbAllocateAdl by 0x4010, status 0xc000009a, object 2");
     EXPECT_EQ(text_of({.kind = Kind::Injection, .source = 0x10, .result = 1, .detail = 5, .code = 3}),
               "injection 00:02.0 rule 3, 5 times, on dma");
     EXPECT_EQ(text_of({.kind = Kind::Reset}), "reset");

@@ -167,12 +167,12 @@ TEST(RuleLedger, ReadsBackToTheSame) {
     const RuleLedger wrote{
         7,
         {{.number = 4,
-          .name = "a \"name\"\n",
+          .name = "a \"name\"",
           .on = Kind::Dma,
           .deed = Deed::FlipBit,
           .count = {9, 2, 1},
           .removed = false},
-         {.number = 1, .name = "", .on = Kind::Packet, .deed = Deed::Hang, .count = {1, 1, 1}, .removed = true}}};
+         {.number = 1, .name = "b", .on = Kind::Packet, .deed = Deed::Hang, .count = {1, 1, 1}, .removed = true}}};
     const auto read = ledger_of(text_of(wrote));
     ASSERT_TRUE(read) << read.error();
     EXPECT_EQ(text_of(*read), text_of(wrote));
@@ -188,6 +188,21 @@ TEST(RuleLedger, OfAnythingElseIsRefused) {
          R"({"seed":1,"rules":[{"number":1,"name":"a","on":"x","do":"drop","matched":1,"acted":1,"injected":1,"removed":false}]})"})
         EXPECT_FALSE(ledger_of(text)) << text;
     EXPECT_FALSE(ledger_of(std::string(200'000, '[')));
+}
+
+// Tools print names, and others write to the segment.
+TEST(RuleLedger, WithANameThatNoRuleMayHaveIsRefused) {
+    const auto is_read = [](const std::string& name) {
+        RuleRecord rule;
+        rule.name = name;
+        rule.on = Kind::Dma;
+        rule.deed = Deed::Drop;
+        return static_cast<bool>(ledger_of(text_of({7, {rule}})));
+    };
+    EXPECT_TRUE(is_read("a rule"));
+    EXPECT_TRUE(is_read(std::string(longest_name, 'a')));
+    for (const std::string& name : {std::string(), std::string("\033[2J"), std::string(longest_name + 1, 'a')})
+        EXPECT_FALSE(is_read(name)) << name;
 }
 
 }  // namespace
