@@ -212,7 +212,9 @@ void remap_lab_flip_bit(void* data, size_t bytes, uint32_t bit) { lab::Laborator
 bool remap_lab_packet(RemapLab* lab, const RemapLabPacket* packet) {
     lab::Laboratory& laboratory = of(lab).laboratory();
     if (!laboratory.watches(lab::Kind::Packet)) return false;
-    return laboratory.packet({.kind = lab::Kind::Packet,
+    // The access that has fetched it, or moved the one before, has just been written down.
+    return laboratory.packet({.time = of(lab).recorder().newest_ticks(),
+                              .kind = lab::Kind::Packet,
                               .source = packet->source,
                               .address = packet->entry,
                               .length = packet->bytes,

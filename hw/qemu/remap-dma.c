@@ -284,13 +284,19 @@ static void remap_dma_of_lab_done(RemapLabAccess *access, const RemapDmaTarget *
  */
 static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTransfer *t)
 {
-    RemapLabAccess from = remap_dma_of_lab(dma, t->from, t->bytes, false);
-    RemapLabAccess to = remap_dma_of_lab(dma, t->to, t->bytes, true);
     bool reads = !t->from->own, writes = !t->to->own;
-    RemapDmaOrders orders = { 0 };
+    RemapLabAccess from, to; /* of the side that is memory of the device's own there is nothing to say */
+    RemapDmaOrders orders;
     RemapDmaRefusal refusal;
 
+    if (reads) {
+        from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+    }
+    if (writes) {
+        to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+    }
     if (unlikely(remap_lab_wants_dma(dma->lab))) {
+        orders = (RemapDmaOrders) { 0 };
         if (reads) {
             orders.from = remap_lab_dma(dma->lab, &from);
         }

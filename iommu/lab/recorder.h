@@ -47,6 +47,10 @@ public:
     // The time, for events that happen at once: reading it costs more than writing one down. 0 while the trace is off.
     std::uint64_t ticks() const;
 
+    // The time of the last event that this thread has written down, for one that comes of it at once; 0 if it has not,
+    // or shares its lane.
+    std::uint64_t newest_ticks() const;
+
     // Two accesses of one copy, which have the same time: in one record if they fit.
     void record_copy(const Event& read, const Event& write);
 

@@ -87,6 +87,16 @@ TEST_F(RecorderTest, AccessesThatDoNotFitIntoOneRecordAreTwo) {
     for (std::size_t i = 0; i < others.size(); ++i) EXPECT_EQ(events[2 * i + 1], others[i]);
 }
 
+TEST_F(RecorderTest, TheTimeOfTheNewestRecordIsThisThreadsOwn) {
+    EXPECT_EQ(recorder.newest_ticks(), 0u) << "the trace is off";
+    recorder.switch_on(true);
+    recorder.record(even_event(1));
+    recorder.record(even_event(2));
+    EXPECT_EQ(recorder.newest_ticks(), 2u);
+    EXPECT_EQ(time.load(), 2u) << "the clock was not read again";
+    std::thread([&] { EXPECT_EQ(recorder.newest_ticks(), 0u); }).join();
+}
+
 TEST_F(RecorderTest, WithoutMemoryNothingIsRecordedAndItIsNeverOn) {
     Recorder without;
     without.switch_on(true);
