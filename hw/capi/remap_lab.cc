@@ -162,7 +162,15 @@ void remap_lab_free(RemapLab* lab) { delete static_cast<Laboratory*>(lab); }
 
 const char* remap_lab_name(const RemapLab* lab) { return of(lab).name().c_str(); }
 
-bool remap_lab_wants_dma(const RemapLab* lab) { return of(lab).laboratory().wants(lab::Kind::Dma); }
+RemapLabInterest remap_lab_interest_in_dma(const RemapLab* lab) {
+    const lab::Laboratory& laboratory = of(lab).laboratory();
+    if (laboratory.wants(lab::Kind::Dma)) return REMAP_LAB_RULES;
+    return laboratory.watches(lab::Kind::Dma) ? REMAP_LAB_LISTENS : REMAP_LAB_COUNTS;
+}
+
+void remap_lab_count_dma(RemapLab* lab, uint16_t source, uint64_t read_bytes, uint64_t written_bytes, unsigned untold) {
+    of(lab).laboratory().count_dma({source, read_bytes, written_bytes, untold});
+}
 
 RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
     const lab::DmaOrder order = of(lab).laboratory().dma(event_of(*access));

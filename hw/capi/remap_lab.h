@@ -77,8 +77,14 @@ typedef struct RemapLabAccess {
     uint64_t physical;        /* where it went, unless it was refused */
 } RemapLabAccess;
 
-/* Whether anybody wants to be asked before an access; and to ask, which may wait. */
-bool remap_lab_wants_dma(const RemapLab *lab);
+/* What there is to do about accesses: to count them, to tell of them as well, to ask before them as well. */
+typedef enum RemapLabInterest { REMAP_LAB_COUNTS, REMAP_LAB_LISTENS, REMAP_LAB_RULES } RemapLabInterest;
+RemapLabInterest remap_lab_interest_in_dma(const RemapLab *lab);
+
+/* In place of remap_lab_dma_done, while all there is to do is to count what was made. `untold`: translations. */
+void remap_lab_count_dma(RemapLab *lab, uint16_t source, uint64_t read_bytes, uint64_t written_bytes, unsigned untold);
+
+/* To ask before an access, which may wait. */
 RemapLabDma remap_lab_dma(RemapLab *lab, const RemapLabAccess *access);
 
 /* After it: the two sides of a copy, either of which may be NULL. */

@@ -278,40 +278,66 @@ static void remap_dma_of_lab_done(RemapLabAccess *access, const RemapDmaTarget *
     access->physical = refused ? 0 : target->memory.address;
 }
 
+/* What the laboratory gets to know of a transfer. Of a side that is memory of the device's own there is nothing to say. */
+static void remap_dma_tell_lab(const RemapDma *dma, const RemapDmaTransfer *t, RemapDmaRefusal refusal)
+{
+    bool reads = !t->from->own, writes = !t->to->own && refusal != REMAP_DMA_READ;
+    RemapLabAccess from, to;
+
+    if (reads) {
+        from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+        from.order = t->orders ? &t->orders->from : NULL;
+        remap_dma_of_lab_done(&from, &t->source, refusal == REMAP_DMA_READ);
+    }
+    if (writes) {
+        to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+        to.order = t->orders ? &t->orders->to : NULL;
+        remap_dma_of_lab_done(&to, &t->target, refusal == REMAP_DMA_WRITE);
+    }
+    remap_lab_dma_done(dma->lab, reads ? &from : NULL, writes ? &to : NULL);
+}
+
 /*
  * A delay comes before the access begins: an invalidation does not wait for it. Of a copy whose source is refused the
  * destination was never asked for.
  */
-static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTransfer *t)
+static RemapDmaRefusal remap_dma_access_by_rules(const RemapDma *dma, RemapDmaTransfer *t)
 {
-    bool reads = !t->from->own, writes = !t->to->own;
-    RemapLabAccess from, to; /* of the side that is memory of the device's own there is nothing to say */
-    RemapDmaOrders orders;
+    RemapDmaOrders orders = { 0 };
     RemapDmaRefusal refusal;
 
-    if (reads) {
-        from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+    if (!t->from->own) {
+        RemapLabAccess from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+
+        orders.from = remap_lab_dma(dma->lab, &from);
     }
-    if (writes) {
-        to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+    if (!t->to->own && !orders.from.refuse) {
+        RemapLabAccess to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+
+        orders.to = remap_lab_dma(dma->lab, &to);
     }
-    if (unlikely(remap_lab_wants_dma(dma->lab))) {
-        orders = (RemapDmaOrders) { 0 };
-        if (reads) {
-            orders.from = remap_lab_dma(dma->lab, &from);
-        }
-        if (writes && !orders.from.refuse) {
-            orders.to = remap_lab_dma(dma->lab, &to);
-        }
-        t->orders = &orders;
-        from.order = &orders.from;
-        to.order = &orders.to;
-    }
-    t->source.untold = t->target.untold = false;
+    t->orders = &orders;
     refusal = remap_dma_announce(dma, t);
-    remap_dma_of_lab_done(&from, &t->source, refusal == REMAP_DMA_READ);
-    remap_dma_of_lab_done(&to, &t->target, refusal == REMAP_DMA_WRITE);
-    remap_lab_dma_done(dma->lab, reads ? &from : NULL, writes && refusal != REMAP_DMA_READ ? &to : NULL);
+    remap_dma_tell_lab(dma, t, refusal);
+    return refusal;
+}
+
+static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTransfer *t)
+{
+    RemapLabInterest interest = remap_lab_interest_in_dma(dma->lab);
+    RemapDmaRefusal refusal;
+
+    t->source.untold = t->target.untold = false;
+    if (interest == REMAP_LAB_RULES) {
+        return remap_dma_access_by_rules(dma, t);
+    }
+    refusal = remap_dma_announce(dma, t);
+    if (interest == REMAP_LAB_COUNTS && refusal == REMAP_DMA_NONE) {
+        remap_lab_count_dma(dma->lab, remap_iommu_space_source(dma->space), t->from->own ? 0 : t->bytes,
+                            t->to->own ? 0 : t->bytes, t->source.untold + t->target.untold);
+    } else {
+        remap_dma_tell_lab(dma, t, refusal);
+    }
     return refusal;
 }
 

@@ -85,14 +85,22 @@ void Laboratory::dma_done(const Event& event, const DmaOrder& order, bool passed
     count.add(write ? Count::WrittenBytes : Count::ReadBytes, event.length);
 }
 
+void Laboratory::count_dma(const DmaCount& made) {
+    Counters::RowShare count = counters_.share(counters_.row_of(made.source));
+    count.add(Count::Translations, made.passed);
+    if (made.read_bytes != 0) {
+        count.add(Count::Reads);
+        count.add(Count::ReadBytes, made.read_bytes);
+    }
+    if (made.written_bytes != 0) {
+        count.add(Count::Writes);
+        count.add(Count::WrittenBytes, made.written_bytes);
+    }
+}
+
 void Laboratory::dma_copied(const Event& read, const Event& write, unsigned passed) {
     if (recorder_.on()) recorder_.record_copy(read, write);
-    Counters::RowShare count = counters_.share(counters_.row_of(read.source));
-    count.add(Count::Translations, passed);
-    count.add(Count::Reads);
-    count.add(Count::ReadBytes, read.length);
-    count.add(Count::Writes);
-    count.add(Count::WrittenBytes, write.length);
+    count_dma({read.source, read.length, write.length, passed});
 }
 
 void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer) {

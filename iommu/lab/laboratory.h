@@ -62,6 +62,15 @@ public:
     // After it, made (result: the physical address) or not (flag::refused).
     // With `passed` the unit has translated it, and nobody has told us so (translated).
     void dma_done(const Event& event, const DmaOrder& order, bool passed = false);
+    // Of accesses that were made: what is counted of them.
+    struct DmaCount {
+        std::uint16_t source = no_source;
+        std::uint64_t read_bytes = 0;     // 0: there was no read
+        std::uint64_t written_bytes = 0;  // 0: there was no write
+        unsigned passed = 0;              // translations that nobody has told of
+    };
+    void count_dma(const DmaCount& made);
+
     // After a copy of which both sides were made, of the same device and as long, and neither was asked about.
     void dma_copied(const Event& read, const Event& write, unsigned passed);
 
