@@ -196,23 +196,30 @@ lab::Event done_event_of(const RemapLabAccess& access, std::uint64_t ticks) {
     return event;
 }
 
-bool is_plain(const RemapLabAccess* access) {
-    return access != nullptr && access->order == nullptr && !access->refused;
-}
-
 }  // namespace
 
-// The clock is read once for both sides, which mostly are a plain copy.
+// The clock is read once for both sides.
 void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* from, const RemapLabAccess* to) {
     lab::Station& station = of(lab);
-    lab::Laboratory& laboratory = station.laboratory();
     const std::uint64_t ticks = station.recorder().ticks();
-    if (is_plain(from) && is_plain(to))
-        return laboratory.dma_copied(done_event_of(*from, ticks), done_event_of(*to, ticks),
-                                     unsigned{from->untold} + unsigned{to->untold});
     for (const RemapLabAccess* access : {from, to}) {
-        if (access != nullptr) tell_done(laboratory, *access, done_event_of(*access, ticks));
+        if (access != nullptr) tell_done(station.laboratory(), *access, done_event_of(*access, ticks));
     }
+}
+
+void remap_lab_copied(RemapLab* lab, const RemapLabCopy* copy) {
+    const auto flags_of = [](bool no_snoop) { return no_snoop ? lab::flag::no_snoop : std::uint8_t{0}; };
+    of(lab).laboratory().dma_copied(
+        {.source = copy->source,
+         .pasid = lab::no_pasid,
+         .read_flags = flags_of(copy->from_no_snoop),
+         .write_flags = static_cast<std::uint8_t>(lab::flag::write | flags_of(copy->to_no_snoop)),
+         .bytes = copy->bytes,
+         .read_address = copy->from,
+         .read_result = copy->from_physical,
+         .write_address = copy->to,
+         .write_result = copy->to_physical},
+        copy->untold);
 }
 
 void remap_lab_flip_bit(void* data, size_t bytes, uint32_t bit) { lab::Laboratory::flip_bit(data, bytes, bit); }

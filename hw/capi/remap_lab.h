@@ -89,6 +89,20 @@ RemapLabDma remap_lab_dma(RemapLab *lab, const RemapLabAccess *access);
 
 /* After it: the two sides of a copy, either of which may be NULL. */
 void remap_lab_dma_done(RemapLab *lab, const RemapLabAccess *from, const RemapLabAccess *to);
+
+/* The same of a copy that was made, with untranslated addresses and no PASID, and that nobody asked about. */
+typedef struct RemapLabCopy {
+    uint16_t source;
+    bool from_no_snoop;
+    bool to_no_snoop;
+    uint32_t bytes; /* less than 2^24 */
+    uint32_t untold; /* translations */
+    uint64_t from;
+    uint64_t from_physical;
+    uint64_t to;
+    uint64_t to_physical;
+} RemapLabCopy;
+void remap_lab_copied(RemapLab *lab, const RemapLabCopy *copy);
 void remap_lab_flip_bit(void *data, size_t bytes, uint32_t bit);
 
 /* The packet of a ring entry. */

@@ -322,6 +322,28 @@ static RemapDmaRefusal remap_dma_access_by_rules(const RemapDma *dma, RemapDmaTr
     return refusal;
 }
 
+static bool remap_dma_is_plain_copy(const RemapDmaTransfer *t)
+{
+    return !t->from->own && !t->to->own && t->from->kind == REMAP_DMA_PLAIN && t->to->kind == REMAP_DMA_PLAIN;
+}
+
+static void remap_dma_tell_copy(const RemapDma *dma, const RemapDmaTransfer *t)
+{
+    RemapLabCopy copy = {
+        .source = remap_iommu_space_source(dma->space),
+        .from_no_snoop = !t->from->snoop,
+        .to_no_snoop = !t->to->snoop,
+        .bytes = t->bytes,
+        .untold = t->source.untold + t->target.untold,
+        .from = t->from->address,
+        .from_physical = t->source.memory.address,
+        .to = t->to->address,
+        .to_physical = t->target.memory.address,
+    };
+
+    remap_lab_copied(dma->lab, &copy);
+}
+
 static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTransfer *t)
 {
     RemapLabInterest interest = remap_lab_interest_in_dma(dma->lab);
@@ -335,6 +357,8 @@ static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTran
     if (interest == REMAP_LAB_COUNTS && refusal == REMAP_DMA_NONE) {
         remap_lab_count_dma(dma->lab, remap_iommu_space_source(dma->space), t->from->own ? 0 : t->bytes,
                             t->to->own ? 0 : t->bytes, t->source.untold + t->target.untold);
+    } else if (refusal == REMAP_DMA_NONE && remap_dma_is_plain_copy(t)) {
+        remap_dma_tell_copy(dma, t);
     } else {
         remap_dma_tell_lab(dma, t, refusal);
     }

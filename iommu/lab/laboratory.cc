@@ -98,9 +98,9 @@ void Laboratory::count_dma(const DmaCount& made) {
     }
 }
 
-void Laboratory::dma_copied(const Event& read, const Event& write, unsigned passed) {
-    if (recorder_.on()) recorder_.record_copy(read, write);
-    count_dma({read.source, read.length, write.length, passed});
+void Laboratory::dma_copied(const Copy& copy, unsigned passed) {
+    if (recorder_.on()) recorder_.record_copy(copy);
+    count_dma({copy.source, copy.bytes, copy.bytes, passed});
 }
 
 void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer) {

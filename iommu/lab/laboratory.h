@@ -71,8 +71,8 @@ public:
     };
     void count_dma(const DmaCount& made);
 
-    // After a copy of which both sides were made, of the same device and as long, and neither was asked about.
-    void dma_copied(const Event& read, const Event& write, unsigned passed);
+    // After a copy of which both sides were made, and neither was asked about.
+    void dma_copied(const Copy& copy, unsigned passed);
 
     // The answers that devices got from the unit: translations, interrupts. Of a translation that is as it should be,
     // and whose access dma_done tells of, nobody needs to tell.

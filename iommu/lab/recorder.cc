@@ -65,7 +65,9 @@ struct Recorder::Lanes {
 
     void write(Lane& lane, const Event& event) {
         const std::uint64_t time = event.time != 0 ? event.time : now();
-        const TraceRecord::Words words = TraceRecord::words_of(event, time, lane.number);
+        write(lane, time, TraceRecord::words_of(event, time, lane.number));
+    }
+    void write(Lane& lane, std::uint64_t time, const TraceRecord::Words& words) {
         if (is_shared(lane)) return lane.write_shared(words);
         lane.newest = time;
         lane.write_alone(words);
@@ -171,10 +173,12 @@ void Recorder::record(const Event& event) {
     if (Lanes* const lanes = lanes_.get(); lanes != nullptr) lanes->write(lanes->own_lane(), event);
 }
 
-void Recorder::record_copy(const Event& read, const Event& write) {
-    if (const auto both = pack_copy(read, write)) return record(*both);
-    record(read);
-    record(write);
+void Recorder::record_copy(const Copy& copy) {
+    if (Lanes* const lanes = lanes_.get(); lanes != nullptr) {
+        Lanes::Lane& lane = lanes->own_lane();
+        const std::uint64_t time = lanes->now();
+        lanes->write(lane, time, words_of_copy(copy, time, lane.number));
+    }
 }
 
 void Recorder::record_injection(const Event& event) {

@@ -6,6 +6,7 @@
 // does not push the injections out. Every record carries its number in its lane: a reader knows what it has missed.
 #pragma once
 
+#include "iommu/lab/copy_record.h"
 #include "iommu/lab/event.h"
 #include "iommu/lab/trace_layout.h"
 
@@ -51,8 +52,8 @@ public:
     // or shares its lane.
     std::uint64_t newest_ticks() const;
 
-    // Two accesses of one copy, which have the same time: in one record if they fit.
-    void record_copy(const Event& read, const Event& write);
+    // The two accesses of a copy, in one record.
+    void record_copy(const Copy& copy);
 
     // Writes an event down, with the time unless it has one; its `thread` is filled in. Any thread; never blocks. The
     // first call on a thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).

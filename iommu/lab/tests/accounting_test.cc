@@ -43,9 +43,7 @@ TEST_F(Lab, TheTraceTellsWhatHappens) {
 TEST_F(Lab, ACopyCountsAsItsTwoAccesses) {
     trace.take();
     trace.recorder.switch_on(true);
-    Event read = dma(0, 100), write = dma(0x1000, 100);
-    write.flags = flag::write;
-    laboratory.dma_copied(read, write, 2);
+    laboratory.dma_copied({.source = device, .bytes = 100}, 2);
     EXPECT_EQ(kinds_of(trace.take()), (std::vector<Kind>{Kind::Dma, Kind::Dma}));
     const auto total = [&](Count what) { return counters->total_of(device, what); };
     EXPECT_EQ(total(Count::Translations), 2u);
