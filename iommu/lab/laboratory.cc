@@ -40,6 +40,7 @@ Order Laboratory::ask(const Event& event) {
 
 void Laboratory::record(const Event& event, std::uint8_t more_flags) {
     if (!recorder_.on()) return;
+    if (more_flags == 0) return recorder_.record(event);
     Event written = event;
     written.flags |= more_flags;
     recorder_.record(written);
