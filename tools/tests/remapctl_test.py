@@ -284,7 +284,7 @@ def an_access_is_explained():
         expect(said.splitlines()[-1], "The second-stage entry of level 1 at 0x33008 lacks the right to write: map the "
                                       "page with that right, then invalidate the IOTLB for domain 7.")
         answer = json.loads(call("-m", one.name, "explain", "4096", "--device", "00:02.0", "--json").stdout)
-        expect((answer["allowed"], answer["owner"]), (True, "object 0x2a (sort 1, 8 KiB)"))
+        expect((answer["allowed"], answer["owner"]), (True, "object 0x2a (MDL, 8 KiB)"))
         one.tell("use 1")
         one.tell("unmap 1")
         said = call("-m", one.name, "explain", "0x1000", "--device", "00:02.0", "--pasid", 0).stdout
@@ -301,8 +301,8 @@ def what_a_device_reaches_is_shown():
     with machine() as one:
         said = call("-m", one.name, "tables", "--device", "00:02.0", "--to", "0x1fffff").stdout
         expect(said, """device 00:02.0, without PASID: second stage, domain 7
-0x000000000000-0x000000000fff      4 KiB  -> 0x000000155000  rw  4 KiB pages  object 0x2a (sort 1, 8 KiB)
-0x000000001000-0x000000001fff      4 KiB  -> 0x000000156000  r-  4 KiB pages  object 0x2a (sort 1, 8 KiB)
+0x000000000000-0x000000000fff      4 KiB  -> 0x000000155000  rw  4 KiB pages  object 0x2a (MDL, 8 KiB)
+0x000000001000-0x000000001fff      4 KiB  -> 0x000000156000  r-  4 KiB pages  object 0x2a (MDL, 8 KiB)
 0x000000002000-0x000000002fff      4 KiB  -> 0x000000157000  -w  4 KiB pages
 """)
         answer = json.loads(call("-m", one.name, "tables", "--device", "00:02.0", "--pasid", 2, "--json").stdout)
