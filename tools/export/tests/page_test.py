@@ -64,6 +64,7 @@ class Page:
             "features": [{"name": "prefers-color-scheme", "value": scheme}]})
         self.browser.get(self.file.resolve().as_uri())
         self.settle()
+        expect(self.find_all("#lanes"), f"{self.file} is not the page: the browser shows {self.browser.title!r}")
 
     def settle(self):
         """Until what was asked for is drawn."""
