@@ -8,17 +8,19 @@ usage: lab_device_test.py QEMU REMAPCTL [CASE]"""
 
 import sys
 
-from gpu import BUSY, CONTROL, FAULT_STATUS, HALTED
+from gpu import BUSY, CONTROL, FAULT_STATUS, FIRST_WINDOW, Gpu, HALTED, fill, packet
 from laboratory import (Controlled, FRAME, GPU, MILLISECOND, OTHER, PAGE_OF_PROCESS, PROCESS, ProcessLaboratory,
-                        Remapctl, SECOND, process_devices, rule)
-from machine import wait_until
+                        RING, Remapctl, SECOND, TABLES, process_devices, rule)
+from machine import MIB, wait_until
 from migration import moved_by_file
+from pci import open_bridge, unplug
 from remapping import Remapping, pending, send, set_up, vector_word
-from scalable import PAGE_QUEUE_HEAD, PAGE_QUEUE_TAIL, PAGE_STATUS, QUEUE_ERROR
+from scalable import Extended, PAGE_QUEUE_HEAD, PAGE_QUEUE_TAIL, PAGE_STATUS, ProcessUnit, QUEUE_ERROR
 from tap import case, expect, expect_equal, main
 from vtd import FAULT_STATUS as UNIT_STATUS
 
 REMAPCTL = sys.argv[2]
+BRIDGE = "pcie-root-port,id=bridge,addr=4,chassis=1,slot=1"
 INVALIDATIONS = 0x0d8  # those that the GPU has obeyed
 ITE, ICE = 1 << 6, 1 << 5  # in the unit's status
 PAGE_REQUEST_BLOCKED = 0x47
@@ -171,6 +173,38 @@ def an_answer_that_is_late_comes_before_the_machine_moves():
         with moved_by_file(machine, machine.gpu, *process_devices(), memory="256M") as (other, gpu):
             wait_until(lambda: gpu.state() != BUSY, "the packet is done")
             expect_equal([other.read64(FRAME), gpu.get(FAULT_STATUS)], [0x5a5a5a5a5a5a5a5a, 0], "the page; fault")
+
+
+def plug(machine):
+    """A GPU that works for the process, and its unit."""
+    open_bridge(machine, 4, 1, FIRST_WINDOW, 256 * MIB)
+    machine.monitor.ask("device_add", driver="remap-gpu", id="guest", bus="bridge", vram=4 * MIB, ats=True, pri=True,
+                        pasid=True)
+    gpu = Gpu(machine, device=0, bus=1)
+    unit = ProcessUnit(machine, TABLES, gpu.source, PROCESS)
+    unit.enable()
+    Extended(machine, gpu).enable()
+    return gpu, unit
+
+
+@case
+def what_is_late_for_a_device_that_is_unplugged_reaches_nobody():
+    unit, _ = process_devices()
+    with Controlled(unit, BRIDGE, rules=[rule(kind, {"delay": "50 ms"}, name=kind)
+                                         for kind in ("page-answer", "device-invalidation")]) as machine:
+        gpu, unit = plug(machine)
+        gpu.submit(RING, [packet(7, flags=8, value=PROCESS), fill(PAGE_OF_PROCESS, 8, 1)], log2_entries=4)
+        _, low, high = unit.request()
+        unit.answer(low, high)
+        unit.wait()
+        unit.tell_device(PAGE_OF_PROCESS)
+        attached(machine).expect_injections(machine, 2)
+        unplug(machine)
+        for _ in range(3):
+            machine.step(SECOND)
+        wait_until(lambda: unit.get(UNIT_STATUS) & ITE, "the time is over")
+        expect_equal(unit.get(QUEUE_ERROR, 8) >> 32 & 0xffff, gpu.source, "who did not answer")
+        machine.expect_injections(2)
 
 
 @case

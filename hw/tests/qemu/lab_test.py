@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Faults on purpose (docs/laboratory.md), as a guest sees them, one deed after the other; rules, trace and counters that
-are set and read while the machine runs; and devices that are pulled out. What is late, and what goes wrong between the
-unit and a device's own cache, have files of their own.
+"""Faults on purpose (docs/laboratory.md), as a guest sees them, one deed after the other; rules, trace and counters
+that are set and read while the machine runs; and devices that are pulled out. What is late, what goes wrong between the
+unit and a device, and the tools that look on have files of their own.
 """
 
 import json
