@@ -15,7 +15,7 @@ from machine import MIB, wait_until
 from migration import moved_by_file
 from pci import open_bridge, unplug
 from remapping import Remapping, pending, send, set_up, vector_word
-from scalable import Extended, PAGE_QUEUE_HEAD, PAGE_QUEUE_TAIL, PAGE_STATUS, ProcessUnit, QUEUE_ERROR
+from scalable import Extended, PAGE_QUEUE_HEAD, PAGE_QUEUE_TAIL, PAGE_STATUS, PRI, ProcessUnit, QUEUE_ERROR
 from tap import case, expect, expect_equal, main
 from vtd import FAULT_STATUS as UNIT_STATUS
 
@@ -173,6 +173,27 @@ def an_answer_that_is_late_comes_before_the_machine_moves():
         with moved_by_file(machine, machine.gpu, *process_devices(), memory="256M") as (other, gpu):
             wait_until(lambda: gpu.state() != BUSY, "the packet is done")
             expect_equal([other.read64(FRAME), gpu.get(FAULT_STATUS)], [0x5a5a5a5a5a5a5a5a, 0], "the page; fault")
+
+
+@case
+def an_answer_that_is_late_does_not_outlive_a_reset():
+    """A new life's first request has the number of the old one's."""
+    with ProcessLaboratory(rule("page-answer", {"delay": "500 ms"}, nth=1)) as machine:
+        ask_and_answer(machine)
+        machine.expect_injections(1)
+        machine.reset()
+        machine.begin()
+        machine.submit()
+        page, low, high = machine.unit.request()
+        machine.step(SECOND)
+        expect_equal(machine.unit.get(PAGE_QUEUE_HEAD, 8), machine.unit.get(PAGE_QUEUE_TAIL, 8), "nobody asks again")
+        expect(machine.waits_for_page(), "nobody has answered this request")
+        machine.unit.map_process(page, FRAME)
+        machine.unit.answer(low, high)
+        machine.unit.wait()
+        expect_filled(machine)
+        status = machine.extended.get(machine.extended.all()[PRI] + 4)
+        expect_equal(status >> 17 & 1, 0, "answers that nobody expects")
 
 
 def plug(machine):
