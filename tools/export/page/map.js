@@ -3,7 +3,7 @@
 // what led where.
 "use strict";
 
-const TOP = 58, BOTTOM = 168, BAR = 15, TALL = 234;
+const TOP = 58, BOTTOM = 168, BAR = 15, TALL = 238;
 function paintOf(range, by) {
   if (by === "rights") return `var(--c${[7, 0, 3, 1][range.rights]})`;
   return range.object ? `var(--${objectColours.get(range.object)})` : "var(--rest)";
@@ -18,22 +18,22 @@ function textOfTrouble([page, faults, refused, injected, stale]) {
   return `${page}: ${parts.join(", ")}`;
 }
 
-// Slanting lines inside of a bar.
-function hatchOf(left, width, y) {
-  const lines = [];
-  for (let x = left - BAR; x < left + width; x += 5) {
-    const from = Math.max(x, left), to = Math.min(x + BAR, left + width);
-    if (to > from) lines.push(`M${from} ${y + BAR - (from - x)}L${to} ${y + BAR - (to - x)}`);
+// Slanting lines of a colour, one pattern for all that have it.
+function hatchOf(paint) {
+  const name = `hatch-${paint.slice(6, -1)}`;
+  if (!byId(name)) {
+    const lines = makeSvg("path", { d: "M-1 1L1 -1M0 5L5 0M4 6L6 4", stroke: paint, "stroke-width": 1.2 });
+    byId("hatches").append(makeSvg("pattern", { id: name, width: 5, height: 5, patternUnits: "userSpaceOnUse" }, lines));
   }
-  return lines.join("");
+  return `url(#${name})`;
 }
 
 function drawBar(group, left, right, y, range, paint) {
-  const width = Math.max(right - left, 1);
   const isPast = range.state === "past", isUsed = range.kind === "used";
-  const edge = { stroke: paint, "stroke-width": 1.2, ...(isPast ? { "stroke-dasharray": "3 2" } : {}) };
-  group.append(makeSvg("rect", { x: left, y, width, height: BAR, fill: isUsed && !isPast ? paint : "transparent", ...(isUsed && !isPast ? {} : edge) }));
-  if (isUsed && isPast) group.append(makeSvg("path", { d: hatchOf(left, width, y), stroke: paint, "stroke-width": 1.2, fill: "none" }));
+  const fill = !isUsed ? "transparent" : isPast ? hatchOf(paint) : paint;
+  const edge = isUsed && !isPast ? {} : { stroke: paint, "stroke-width": 1.2 };
+  if (isPast) edge["stroke-dasharray"] = "3 2";
+  group.append(makeSvg("rect", { x: left, y, width: Math.max(right - left, 1), height: BAR, fill, ...edge }));
 }
 
 function drawBand(svg, range, logical, physical, by) {
@@ -105,7 +105,7 @@ function drawSpace(frame, space, ranges, seen, by) {
   drawHoles(svg, physical, BOTTOM);
   for (const range of seen) drawBand(svg, range, logical, physical, by);
   for (const trouble of space.troubles) drawTrouble(svg, trouble, logical);
-  svg.append(makeSvg("text", { class: "title", x: 0, y: 11 }, "on the bus"), makeSvg("text", { class: "title", x: 0, y: TALL - 1 }, "in memory"));
+  svg.append(makeSvg("text", { class: "title", x: 0, y: 11 }, "on the bus"), makeSvg("text", { class: "title", x: 0, y: TALL - 5 }, "in memory"));
   frame.replaceChildren(svg);
   walkWithArrows(svg);
 }
@@ -143,7 +143,7 @@ function summaryOf(space, ranges, seen, moment) {
   const of = (kind, state) => seen.filter((range) => range.kind === kind && range.state === state);
   const used = of("used", "now"), mapped = of("mapped", "now"), past = seen.filter((range) => range.state === "past");
   const words = [];
-  const add = (found, text) => { if (found.length) words.push(`${textOfBytes(bytesOf(found))} ${text} in ${textOfCount(found.length)} ranges`); };
+  const add = (found, text) => { if (found.length) words.push(`${textOfBytes(bytesOf(found))} ${text} in ${textOfCount(found.length)} ${found.length === 1 ? "piece" : "pieces"}`); };
   add(used, "used");
   add(mapped, "mapped");
   add(of("reachable", "now"), "reachable");

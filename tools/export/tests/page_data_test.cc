@@ -154,8 +154,10 @@ TEST(PageData, NoNameEndsTheScriptOrBeginsMarkup) {
 
 TEST(PageData, ThePageNeedsNothingElse) {
     const std::string page = page_of(sample::small());
-    for (const char* outside : {" src=", " href=", "https:", "@import", "url(", "fetch(", "import("})
+    for (const char* outside : {" src=", " href=", "https:", "@import", "fetch(", "import("})
         EXPECT_EQ(page.find(outside), page.npos) << outside;
+    for (std::size_t at = page.find("url("); at != page.npos; at = page.find("url(", at + 1))
+        EXPECT_EQ(page[at + 4], '#') << "a part of the page itself";
     EXPECT_NE(page.find("default-src 'none'"), page.npos);
 }
 
