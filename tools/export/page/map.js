@@ -148,7 +148,7 @@ function summaryOf(space, ranges, seen, moment) {
   add(mapped, "mapped");
   add(of("reachable", "now"), "reachable");
   add(past, "no longer mapped");
-  if (space.troubles.length) words.push(`trouble at ${textOfCount(space.troubles.length)} pages`);
+  if (space.troubles.length) words.push(`trouble at ${textOfCount(space.troubles.length)} ${space.troubles.length === 1 ? "page" : "pages"}`);
   if (space.moreTroubles) words.push(`${textOfCount(space.moreTroubles)} more events at other pages not drawn`);
   if (moment < space.completeFrom) words.push(`not complete before ${textOfMoment(space.completeFrom)}`);
   return words.join(", ") || "nothing yet";
