@@ -70,7 +70,7 @@ function textOfWhat(range) {
   if (range.kind === "mapped") return range.times > 1 ? `mapped ${textOfCount(range.times)} times, the last` : "mapped";
   if (range.kind === "reachable") return `reachable, ${RIGHTS[range.rights]}`;
   const last = range.times > 1 ? ", the last" : "";
-  return `${RIGHTS[range.rights]}, used ${range.isCut ? "up to " : ""}${textOfCount(range.uses)} times${last}`;
+  return `${RIGHTS[range.rights]}, used ${range.isCut ? "up to " : ""}${textOfCount(range.uses)} ${range.uses === 1 ? "time" : "times"}${last}`;
 }
 
 function textOfRange(range) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 #include <random>
+#include <vector>
 
 namespace remap::tools {
 namespace {
@@ -90,6 +91,18 @@ TEST(RangeHistory, WhatWasUsedEndsWithItsMapping) {
     for (const AddressRange& range : ranges) {
         EXPECT_EQ(range.uses, 4u);
         EXPECT_TRUE(range.cut) << "four uses were of both";
+    }
+}
+
+TEST(RangeHistory, UsesSideBySideAreOneRangeInAnyOrder) {
+    for (const auto& order : {std::vector<std::uint64_t>{0, 1, 2}, {2, 1, 0}, {0, 2, 1}}) {
+        SpaceHistory space;
+        for (const std::uint64_t page : order) space.use(use(0x10 + page, 1, 0x80 + page, 1));
+        const auto ranges = ranges_of(space.used());
+        ASSERT_EQ(ranges.size(), 1u);
+        EXPECT_EQ(ranges[0].first, 0x10000u);
+        EXPECT_EQ(ranges[0].physical, 0x80000u);
+        EXPECT_EQ(ranges[0].uses, 3u);
     }
 }
 
