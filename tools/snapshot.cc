@@ -5,6 +5,7 @@
 #include "iommu/lab/published_text.h"
 #include "iommu/lab/rule_ledger.h"
 #include "iommu/lab/trace_reader.h"
+#include "tools/export/trace_names.h"
 #include "tools/top_table.h"
 
 #include <rapidjson/document.h>
@@ -166,6 +167,7 @@ std::optional<Snapshot> take_snapshot(const Target& target) {
     snapshot.context.machine = machine->name();
     add_rules(snapshot, *machine);
     read_events(snapshot, *trace);
+    add_names(snapshot.context, snapshot.events);
     add_counters(snapshot, *machine);
     if (machine->is_running()) {
         add_texts_of_rules(snapshot, *machine);

@@ -15,22 +15,15 @@ bool touches(const AddressRange& range, const AddressRange& next) {
     return next.first <= range.last || next.first - range.last == 1;
 }
 
-void absorb(AddressRange& range, const AddressRange& next) {
-    range.last = std::max(range.last, next.last);
-    range.uses += next.uses;
-    range.when = std::max(range.when, next.when);
-    range.read |= next.read;
-    range.written |= next.written;
-}
-
 void join_touching(std::vector<AddressRange>& ranges) {
-    const auto order = [](const AddressRange& range) { return std::tuple(shift_of(range), range.object, range.first); };
+    const auto order = [](const AddressRange& range) {
+        return std::tuple(shift_of(range), range.object, range.stray, range.first);
+    };
     std::sort(ranges.begin(), ranges.end(), [&](const auto& a, const auto& b) { return order(a) < order(b); });
     std::size_t kept = 0;
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         AddressRange& range = ranges[kept == 0 ? 0 : kept - 1];
-        const bool same = kept != 0 && shift_of(range) == shift_of(ranges[i]) && range.object == ranges[i].object;
-        if (same && touches(range, ranges[i]))
+        if (kept != 0 && lead_alike(range, ranges[i]) && touches(range, ranges[i]))
             absorb(range, ranges[i]);
         else
             ranges[kept++] = ranges[i];
@@ -45,7 +38,8 @@ void join_owners(std::vector<AddressRange>& ranges) {
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         AddressRange& range = ranges[kept == 0 ? 0 : kept - 1];
         const AddressRange& next = ranges[i];
-        if (kept != 0 && range.first == next.first && range.last == next.last && range.physical == next.physical) {
+        const bool same_addresses = kept != 0 && range.first == next.first && range.last == next.last;
+        if (same_addresses && range.physical == next.physical && range.stray == next.stray) {
             range.object = next.object;
             range.owners += next.owners;
             absorb(range, next);
@@ -85,12 +79,33 @@ void join_near(std::vector<AddressRange>& ranges, std::size_t most) {
 
 }  // namespace
 
-std::vector<AddressRange> compact(std::vector<AddressRange> ranges, std::size_t most) {
-    for (AddressRange& range : ranges) {
-        range.physical -= range.first & page_mask;
-        range.first &= ~page_mask;
-        range.last |= page_mask;
+bool lead_alike(const AddressRange& range, const AddressRange& next) {
+    return shift_of(range) == shift_of(next) && range.object == next.object && range.stray == next.stray;
+}
+
+void absorb(AddressRange& range, const AddressRange& next) {
+    if (next.first < range.first) {
+        range.physical -= range.first - next.first;
+        range.first = next.first;
     }
+    range.last = std::max(range.last, next.last);
+    range.uses += next.uses;
+    range.when = std::max(range.when, next.when);
+    range.since = std::min(range.since, next.since);
+    range.until = std::max(range.until, next.until);
+    range.read |= next.read;
+    range.written |= next.written;
+    range.cut |= next.cut;
+}
+
+void round_to_pages(AddressRange& range) {
+    range.physical -= range.first & page_mask;
+    range.first &= ~page_mask;
+    range.last |= page_mask;
+}
+
+std::vector<AddressRange> compact(std::vector<AddressRange> ranges, std::size_t most) {
+    for (AddressRange& range : ranges) round_to_pages(range);
     join_touching(ranges);
     std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) {
         return std::tuple(a.first, a.last, a.physical, a.when) < std::tuple(b.first, b.last, b.physical, b.when);

@@ -128,7 +128,7 @@ void write_data(std::ostream& out, std::span<const Event> events, const TraceCon
     ScriptStream stream(out);
     Json json(stream);
     const PageTimeline timeline(events, context, limits);
-    const PageMap map(events, context, limits);
+    const PageMap map(events, timeline.times(), context, limits);
     json.StartObject();
     write_member(json, "machine", context.machine);
     write_key(json, "losses");

@@ -20,6 +20,7 @@ struct PageLimits {
     std::size_t lanes = 128;       // devices times groups; the rest shares one
     std::size_t spaces = 32;       // address spaces
     std::size_t ranges = 256;      // in each of them; more are joined where the gaps are smallest
+    std::size_t past = 256;        // in each of them, of those that are no longer there; those before are joined
 };
 
 // Events in the order of their times, which are nanoseconds. The state of the stream says whether all could be written.

@@ -30,7 +30,9 @@ bool is_of_an_address(std::uint64_t kind) {
 
 bool matters(const Event& event) {
     switch (event.kind) {
-        case Kind::Dma:
+        case Kind::Map:
+        case Kind::Unmap:
+        case Kind::Dma: return event.length != 0;
         case Kind::Fault:
         case Kind::PageRequestFault:
         case Kind::StaleUse: return true;
@@ -39,16 +41,25 @@ bool matters(const Event& event) {
     }
 }
 
+std::uint64_t last_of(std::uint64_t first, std::uint64_t bytes) {
+    return first + std::min(bytes - 1, std::numeric_limits<std::uint64_t>::max() - first);
+}
+
 }  // namespace
 
-PageMap::PageMap(std::span<const Event> events, const TraceContext& context, const PageLimits& limits) {
+PageMap::PageMap(std::span<const Event> events, std::span<const std::uint64_t> times, const TraceContext& context,
+                 const PageLimits& limits) {
     for (std::size_t i = 0; i < events.size(); ++i) {
         frames_.note(events[i]);
-        if (events[i].source != lab::no_source && matters(events[i])) add(events[i], i, limits);
+        const bool is_of_machine = events[i].source == lab::no_source;
+        if (!is_of_machine && matters(events[i])) add(events[i], i, times[i], limits);
+        if (is_of_machine && events[i].kind == Kind::Reset)
+            for (auto& [key, space] : spaces_) space.history.reset(times[i]);
     }
     add_reachable(context, limits);
     for (auto& [key, space] : spaces_) {
-        space.used = compact(std::move(space.used), limits.ranges);
+        space.used = space.history.used().summary(limits.ranges, limits.past);
+        space.mapped = space.history.mapped().summary(limits.ranges, limits.past);
         space.reachable = compact(std::move(space.reachable), limits.ranges);
     }
     collect_objects();
@@ -61,23 +72,51 @@ PageMap::Space* PageMap::space_of(Key key, const PageLimits& limits) {
     return &spaces_[key];
 }
 
-void PageMap::add(const Event& event, std::size_t place, const PageLimits& limits) {
-    Space* space = space_of({event.source, event.pasid}, limits);
+void PageMap::add(const Event& event, std::size_t place, std::uint64_t time, const PageLimits& limits) {
+    const Key key{event.source, event.pasid};
+    if (event.kind == Kind::Unmap && !spaces_.contains(key)) return;  // nothing to draw
+    Space* space = space_of(key, limits);
     if (space == nullptr) {
         ++more_spaces_;
         return;
     }
     const bool refused = (event.flags & lab::flag::refused) != 0;
-    if (event.kind == Kind::Dma && !refused) return add_use(*space, event, place);
+    if (event.kind == Kind::Map) return space->history.map(range_of(event, time));
+    if (event.kind == Kind::Dma && !refused) {
+        AddressRange use = range_of(event, time);
+        use.uses = 1;
+        use.when = place;
+        use.written = (event.flags & lab::flag::write) != 0;
+        use.read = !use.written;
+        return space->history.use(use);
+    }
+    if (event.kind == Kind::Unmap) {
+        const AddressRange gone = range_of(event, time);
+        return space->history.unmap(gone.first, gone.last, time);
+    }
+    add_trouble(*space, event, place, limits);
+}
 
+AddressRange PageMap::range_of(const Event& event, std::uint64_t time) const {
+    const bool names_object = event.kind != Kind::Dma && event.detail != 0;
+    AddressRange range{.first = event.address,
+                       .last = last_of(event.address, event.length),
+                       .physical = event.result,
+                       .object = names_object ? event.detail : frames_.owner_of(event.result),
+                       .since = time};
+    round_to_pages(range);
+    return range;
+}
+
+void PageMap::add_trouble(Space& space, const Event& event, std::size_t place, const PageLimits& limits) {
     const std::uint64_t page = event.address & ~page_mask;
-    auto trouble = space->troubles.find(page);
-    if (trouble == space->troubles.end()) {
-        if (space->troubles.size() >= limits.ranges) {
-            ++space->more_troubles;
+    auto trouble = space.troubles.find(page);
+    if (trouble == space.troubles.end()) {
+        if (space.troubles.size() >= limits.ranges) {
+            ++space.more_troubles;
             return;
         }
-        trouble = space->troubles.emplace(page, Trouble{.first = place}).first;
+        trouble = space.troubles.emplace(page, Trouble{.first = place}).first;
     }
     switch (event.kind) {
         case Kind::Dma: ++trouble->second.refused; break;
@@ -87,41 +126,12 @@ void PageMap::add(const Event& event, std::size_t place, const PageLimits& limit
     }
 }
 
-void PageMap::add_use(Space& space, const Event& event, std::size_t place) {
-    if (event.length == 0) return;
-    const bool writes = (event.flags & lab::flag::write) != 0;
-    const std::uint64_t room = std::numeric_limits<std::uint64_t>::max() - event.address;
-    const AddressRange use{.first = event.address,
-                           .last = event.address + std::min(event.length - 1, room),
-                           .physical = event.result,
-                           .object = frames_.owner_of(event.result),
-                           .uses = 1,
-                           .when = place,
-                           .read = !writes,
-                           .written = writes};
-    // A device goes on where it is: most uses join the one before, and need no place of their own.
-    if (!space.used.empty()) {
-        AddressRange& last = space.used.back();
-        const bool same = last.physical - last.first == use.physical - use.first && last.object == use.object;
-        if (same && use.first >= last.first && use.first - last.first <= last.last - last.first + 1) {
-            last.last = std::max(last.last, use.last);
-            last.uses += 1;
-            last.when = place;
-            last.read |= use.read;
-            last.written |= use.written;
-            return;
-        }
-    }
-    space.used.push_back(use);
-}
-
 void PageMap::add_reachable(const TraceContext& context, const PageLimits& limits) {
     for (const ReachableRange& range : context.reachable) {
         Space* space = range.bytes == 0 ? nullptr : space_of({range.source, range.pasid}, limits);
         if (space == nullptr) continue;
-        const std::uint64_t room = std::numeric_limits<std::uint64_t>::max() - range.address;
         space->reachable.push_back({.first = range.address,
-                                    .last = range.address + std::min(range.bytes - 1, room),
+                                    .last = last_of(range.address, range.bytes),
                                     .physical = range.physical,
                                     .object = range.object != 0 ? range.object : frames_.owner_of(range.physical),
                                     .read = range.readable,
@@ -131,7 +141,7 @@ void PageMap::add_reachable(const TraceContext& context, const PageLimits& limit
 
 void PageMap::collect_objects() {
     for (const auto& [key, space] : spaces_)
-        for (const auto* ranges : {&space.used, &space.reachable})
+        for (const auto* ranges : {&space.used.ranges, &space.mapped.ranges, &space.reachable})
             for (const AddressRange& range : *ranges)
                 if (range.object != 0) objects_.insert(range.object);
 }
@@ -144,7 +154,10 @@ void PageMap::write(Json& json, const TraceContext& context, const PlaceOf& plac
         write_member(json, "owner", name_of(Owner{key.first}, context));
         write_member(json, "pasid", key.second == lab::no_pasid ? std::string() : std::to_string(key.second));
         write_key(json, "used");
-        write_ranges(json, space.used);
+        write_ranges(json, space.used.ranges);
+        write_key(json, "mapped");
+        write_ranges(json, space.mapped.ranges);
+        write_member(json, "completeFrom", std::max(space.used.complete_from, space.mapped.complete_from));
         write_key(json, "reachable");
         write_ranges(json, space.reachable);
         write_key(json, "troubles");  // each: page, faults, refused, injected, stale, the first of them
@@ -165,17 +178,21 @@ void PageMap::write(Json& json, const TraceContext& context, const PlaceOf& plac
     write_objects(json, context);
 }
 
-// Each: first, last, physical, rights (1: read, 2: write), uses, parts, object, owners.
+// Each: first, last, physical, marks (1: read, 2: write, 4: had more addresses when its uses were counted, 8: used
+// after it was unmapped), uses, parts, object, owners, since, until (-1: is there at the end), ending.
 void PageMap::write_ranges(Json& json, const std::vector<AddressRange>& ranges) const {
     write_array(json, ranges, [&](const AddressRange& range) {
         json.StartArray();
         for (const std::uint64_t address : {range.first, range.last, range.physical})
             write_text(json, text_of_address(address));
-        json.Uint((range.read ? 1u : 0u) + (range.written ? 2u : 0u));
+        json.Uint((range.read ? 1u : 0u) + (range.written ? 2u : 0u) + (range.cut ? 4u : 0u) + (range.stray ? 8u : 0u));
         json.Uint64(range.uses);
         json.Uint64(range.parts);
         write_text(json, range.object == 0 ? std::string() : std::to_string(range.object));
         json.Uint64(range.owners);
+        json.Uint64(range.since);
+        range.until == still_there ? json.Int(-1) : json.Uint64(range.until);
+        json.Uint(static_cast<unsigned>(range.ending));
         json.EndArray();
     });
 }

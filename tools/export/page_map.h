@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The address-space map of the page: for each device, and each PASID that it used, which addresses led where.
+// The address-space map of the page: for each device, and each PASID that it used, which addresses led where, and when.
 #pragma once
 
 #include "iommu/lab/event.h"
@@ -7,6 +7,7 @@
 #include "tools/export/frame_owners.h"
 #include "tools/export/page.h"
 #include "tools/export/page_json.h"
+#include "tools/export/range_history.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,9 @@ namespace remap::tools {
 
 class PageMap {
 public:
-    PageMap(std::span<const lab::Event> events, const TraceContext& context, const PageLimits& limits);
+    // `times`: of each event, nanoseconds since the first; they do not go back.
+    PageMap(std::span<const lab::Event> events, std::span<const std::uint64_t> times, const TraceContext& context,
+            const PageLimits& limits);
 
     // The members "spaces" and "objects", into an object that is open. `place_of` says where the page holds an event.
     using PlaceOf = std::function<std::optional<std::size_t>(std::size_t event)>;
@@ -38,15 +41,18 @@ private:
         std::size_t first = 0;  // the event
     };
     struct Space {
-        std::vector<AddressRange> used;
+        SpaceHistory history;
+        RangeHistory::Summary used;
+        RangeHistory::Summary mapped;
         std::vector<AddressRange> reachable;
         std::map<std::uint64_t, Trouble> troubles;
         std::uint64_t more_troubles = 0;
     };
     using Key = std::pair<std::uint16_t, std::uint32_t>;  // device, PASID
 
-    void add(const lab::Event& event, std::size_t place, const PageLimits& limits);
-    void add_use(Space& space, const lab::Event& event, std::size_t place);
+    void add(const lab::Event& event, std::size_t place, std::uint64_t time, const PageLimits& limits);
+    void add_trouble(Space& space, const lab::Event& event, std::size_t place, const PageLimits& limits);
+    AddressRange range_of(const lab::Event& event, std::uint64_t time) const;
     void add_reachable(const TraceContext& context, const PageLimits& limits);
     Space* space_of(Key key, const PageLimits& limits);
     void collect_objects();

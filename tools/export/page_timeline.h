@@ -24,6 +24,9 @@ public:
     // Where an event that is kept stands in the page's list.
     std::optional<std::size_t> place_of(std::size_t event) const;
 
+    // Of all events: nanoseconds since the first.
+    std::span<const std::uint64_t> times() const { return times_; }
+
     // The members "span", "timeline" and what they need, into an object that is open.
     void write(Json& json) const;
 

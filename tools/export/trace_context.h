@@ -43,7 +43,7 @@ struct ReachableRange {
 
 struct TraceContext {
     std::string machine = {};
-    std::map<std::uint16_t, std::string> devices = {};       // "remap-gpu", by source id
+    std::map<std::uint16_t, std::string> devices = {};       // "GPU", by source id
     std::map<std::uint32_t, std::string> callbacks = {};     // by the code of a Call
     std::map<std::uint32_t, std::string> object_sorts = {};  // by the code of an Object
     std::map<std::uint64_t, std::uint32_t> objects = {};     // the sorts of those that the trace does not see created

@@ -42,6 +42,13 @@ function textOfTime(nanoseconds) {
   return `${trimmed(nanoseconds)} ns`;
 }
 
+// When, not how long: as close as it takes to tell moments apart.
+function textOfMoment(nanoseconds) {
+  for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]])
+    if (nanoseconds >= size) return `${parseFloat((nanoseconds / size).toPrecision(7))} ${unit}`;
+  return `${nanoseconds} ns`;
+}
+
 function trimmed(number) {
   return number >= 100 ? number.toFixed(0) : String(parseFloat(number.toPrecision(3)));
 }

@@ -10,9 +10,11 @@ showNumbers();
 layOut();
 const drawMaps = showMaps();
 
-// At most once for each frame of the screen.
-let isDue = false;
+// At most once for each frame of the screen; the maps, which take longer, when the view rests.
+let isDue = false, mapsDue = 0;
 view.listeners.push(() => {
+  clearTimeout(mapsDue);
+  if (Number(byId("spaces").dataset.moment) !== momentOfMaps()) mapsDue = setTimeout(drawMaps, 60);
   if (isDue) return;
   isDue = true;
   requestAnimationFrame(() => {

@@ -28,7 +28,7 @@ function describe(x, y) {
   const lane = laneAt(y), width = byId("lanes").clientWidth;
   if (lane < 0) return "";
   const near = eventsNear(x, lane, width), lines = [];
-  for (const event of near.slice(0, 3)) lines.push(`${textOfTime(events.time[event])}: ${events.text[event]}`);
+  for (const event of near.slice(0, 3)) lines.push(`${textOfMoment(events.time[event])}: ${events.text[event]}`);
   if (near.length > 3) lines.push(`and ${textOfCount(near.length - 3)} more: zoom in`);
   const bin = binAt(x, lane, width);
   if (bin) {

@@ -95,7 +95,7 @@ function showChosen() {
     return;
   }
   const lane = data.lanes[events.lane[event]];
-  const parts = [make("b", {}, textOfTime(events.time[event])), " ", foreign(lane.owner), ` · ${lane.group}`, make("br"), make("code", {}, events.text[event])];
+  const parts = [make("b", {}, textOfMoment(events.time[event])), " ", foreign(lane.owner), ` · ${lane.group}`, make("br"), make("code", {}, events.text[event])];
   const partner = events.partners[event];
   if (partner !== undefined) {
     const link = make("button", { class: "link", type: "button" }, events.weight[event] === WEIGHT.injected ? "what it changed" : "the injection");

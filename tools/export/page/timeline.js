@@ -35,8 +35,8 @@ function countColumns(width) {
   const weights = data.lanes.map(() => new Uint8Array(width + 1));
   const end = lowerBound(events.time, view.to + 1);
   for (let i = lowerBound(events.time, view.from); i < end; ++i) {
-    const column = Math.floor(xOf(events.time[i], width));
-    if (column < 0 || column > width) continue;
+    const column = Math.min(Math.floor(xOf(events.time[i], width)), width - 3); // the last one is seen too
+    if (column < 0) continue;
     const lane = events.lane[i];
     counts[lane][column] += 1;
     if (events.weight[i] > weights[lane][column]) weights[lane][column] = events.weight[i];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Writes a made-up trace: export_sample page|perfetto small|large|million|empty|hostile FILE
+// Writes a made-up trace: export_sample page|perfetto small|large|million|unmaps|overlaps|empty|hostile FILE
 #include "tools/export/page.h"
 #include "tools/export/perfetto.h"
 #include "tools/export/tests/sample_trace.h"

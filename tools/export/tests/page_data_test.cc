@@ -8,8 +8,10 @@
 #include <rapidjson/document.h>
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace remap::tools {
 namespace {
@@ -68,13 +70,14 @@ TEST(PageData, OfManyEventsTheUnusualOnesAreThereAndTheOthersCounted) {
 
 TEST(PageData, AFloodOfFaultsIsBoundedAndNothingIsUncounted) {
     const sample::Trace trace = sample::large(10'000);
-    const auto data = data_of(trace, {.common = 10, .notable = 20, .bins = 8, .lanes = 3, .spaces = 1, .ranges = 2});
+    const auto data =
+        data_of(trace, {.common = 10, .notable = 20, .bins = 8, .lanes = 3, .spaces = 1, .ranges = 2, .past = 3});
     EXPECT_LE(data["events"]["time"].Size(), 40u);
     EXPECT_EQ(data["events"]["time"].Size() + binned(data), trace.events.size());
     EXPECT_GT(data["binnedNotable"].GetUint64(), 0u);
     EXPECT_EQ(data["lanes"].Size(), 3u);
     ASSERT_EQ(data["spaces"].Size(), 1u);
-    EXPECT_LE(data["spaces"][0]["used"].Size(), 2u);
+    EXPECT_LE(data["spaces"][0]["used"].Size(), 7u) << "two, three that were, and two of all before";
     EXPECT_GT(data["moreSpaces"].GetUint64(), 0u);
 }
 
@@ -83,6 +86,7 @@ TEST(PageData, TheMapSaysWhereEachPageLedAndWhoseItIs) {
     const auto& gpu = data["spaces"][0];
     EXPECT_STREQ(gpu["owner"].GetString(), "00:02.0 remap-gpu");
     const auto& first = gpu["used"][0];
+    EXPECT_EQ(first[9].GetInt(), -1) << "still mapped";
     EXPECT_STREQ(first[0].GetString(), "0x100000");
     EXPECT_STREQ(first[1].GetString(), "0x10ffff");
     EXPECT_STREQ(first[2].GetString(), "0x40000000");
@@ -92,6 +96,33 @@ TEST(PageData, TheMapSaysWhereEachPageLedAndWhoseItIs) {
     EXPECT_EQ(gpu["troubles"][0][4].GetUint64(), 3u) << "stale uses";
     EXPECT_STREQ(gpu["troubles"][1][0].GetString(), "0x108000");
     EXPECT_EQ(gpu["troubles"][1][3].GetUint64(), 1u) << "injections";
+}
+
+TEST(PageData, TheMapSaysFromWhenToWhen) {
+    const auto data = data_of(sample::unmaps());
+    const auto& mapped = data["spaces"][0]["mapped"];
+    const auto of = [&](const char* first) {
+        std::vector<std::array<std::int64_t, 3>> spans;
+        for (const auto& range : mapped.GetArray())
+            if (range[0] == first) spans.push_back({range[8].GetInt64(), range[9].GetInt64(), range[10].GetInt64()});
+        return spans;
+    };
+    using Spans = std::vector<std::array<std::int64_t, 3>>;
+    EXPECT_EQ(of("0x100000"), (Spans{{0, -1, 0}}));
+    EXPECT_EQ(of("0x102000"), (Spans{{0, 10'000, 1}}));
+    EXPECT_EQ(of("0x106000"), (Spans{{0, 20'000, 1}}));
+    EXPECT_EQ(of("0x108000"), (Spans{{1'000, 20'000, 1}})) << "the same Unmap, another Map";
+    EXPECT_EQ(of("0x200000"), (Spans{{50'000, -1, 0}, {1'500, 50'000, 2}}));
+    std::uint64_t strays = 0;
+    for (const auto& range : data["spaces"][0]["used"].GetArray()) strays += (range[3].GetUint() & 8) != 0;
+    EXPECT_EQ(strays, 1u) << "the use of a page that was unmapped";
+    EXPECT_EQ(data["spaces"][0]["completeFrom"].GetUint64(), 0u);
+}
+
+TEST(PageData, AFloodOfOverlappingMappingsIsBounded) {
+    const auto data = data_of(sample::overlaps(200'000));
+    for (const char* kind : {"used", "mapped"}) EXPECT_LE(data["spaces"][0][kind].Size(), 768u);
+    EXPECT_GT(data["spaces"][0]["completeFrom"].GetUint64(), 0u) << "and says what is missing";
 }
 
 TEST(PageData, RulesAreHeldAgainstTheInjectionsOfTheTrace) {
@@ -123,8 +154,10 @@ TEST(PageData, NoNameEndsTheScriptOrBeginsMarkup) {
 
 TEST(PageData, ThePageNeedsNothingElse) {
     const std::string page = page_of(sample::small());
-    for (const char* outside : {" src=", " href=", "https:", "@import", "url(", "fetch(", "import("})
+    for (const char* outside : {" src=", " href=", "https:", "@import", "fetch(", "import("})
         EXPECT_EQ(page.find(outside), page.npos) << outside;
+    for (std::size_t at = page.find("url("); at != page.npos; at = page.find("url(", at + 1))
+        EXPECT_EQ(page[at + 4], '#') << "a part of the page itself";
     EXPECT_NE(page.find("default-src 'none'"), page.npos);
 }
 

@@ -63,13 +63,15 @@ class Page:
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
             "features": [{"name": "prefers-color-scheme", "value": scheme}]})
         self.browser.get(self.file.resolve().as_uri())
-        self.settle()
         expect(self.find_all("#lanes"), f"{self.file} is not the page: the browser shows {self.browser.title!r}")
+        self.settle()
 
     def settle(self):
         """Until what was asked for is drawn."""
         self.browser.execute_async_script(
-            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));")
+            "const done = arguments[0], is_drawn = () => Number(byId('spaces').dataset.moment) === momentOfMaps();"
+            "const wait = () => requestAnimationFrame(() => is_drawn() ? requestAnimationFrame(() => done()) : wait());"
+            "wait();")
 
     def expect_no_complaint(self):
         complaints = [entry["message"] for entry in self.browser.get_log("browser")]
@@ -239,6 +241,107 @@ def the_map_shows_pages_a_terabyte_apart():
     expect(page.chosen() >= 0, "a mark leads to its event")
     page.browser.execute_script("byId('colour').value = 'rights'; byId('colour').dispatchEvent(new Event('change'));")
     expect("read and write" in page.text("#map-legend"), "colours by right")
+    page.expect_no_complaint()
+
+
+def labels_at(page, nanoseconds):
+    """By state and kind, what the map shows when the view ends there."""
+    page.browser.execute_script("view.choose(-1); view.show(0, arguments[0])", nanoseconds)
+    page.settle()
+    found = {}
+    for group in page.find_all("#spaces .range"):
+        _, kind, state = group.get_attribute("class").split()
+        found.setdefault((kind, state), []).append(group.get_attribute("aria-label"))
+    return found
+
+
+@case
+def what_is_unmapped_no_longer_looks_mapped():
+    page = Page("unmaps")
+    at = labels_at(page, 1_200)
+    expect(set(at) == {("mapped", "now")}, f"before any use: {at}")
+    expect("48 KiB mapped" in page.text("#spaces .space > summary"), "and without what is mapped later")
+    at = labels_at(page, 9_000)
+    expect(not at.keys() & {("mapped", "past"), ("used", "past")}, f"all is there: {at}")
+    expect(len(at["mapped", "now"]) >= 3 and "until it was unmapped at 10 µs" in "".join(at["mapped", "now"]),
+           f"and what is unmapped later says so: {at}")
+    at = labels_at(page, 15_000)
+    expect([label[:22] for label in at["mapped", "past"]] == ["0x102000 to 0x103fff, "], f"a part is gone: {at}")
+    expect(["from 2 µs until it was unmapped at 10 µs" in label for label in at["used", "past"]] == [True],
+           f"and with it what was used of it: {at}")
+    at = labels_at(page, 25_000)
+    expect(len(at["mapped", "past"]) == 3, f"one unmap ends two mappings: {at}")
+    page.shot("unmaps-earlier")
+    at = labels_at(page, 100_000)
+    expect(any("though it was unmapped before" in label for label in at["used", "past"]), f"a use all the same: {at}")
+    expect(any("until something else was there at 50 µs" in label for label in at["mapped", "past"]),
+           f"what was mapped anew: {at}")
+    page.shot("unmaps")
+    expect("no longer mapped" in page.text("#spaces .space > summary"), "the summary says it")
+    page.expect_no_complaint()
+
+
+@case
+def gone_ranges_look_gone():
+    page = Page("unmaps")
+    filled = {}
+    for nanoseconds in (9_000, 15_000):
+        labels_at(page, nanoseconds)
+        page.browser.execute_script("document.activeElement.blur()")
+        bars = page.browser.execute_script(
+            "return [...document.querySelectorAll('#spaces .used.now rect')].reduce((sum, r) => sum + r.getBBox().width, 0)")
+        filled[nanoseconds] = bars
+    expect(filled[15_000] < 0.9 * filled[9_000], f"less is filled after the unmap: {filled}")
+    expect(page.browser.execute_script(
+        "return [...document.querySelectorAll('#spaces .used.past rect')].every(r =>"
+        " document.querySelector(r.getAttribute('fill').slice(4, -1)).querySelector('path') !== null)"), "hatched")
+    expect("no longer mapped" in page.text("#map-title ~ p.legend"), "the legend explains it")
+
+
+@case
+def the_map_is_of_the_chosen_event():
+    page = Page("unmaps")
+    expect("at the end of the trace, 100 µs" in page.text("#map-moment"), page.text("#map-moment"))
+    page.browser.execute_script("goTo(events.text.findIndex((text) => text.startsWith('unmap')))")
+    page.settle()
+    expect("at the chosen event, 10 µs" in page.text("#map-moment"), page.text("#map-moment"))
+    gone = page.find_all("#spaces .mapped.past")
+    expect(len(gone) == 1 and "0x102000" in gone[0].get_attribute("aria-label"), "its unmap has happened")
+    page.keys(Keys.ESCAPE)
+    expect("in view" in page.text("#map-moment"), page.text("#map-moment"))
+    page.expect_no_complaint()
+
+
+@case
+def the_map_is_walked_with_arrows():
+    page = Page("unmaps")
+    stops = page.find_all("#spaces svg [tabindex='0']")
+    expect(len(stops) == 1, f"one stop of the tabulator, not {len(stops)}")
+    stops[0].send_keys(Keys.ARROW_RIGHT)
+    page.settle()
+    focused = page.browser.switch_to.active_element.get_attribute("aria-label")
+    expect(focused == page.find_all("#spaces .range")[1].get_attribute("aria-label"), f"the next range: {focused}")
+    expect(page.text("#spaces .about") == focused, f"what it is can be read: {page.text('#spaces .about')}")
+    page.expect_no_complaint()
+
+
+@case
+def overlapping_maps_of_everything_are_drawn_in_time():
+    page = Page("overlaps")
+    page.expect_no_complaint()
+    expect("not complete" not in page.text("#spaces .space > summary"), "the end is complete")
+    page.browser.execute_script("view.show(0, span / 2)")
+    page.settle()
+    expect("not complete before" in page.text("#spaces .space > summary"), "what is left out earlier is said")
+    milliseconds = page.browser.execute_script(
+        "const t = performance.now(); for (let i = 1; i < 6; ++i) { view.show(0, span * i / 6); drawMaps(); }"
+        "return (performance.now() - t) / 5;")
+    print(f"# a map takes {milliseconds:.1f} ms, the file has {page.file.stat().st_size} bytes")
+    expect(milliseconds < 2000, f"a map takes {milliseconds} ms")
+    page.settle()
+    page.find("#spaces details.table > summary").click()
+    page.settle()
+    expect(len(page.find_all("#spaces details.table tbody tr")) > 100, "the table is there when it is opened")
     page.expect_no_complaint()
 
 

@@ -2,6 +2,7 @@
 #include "tools/export/tests/sample_trace.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <random>
 
@@ -152,6 +153,47 @@ Trace large(std::size_t events) {
 
 Trace empty() { return {{}, {}}; }
 
+Trace unmaps() {
+    Trace trace{{}, {.machine = "qemu-4711", .devices = {{gpu, "remap-gpu"}}}};
+    const auto add = [&](std::uint64_t nanoseconds, Event event) {
+        event.time = 7'000'000 + nanoseconds;
+        event.source = gpu;
+        trace.events.push_back(event);
+    };
+    add(0, {.kind = Kind::Map, .address = 0x10'0000, .length = 0x8000, .result = 0x4000'0000, .detail = 1});
+    add(1'000, {.kind = Kind::Map, .address = 0x10'8000, .length = 0x4000, .result = 0x6000'0000, .detail = 3});
+    add(1'500, {.kind = Kind::Map, .address = 0x20'0000, .length = 0x4000, .result = 0x5000'0000, .detail = 2});
+    for (std::uint64_t at = 0; at < 0x8000; at += 0x1000)
+        add(2'000 + at / 0x40,
+            {.kind = Kind::Dma, .address = 0x10'0000 + at, .length = 64, .result = 0x4000'0000 + at});
+    add(5'000, {.kind = Kind::Dma, .flags = flag::write, .address = 0x20'0000, .length = 64, .result = 0x5000'0000});
+    add(10'000, {.kind = Kind::Unmap, .address = 0x10'2000, .length = 0x2000, .detail = 1});
+    add(20'000, {.kind = Kind::Unmap, .address = 0x10'6000, .length = 0x4000, .detail = 1});
+    add(30'000, {.kind = Kind::Dma, .address = 0x10'2000, .length = 64, .result = 0x4000'2000});
+    add(40'000, {.kind = Kind::Unmap, .address = 0x90'0000, .length = ~std::uint64_t{0}});
+    add(50'000, {.kind = Kind::Map, .address = 0x20'0000, .length = 0x4000, .result = 0x7000'0000, .detail = 4});
+    add(100'000, {.kind = Kind::Reset});
+    return trace;
+}
+
+Trace overlaps(std::size_t events) {
+    Trace trace{{}, {.machine = "qemu-4711"}};
+    std::mt19937_64 random(2);  // NOLINT: the same each time
+    for (std::size_t i = 0; i < events; ++i) {
+        static constexpr std::array kinds = {Kind::Map, Kind::Dma, Kind::Map, Kind::Unmap};
+        Event event{.time = i * 10,
+                    .kind = kinds[i % kinds.size()],
+                    .source = gpu,
+                    .address = random() >> random() % 64,
+                    .length = random() >> random() % 64,
+                    .result = random() >> random() % 64,
+                    .detail = random() % 1000};
+        if (i % 3 == 0) event.length = ~std::uint64_t{0};
+        trace.events.push_back(event);
+    }
+    return trace;
+}
+
 Trace hostile() {
     Trace trace = small();
     const std::string attack =
@@ -191,6 +233,8 @@ Trace hostile() {
 Trace named(std::string_view name) {
     if (name == "large") return large(200'000);
     if (name == "million") return large(1'000'000);
+    if (name == "unmaps") return unmaps();
+    if (name == "overlaps") return overlaps(200'000);
     if (name == "empty") return empty();
     if (name == "hostile") return hostile();
     return small();

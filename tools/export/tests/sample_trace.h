@@ -27,6 +27,13 @@ Trace large(std::size_t events);
 
 Trace empty();
 
+// 100 microseconds in which a GPU's memory is mapped, used, unmapped in parts and across mappings, used all the same,
+// and mapped anew. Objects 1 to 4.
+Trace unmaps();
+
+// So many events that map, use and unmap ranges of any size, one over the other, up to the last address.
+Trace overlaps(std::size_t events);
+
 // Every name tries to be markup, script, an end of the data; and events hold what no machine writes.
 Trace hostile();
 
