@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+// A control segment that another program writes to, before tools attach to it and while they look. An input is a series
+// of steps: words that are changed, texts, sizes of the object, and what tools do. Whatever stands there, tools come to
+// an end, print what can be printed, and take no more memory than a segment of ours would ask for.
+#include "base/fuzz/input.h"
+#include "iommu/lab/attachment.h"
+#include "iommu/lab/counters.h"
+#include "iommu/lab/names.h"
+#include "iommu/lab/published_text.h"
+#include "iommu/lab/recorder.h"
+#include "iommu/lab/rule_ledger.h"
+#include "iommu/lab/trace_reader.h"
+#include "tools/top_table.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+namespace remap::fuzz {
+namespace {
+
+using namespace lab;
+using namespace std::chrono_literals;
+
+constexpr TraceShape shape{2, 2, least_lane_bytes};
+constexpr std::uint64_t lane_records = least_lane_bytes / sizeof(TraceRecord);
+constexpr std::uint64_t most_bytes = 8 * 1024 * 1024;  // of the object: more than a whole segment of this shape
+constexpr std::uint64_t most_records_in_it = most_bytes / sizeof(TraceRecord);
+
+void fill(std::span<std::byte> memory, SegmentHeader& header) {
+    header.magic = segment_magic;
+    header.version = segment_version;
+    header.header_bytes = sizeof header;
+    header.stage = static_cast<std::uint32_t>(Stage::Running);
+    std::strcpy(header.name.data(), "fuzzed");
+    std::strcpy(header.build.data(), "1.0");
+    std::memcpy(memory.data(), &header, sizeof header);
+    const auto part = [&](Part which) { return memory.subspan(header.place(which).offset, header.place(which).bytes); };
+    Recorder recorder;
+    std::uint64_t time = 0;
+    recorder.use(part(Part::Trace), shape, {[](void* at) { return ++*static_cast<std::uint64_t*>(at); }, &time});
+    for (std::uint64_t i = 0; i < 2 * kinds; ++i)
+        recorder.record({.kind = static_cast<Kind>(1 + i % (kinds - 1)), .source = 0x10, .address = i});
+    recorder.record_injection({.kind = Kind::Injection, .address = 1});
+    recorder.refresh();
+    auto& counters = *reinterpret_cast<CounterTable*>(part(Part::Counters).data());
+    counters.sources[0] = 0x11;
+    counters.words[0][0] = 7;
+    const RuleLedger ledger{7, {{0, "a rule", Kind::Dma, Deed::Refuse, {3, 2, 1}, false}}};
+    TextPublisher(part(Part::Rules)).publish(text_of(ledger));
+}
+
+// The object, and what it is put back to for each input: a whole segment, of which only few pages are not zero.
+class Object {
+public:
+    Object() : object_(std::move(*SharedObject::create(place(), is_segment_remains))) {
+        lay_out(header, {shape.bytes(), sizeof(CounterTable), most_rules * sizeof(RuleCounter), sizeof(MailboxLayout),
+                         rules_text_bytes});
+        require(header.bytes < most_bytes, "a whole segment is among the sizes", header.bytes);
+        struct alignas(segment_page) Page {
+            std::array<std::byte, segment_page> bytes;
+        };
+        const std::vector<Page> none(header.bytes / segment_page);
+        std::vector<Page> all = none;
+        fill({all[0].bytes.data(), header.bytes}, header);
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (all[i].bytes != none[i].bytes) pages_[i * segment_page] = all[i].bytes;
+    }
+    ~Object() { SharedObject::remove(place()); }
+
+    static ObjectPlace place() { return place_of_machine("fuzz-" + std::to_string(::getpid())); }
+
+    void put_back() const {
+        (void)object_.resize(0);
+        (void)object_.resize(header.bytes);
+        for (const auto& [offset, bytes] : pages_) write(offset, bytes.data(), bytes.size());
+    }
+    void resize(std::uint64_t bytes) const { (void)object_.resize(bytes); }
+    std::uint64_t size() const { return object_.size(); }
+
+    // As a stranger does, not through a mapping; and not beyond the end.
+    void write(std::uint64_t offset, const void* from, std::size_t bytes) const {
+        if (offset >= size()) return;
+        bytes = std::min<std::uint64_t>(bytes, size() - offset);
+        (void)!::pwrite(object_.descriptor(), from, bytes, static_cast<off_t>(offset));
+    }
+    std::uint64_t word(std::uint64_t offset) const {
+        std::uint64_t word = 0;
+        (void)object_.read(offset, &word, sizeof word);
+        return word;
+    }
+    const SharedObject& shared() const { return object_; }
+
+    SegmentHeader header;
+
+private:
+    mutable SharedObject object_;
+    std::map<std::uint64_t, std::array<std::byte, segment_page>> pages_;
+};
+
+const Object& object() {
+    static const Object it;
+    return it;
+}
+
+std::uint64_t value_from(Input& input, std::uint64_t before) {
+    switch (input.below(8)) {
+        case 0: return input.number(8);
+        case 1: return input.byte();
+        case 2: return ~std::uint64_t{input.byte()};
+        case 3: return std::uint64_t{1} << input.byte() % 64;
+        case 4: return input.number(2) * segment_page;
+        case 5: return before + input.byte() - 128;
+        case 6: return before ^ std::uint64_t{1} << input.byte() % 64;
+        default: return object().size();
+    }
+}
+
+// A word that tools decide something by.
+std::uint64_t place_from(Input& input) {
+    const auto start = [](Part part) { return object().header.place(part).offset; };
+    const std::uint64_t trace = start(Part::Trace);
+    switch (input.below(8)) {
+        case 0: return input.below(sizeof(SegmentHeader) / 8) * 8;
+        case 1: return trace + input.below(sizeof(TraceHeader) / 8) * 8;
+        case 2: return trace + trace_heads_offset + input.below(4) * sizeof(LaneHead) + input.below(2) * 8;
+        case 3:
+            return trace + trace_rings_offset + input.below(4) * least_lane_bytes +
+                   input.number(2) % lane_records * sizeof(TraceRecord) + input.below(8) * 8;
+        case 4: return start(Part::Counters) + input.number(2) % (sizeof(CounterTable) / 8) * 8;
+        case 5: return start(Part::RuleCounts) + input.byte() * 8;
+        case 6: return start(Part::Mailbox) + input.below(2) * 8;
+        default: return start(Part::Rules) + input.byte() * 8;
+    }
+}
+
+void write_text(Input& input) {
+    std::string text(input.byte() % 64, '\0');
+    for (char& byte : text) byte = static_cast<char>(input.byte());
+    const std::uint64_t rules = object().header.place(Part::Rules).offset;
+    const bool is_whole = input.below(2) != 0;
+    object().write(rules + 16 + (is_whole ? 0 : input.byte()), text.data(), text.size());
+    const std::uint64_t bytes = text.size();
+    if (is_whole) object().write(rules + 8, &bytes, sizeof bytes);
+}
+
+bool is_printable(std::string_view text) {
+    return std::none_of(text.begin(), text.end(),
+                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+// A tool that comes upon the segment: what remapctl does, step by step.
+class Tool {
+public:
+    void attach() {
+        trace_.reset();
+        machine_.reset();
+        auto machine = Attachment::open(Object::place());
+        if (!machine) return require(is_printable(machine.error()), "an error is a sentence");
+        machine_ = std::move(*machine);
+        require(machine_->header().bytes == object().size(), "a segment is as long as it says");
+        require(is_printable(machine_->name()), "a machine's name can be printed");
+        auto trace = TraceReader::open(machine_->part(Part::Trace));
+        if (trace) trace_ = std::move(*trace);
+    }
+
+    void read(std::size_t most) {
+        if (!trace_) return;
+        std::vector<Event> events;
+        const std::size_t count = trace_->read(events, most);
+        require(count == events.size() && count <= most, "no more is read than was asked for", count, most);
+        for (const Event& event : events) {
+            require(event.thread < trace_->lanes(), "a lane is one of the trace's", event.thread);
+            const std::string text = text_of(event);
+            require(text.size() < 400 && is_printable(text), "an event is a line");
+        }
+        (void)trace_->loss();
+        (void)trace_->dropped();
+    }
+
+    // What is there now, as a tool that does not follow: while nobody writes, it comes to its end.
+    void read_to_the_end() {
+        if (!trace_) return;
+        trace_->end_here();
+        std::vector<Event> events;
+        for (unsigned quiet = 0; quiet < 2;) {
+            quiet = trace_->read(events, 1000) != 0 ? 0 : quiet + 1;
+            require(events.size() <= 2 * most_records_in_it, "a trace has an end", events.size());
+        }
+    }
+
+    void look_at_tables() const {
+        if (!machine_) return;
+        if (const auto rows = tools::read_counters(machine_->part(Part::Counters))) {
+            require(rows->size() <= CounterTable::rows, "rows are the table's", rows->size());
+            require(is_printable(tools::json_of(tools::difference(*rows, *rows), 1)), "counts are a line");
+            (void)tools::table_of(*rows, 1);
+        }
+        const auto text = published_text(machine_->part(Part::Rules));
+        if (!text) return;
+        require(text->size() <= rules_text_bytes, "a text has at most so many bytes", text->size());
+        auto ledger = ledger_of(*text);
+        if (!ledger) return;
+        const auto counts = machine_->part(Part::RuleCounts);
+        take_counts(*ledger,
+                    {reinterpret_cast<const RuleCounter*>(counts.data()), counts.size() / sizeof(RuleCounter)});
+        for (const RuleRecord& rule : ledger->rules)
+            require(rule.name.size() <= longest_name && is_printable(rule.name), "a rule's name can be printed");
+    }
+
+    // Nobody answers in time, but an answer may be there.
+    bool ask(std::string_view request) const {
+        if (!machine_) return false;
+        const auto answer = machine_->ask(request, 0ms);
+        if (answer) {
+            require(answer->size() <= longest_answer, "an answer has at most so many bytes", answer->size());
+        } else {
+            require(is_printable(answer.error()), "an error is a sentence");
+        }
+        return true;
+    }
+
+private:
+    std::unique_ptr<Attachment> machine_;
+    std::optional<TraceReader> trace_;
+};
+
+// The machine's side of the mailbox, where the machine knows it to be.
+class Server {
+public:
+    void serve() { server_.serve(0ms); }
+
+private:
+    std::unique_ptr<GuardedMapping> memory_ = std::move(*GuardedMapping::map(
+        object().shared(), lab::Access::Write, object().header.place(Part::Mailbox).offset, sizeof(MailboxLayout)));
+    MailboxServer server_{memory_->bytes(), [](std::string_view request) {
+                              require(request.size() <= longest_request, "a request has at most so many bytes");
+                              return std::string(request);
+                          }};
+};
+
+void step(Input& input, Tool& tool, Server& server) {
+    switch (input.below(12)) {
+        case 0: tool.attach(); break;
+        case 1: tool.read(input.byte()); break;
+        case 2: tool.read_to_the_end(); break;
+        case 3: tool.look_at_tables(); break;
+        case 4: (void)tool.ask("{}"); break;
+        case 5: server.serve(); break;
+        case 6: write_text(input); break;
+        case 7: object().resize(value_from(input, object().size()) % most_bytes); break;
+        default: {
+            const std::uint64_t place = place_from(input);
+            const std::uint64_t value = value_from(input, object().word(place));
+            object().write(place, &value, sizeof value);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace remap::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t count) {
+    using namespace remap::fuzz;
+    object().put_back();
+    Server server;
+    Tool tool;
+    Input input(bytes, count);
+    for (unsigned steps = 0; input.more() && steps < 100; ++steps) step(input, tool, server);
+    tool.attach();
+    tool.read_to_the_end();
+    tool.look_at_tables();
+    (void)tool.ask("{}");
+    server.serve();
+    return 0;
+}
