@@ -33,7 +33,7 @@ KEYS = {"suite", "case", "kind", "section", "remap_iommu", "intel_iommu", "why"}
 RESULT = re.compile(r"(not )?ok \d+ - (\w+)$")
 HANG = re.compile(r"# watchdog: |Bail out! QEMU was killed: no verdict")
 ABOUT_THE_RUN = re.compile(r"# (qemu: |by hand: |QEMU ran for |\d+ of \d+ cases passed)")
-QEMU_ENDED = re.compile(r"Bail out! QEMU ended with status")
+QEMU_ENDED = re.compile(r"Bail out! QEMU (ended with status|was ended by signal)")
 
 Pair = namedtuple("Pair", "ours theirs suites")
 Outcome = namedtuple("Outcome", "word lines")  # passes, fails, hangs, ends QEMU, ends the guest; what was said about it

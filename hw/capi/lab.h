@@ -12,8 +12,7 @@ struct RemapLab {
     virtual void attach(remap::iommu::Iommu& unit) = 0;
 
     // The answers that devices got; see Laboratory::translated. Any thread.
-    virtual void translated(const remap::iommu::Request& request, const remap::iommu::Translation& answer,
-                            bool dma_follows) = 0;
+    virtual void translated(const remap::iommu::Request& request, const remap::iommu::Translation& answer) = 0;
     virtual void interrupted(remap::iommu::SourceId source, const remap::iommu::InterruptMessage& message,
                              const remap::iommu::InterruptOutcome& outcome) = 0;
     virtual void reset() = 0;

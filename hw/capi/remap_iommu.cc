@@ -76,13 +76,14 @@ struct CallbackPorts final : iommu::MemoryPort,
 
 iommu::Access access_of(bool write) { return write ? iommu::Access::Write : iommu::Access::Read; }
 
-RemapTranslation to_c(const iommu::Translation& translation) {
+RemapTranslation to_c(const iommu::Translation& translation, bool untold = false) {
     if (!translation.allowed) return {};
     return {.readable = translation.readable,
             .writable = translation.writable,
             .address = translation.address.value,
             .granule = translation.granule,
-            .snooped = translation.snooped};
+            .snooped = translation.snooped,
+            .untold = untold};
 }
 
 iommu::Request request_of(std::uint16_t source, const RemapContext& context, std::uint64_t address, bool write) {
@@ -153,8 +154,9 @@ struct RemapIommu {
 
     RemapTranslation translate(const iommu::Request& request, bool dma_follows) {
         const iommu::Translation answer = engine.translate(request);
-        if (lab != nullptr) lab->translated(request, answer, dma_follows);
-        return to_c(answer);
+        const bool untold = dma_follows && answer.allowed && !answer.tampered;
+        if (lab != nullptr && !untold) lab->translated(request, answer);
+        return to_c(answer, untold);
     }
 
     iommu::Observer* watcher_of(const RemapIommuOps& ops, void* opaque) {
@@ -279,7 +281,7 @@ RemapCompletion remap_iommu_ask(RemapIommu* iommu, uint16_t source, const RemapC
     iommu::Request request = request_of(source, *context, address, write);
     request.type = iommu::RequestType::Translation;
     const iommu::Translation answer = iommu->engine.translate(request);
-    if (iommu->lab != nullptr) iommu->lab->translated(request, answer, false);
+    if (iommu->lab != nullptr) iommu->lab->translated(request, answer);
     return {.refused = answer.refused,
             .readable = answer.readable,
             .writable = answer.writable,

@@ -182,6 +182,7 @@ typedef struct RemapTranslation {
     uint64_t address;     /* of the very byte asked for */
     uint64_t granule;     /* a power of two: that much around the address translates alike */
     bool snooped;         /* the access has to snoop the processors' caches, whatever the device says */
+    bool untold;          /* the laboratory, if there is one, has not been told of it: remap_lab_dma_done does that */
 } RemapTranslation;
 
 /* What a translation request is answered; nothing else counts when it was refused. */

@@ -110,8 +110,8 @@ public:
         looks_.emplace(unit, ops_, opaque_);
         station_->show(*looks_);
     }
-    void translated(const iommu::Request& request, const iommu::Translation& answer, bool dma_follows) override {
-        station_->laboratory().translated(request, answer, dma_follows);
+    void translated(const iommu::Request& request, const iommu::Translation& answer) override {
+        station_->laboratory().translated(request, answer);
     }
     void interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,
                      const iommu::InterruptOutcome& outcome) override {
@@ -162,12 +162,18 @@ void remap_lab_free(RemapLab* lab) { delete static_cast<Laboratory*>(lab); }
 
 const char* remap_lab_name(const RemapLab* lab) { return of(lab).name().c_str(); }
 
-uint64_t remap_lab_ticks(const RemapLab* lab) { return of(lab).recorder().ticks(); }
+RemapLabInterest remap_lab_interest_in_dma(const RemapLab* lab) {
+    const lab::Laboratory& laboratory = of(lab).laboratory();
+    if (laboratory.wants(lab::Kind::Dma)) return REMAP_LAB_RULES;
+    return laboratory.watches(lab::Kind::Dma) ? REMAP_LAB_LISTENS : REMAP_LAB_COUNTS;
+}
+
+void remap_lab_count_dma(RemapLab* lab, uint16_t source, uint64_t read_bytes, uint64_t written_bytes, unsigned untold) {
+    of(lab).laboratory().count_dma({source, read_bytes, written_bytes, untold});
+}
 
 RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
-    lab::Laboratory& laboratory = of(lab).laboratory();
-    if (!laboratory.wants(lab::Kind::Dma)) return {};
-    const lab::DmaOrder order = laboratory.dma(event_of(*access));
+    const lab::DmaOrder order = of(lab).laboratory().dma(event_of(*access));
     return {.refuse = order.refuse,
             .flip = order.flip,
             .deed = static_cast<std::uint8_t>(order.order.deed),
@@ -176,13 +182,44 @@ RemapLabDma remap_lab_dma(RemapLab* lab, const RemapLabAccess* access) {
             .acted = order.order.acted};
 }
 
-void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* access, const RemapLabDma* dma, bool refused,
-                        uint64_t physical) {
-    lab::Event event = event_of(*access);
-    event.time = access->ticks;
-    event.result = physical;
-    if (refused) event.flags |= lab::flag::refused;
-    of(lab).laboratory().dma_done(event, order_of(*dma));
+namespace {
+
+void tell_done(lab::Laboratory& laboratory, const RemapLabAccess& access, lab::Event event) {
+    if (access.refused) event.flags |= lab::flag::refused;
+    laboratory.dma_done(event, access.order != nullptr ? order_of(*access.order) : lab::DmaOrder{}, access.untold);
+}
+
+lab::Event done_event_of(const RemapLabAccess& access, std::uint64_t ticks) {
+    lab::Event event = event_of(access);
+    event.time = ticks;
+    event.result = access.physical;
+    return event;
+}
+
+}  // namespace
+
+// The clock is read once for both sides.
+void remap_lab_dma_done(RemapLab* lab, const RemapLabAccess* from, const RemapLabAccess* to) {
+    lab::Station& station = of(lab);
+    const std::uint64_t ticks = station.recorder().ticks();
+    for (const RemapLabAccess* access : {from, to}) {
+        if (access != nullptr) tell_done(station.laboratory(), *access, done_event_of(*access, ticks));
+    }
+}
+
+void remap_lab_copied(RemapLab* lab, const RemapLabCopy* copy) {
+    const auto flags_of = [](bool no_snoop) { return no_snoop ? lab::flag::no_snoop : std::uint8_t{0}; };
+    of(lab).laboratory().dma_copied(
+        {.source = copy->source,
+         .pasid = lab::no_pasid,
+         .read_flags = flags_of(copy->from_no_snoop),
+         .write_flags = static_cast<std::uint8_t>(lab::flag::write | flags_of(copy->to_no_snoop)),
+         .bytes = copy->bytes,
+         .read_address = copy->from,
+         .read_result = copy->from_physical,
+         .write_address = copy->to,
+         .write_result = copy->to_physical},
+        copy->untold);
 }
 
 void remap_lab_flip_bit(void* data, size_t bytes, uint32_t bit) { lab::Laboratory::flip_bit(data, bytes, bit); }
@@ -190,7 +227,9 @@ void remap_lab_flip_bit(void* data, size_t bytes, uint32_t bit) { lab::Laborator
 bool remap_lab_packet(RemapLab* lab, const RemapLabPacket* packet) {
     lab::Laboratory& laboratory = of(lab).laboratory();
     if (!laboratory.watches(lab::Kind::Packet)) return false;
-    return laboratory.packet({.kind = lab::Kind::Packet,
+    // The access that has fetched it, or moved the one before, has just been written down.
+    return laboratory.packet({.time = of(lab).recorder().newest_ticks(),
+                              .kind = lab::Kind::Packet,
                               .source = packet->source,
                               .address = packet->entry,
                               .length = packet->bytes,

@@ -50,7 +50,17 @@ const char *remap_lab_name(const RemapLab *lab);
 
 /* Any thread: everything below. */
 
-/* A piece of DMA, of one device. */
+/* What is to be done to an access. */
+typedef struct RemapLabDma {
+    bool refuse;
+    bool flip;    /* `bit` of the data, from the first byte's lowest, modulo its size */
+    uint8_t deed; /* this and the last two are the laboratory's own */
+    uint32_t bit;
+    uint32_t rule;
+    uint64_t acted;
+} RemapLabDma;
+
+/* A piece of DMA, of one device; and what came of it, once it is over. */
 typedef struct RemapLabAccess {
     uint16_t source;
     bool is_write;
@@ -60,25 +70,39 @@ typedef struct RemapLabAccess {
     uint32_t pasid;
     uint64_t address;
     uint64_t bytes;
-    uint64_t ticks; /* remap_lab_ticks, if it was asked; else 0 */
+
+    const RemapLabDma *order; /* NULL: none was asked for */
+    bool untold;              /* its translation is (RemapTranslation) */
+    bool refused;
+    uint64_t physical;        /* where it went, unless it was refused */
 } RemapLabAccess;
 
-typedef struct RemapLabDma {
-    bool refuse;
-    bool flip;            /* `bit` of the data, from the first byte's lowest, modulo its size */
-    uint8_t deed; /* this and the last two are the laboratory's own */
-    uint32_t bit;
-    uint32_t rule;
-    uint64_t acted;
-} RemapLabDma;
+/* What there is to do about accesses: to count them, to tell of them as well, to ask before them as well. */
+typedef enum RemapLabInterest { REMAP_LAB_COUNTS, REMAP_LAB_LISTENS, REMAP_LAB_RULES } RemapLabInterest;
+RemapLabInterest remap_lab_interest_in_dma(const RemapLab *lab);
 
-/* The trace's time, once for the two sides of a copy. 0 while the trace is off. */
-uint64_t remap_lab_ticks(const RemapLab *lab);
+/* In place of remap_lab_dma_done, while all there is to do is to count what was made. `untold`: translations. */
+void remap_lab_count_dma(RemapLab *lab, uint16_t source, uint64_t read_bytes, uint64_t written_bytes, unsigned untold);
 
-/* Before an access, which may wait; and after it: `physical` is where it went, unless it was refused. */
+/* To ask before an access, which may wait. */
 RemapLabDma remap_lab_dma(RemapLab *lab, const RemapLabAccess *access);
-void remap_lab_dma_done(RemapLab *lab, const RemapLabAccess *access, const RemapLabDma *dma, bool refused,
-                        uint64_t physical);
+
+/* After it: the two sides of a copy, either of which may be NULL. */
+void remap_lab_dma_done(RemapLab *lab, const RemapLabAccess *from, const RemapLabAccess *to);
+
+/* The same of a copy that was made, with untranslated addresses and no PASID, and that nobody asked about. */
+typedef struct RemapLabCopy {
+    uint16_t source;
+    bool from_no_snoop;
+    bool to_no_snoop;
+    uint32_t bytes; /* less than 2^24 */
+    uint32_t untold; /* translations */
+    uint64_t from;
+    uint64_t from_physical;
+    uint64_t to;
+    uint64_t to_physical;
+} RemapLabCopy;
+void remap_lab_copied(RemapLab *lab, const RemapLabCopy *copy);
 void remap_lab_flip_bit(void *data, size_t bytes, uint32_t bit);
 
 /* The packet of a ring entry. */

@@ -87,13 +87,15 @@ Machine::Made Machine::make(const DmaRequest& what, Data* data, Move move) {
     const iommu::Request& request = what.request;
     if (iommu_ == nullptr) {
         const PhysicalAddress at{request.address.value};
-        return {move(at, what.snoop, data), at};
+        return {move(at, what.snoop, data), at, false};
     }
     const iommu::Iommu::Ticket ticket = iommu_->begin_access();
-    const iommu::Translation translation = translate(request, true);
+    const iommu::Translation translation = iommu_->translate(request);
+    const bool untold = translation.allowed && !translation.tampered;
+    if (lab_ != nullptr && !untold) lab_->laboratory().translated(request, translation);
     const bool done = translation.allowed && move(translation.address, what.snoop || translation.snooped, data);
     iommu_->end_access(ticket);
-    return {done, translation.address};
+    return {done, translation.address, untold};
 }
 
 template <typename Data, typename Move>
@@ -126,13 +128,13 @@ bool Machine::access_in_laboratory(const DmaRequest& what, std::size_t bytes, Da
     }
     if (made.done) event.result = made.at.value;
     if (!made.done) event.flags |= lab::flag::refused;
-    laboratory.dma_done(event, order);
+    laboratory.dma_done(event, order, made.untold);
     return made.done;
 }
 
-iommu::Translation Machine::translate(const iommu::Request& request, bool dma_follows) {
+iommu::Translation Machine::translate(const iommu::Request& request) {
     const iommu::Translation answer = iommu_->translate(request);
-    if (lab_ != nullptr) lab_->laboratory().translated(request, answer, dma_follows);
+    if (lab_ != nullptr) lab_->laboratory().translated(request, answer);
     return answer;
 }
 

@@ -100,7 +100,7 @@ public:
     bool dma_write(const DmaRequest& request, const void* from, std::size_t bytes);
 
     // A device's translation request; only where there is an IOMMU.
-    iommu::Translation translate(const iommu::Request& request) { return translate(request, false); }
+    iommu::Translation translate(const iommu::Request& request);
 
     // Called with each interrupt message of the IOMMU, on the thread that caused it. Set before devices work.
     std::function<void(iommu::InterruptSource, iommu::InterruptMessage)> on_iommu_interrupt;
@@ -119,13 +119,12 @@ private:
     bool raise(std::uint16_t source, unsigned vector) override;
     bool unplug(std::uint16_t source) override;
 
-    iommu::Translation translate(const iommu::Request& request, bool dma_follows);
-
     // Has `move(address, snoop, data)` transfer the data of one access, once it is translated, and where there is a
     // laboratory as that wants it.
     struct Made {
         bool done = false;
         PhysicalAddress at;
+        bool untold = false;  // its translation is as it should be, and the laboratory has not been told of it
     };
     template <typename Data, typename Move>
     Made make(const DmaRequest& what, Data* data, Move move);

@@ -80,11 +80,12 @@ static RemapTranslation remap_dma_translate(const RemapDma *dma, const RemapDmaS
 
 /*
  * What an access comes to: memory, at an address of the system unless it is the device's own, and whether it really
- * snoops the processors' caches. Tables that force it are known of a remap-iommu only.
+ * snoops the processors' caches. Tables that force it are known of a remap-iommu only. `untold` is for the laboratory.
  */
 typedef struct RemapDmaTarget {
     RemapStretch memory;
     bool snoop;
+    bool untold;
 } RemapDmaTarget;
 
 static bool remap_dma_find(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write,
@@ -111,6 +112,7 @@ static bool remap_dma_find(const RemapDma *dma, const RemapDmaSide *side, size_t
         }
         address = t.address;
         found->snoop |= t.snooped;
+        found->untold = t.untold;
     }
     return remap_memory_find(address, bytes, is_write, &found->memory);
 }
@@ -269,35 +271,96 @@ static RemapLabAccess remap_dma_of_lab(const RemapDma *dma, const RemapDmaSide *
     };
 }
 
+static void remap_dma_of_lab_done(RemapLabAccess *access, const RemapDmaTarget *target, bool refused)
+{
+    access->untold = target->untold;
+    access->refused = refused;
+    access->physical = refused ? 0 : target->memory.address;
+}
+
+/* What the laboratory gets to know of a transfer. Of a side that is memory of the device's own there is nothing to say. */
+static void remap_dma_tell_lab(const RemapDma *dma, const RemapDmaTransfer *t, RemapDmaRefusal refusal)
+{
+    bool reads = !t->from->own, writes = !t->to->own && refusal != REMAP_DMA_READ;
+    RemapLabAccess from, to;
+
+    if (reads) {
+        from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+        from.order = t->orders ? &t->orders->from : NULL;
+        remap_dma_of_lab_done(&from, &t->source, refusal == REMAP_DMA_READ);
+    }
+    if (writes) {
+        to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+        to.order = t->orders ? &t->orders->to : NULL;
+        remap_dma_of_lab_done(&to, &t->target, refusal == REMAP_DMA_WRITE);
+    }
+    remap_lab_dma_done(dma->lab, reads ? &from : NULL, writes ? &to : NULL);
+}
+
 /*
  * A delay comes before the access begins: an invalidation does not wait for it. Of a copy whose source is refused the
  * destination was never asked for.
  */
-static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTransfer *t)
+static RemapDmaRefusal remap_dma_access_by_rules(const RemapDma *dma, RemapDmaTransfer *t)
 {
-    RemapLabAccess from = remap_dma_of_lab(dma, t->from, t->bytes, false);
-    RemapLabAccess to = remap_dma_of_lab(dma, t->to, t->bytes, true);
     RemapDmaOrders orders = { 0 };
     RemapDmaRefusal refusal;
 
     if (!t->from->own) {
+        RemapLabAccess from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+
         orders.from = remap_lab_dma(dma->lab, &from);
     }
     if (!t->to->own && !orders.from.refuse) {
+        RemapLabAccess to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+
         orders.to = remap_lab_dma(dma->lab, &to);
     }
     t->orders = &orders;
     refusal = remap_dma_announce(dma, t);
-    from.ticks = to.ticks = remap_lab_ticks(dma->lab);
-    if (!t->from->own) {
-        bool refused = refusal == REMAP_DMA_READ;
+    remap_dma_tell_lab(dma, t, refusal);
+    return refusal;
+}
 
-        remap_lab_dma_done(dma->lab, &from, &orders.from, refused, refused ? 0 : t->source.memory.address);
+static bool remap_dma_is_plain_copy(const RemapDmaTransfer *t)
+{
+    return !t->from->own && !t->to->own && t->from->kind == REMAP_DMA_PLAIN && t->to->kind == REMAP_DMA_PLAIN;
+}
+
+static void remap_dma_tell_copy(const RemapDma *dma, const RemapDmaTransfer *t)
+{
+    RemapLabCopy copy = {
+        .source = remap_iommu_space_source(dma->space),
+        .from_no_snoop = !t->from->snoop,
+        .to_no_snoop = !t->to->snoop,
+        .bytes = t->bytes,
+        .untold = t->source.untold + t->target.untold,
+        .from = t->from->address,
+        .from_physical = t->source.memory.address,
+        .to = t->to->address,
+        .to_physical = t->target.memory.address,
+    };
+
+    remap_lab_copied(dma->lab, &copy);
+}
+
+static RemapDmaRefusal remap_dma_access_in_lab(const RemapDma *dma, RemapDmaTransfer *t)
+{
+    RemapLabInterest interest = remap_lab_interest_in_dma(dma->lab);
+    RemapDmaRefusal refusal;
+
+    t->source.untold = t->target.untold = false;
+    if (interest == REMAP_LAB_RULES) {
+        return remap_dma_access_by_rules(dma, t);
     }
-    if (!t->to->own && refusal != REMAP_DMA_READ) {
-        bool refused = refusal == REMAP_DMA_WRITE;
-
-        remap_lab_dma_done(dma->lab, &to, &orders.to, refused, refused ? 0 : t->target.memory.address);
+    refusal = remap_dma_announce(dma, t);
+    if (interest == REMAP_LAB_COUNTS && refusal == REMAP_DMA_NONE) {
+        remap_lab_count_dma(dma->lab, remap_iommu_space_source(dma->space), t->from->own ? 0 : t->bytes,
+                            t->to->own ? 0 : t->bytes, t->source.untold + t->target.untold);
+    } else if (refusal == REMAP_DMA_NONE && remap_dma_is_plain_copy(t)) {
+        remap_dma_tell_copy(dma, t);
+    } else {
+        remap_dma_tell_lab(dma, t, refusal);
     }
     return refusal;
 }

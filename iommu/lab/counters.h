@@ -53,9 +53,24 @@ class Counters {
 public:
     // Any thread.
     void add(std::uint16_t source, Count what, std::uint64_t events = 1) { add_to_row(row_of(source), what, events); }
-    void add_to_row(unsigned row, Count what, std::uint64_t events = 1) {
+    void add_to_row(unsigned row, Count what, std::uint64_t events = 1) { share(row).add(what, events); }
+
+    // This thread's share of a row, for whoever counts several things at once.
+    class RowShare {
+    public:
+        void add(Count what, std::uint64_t events = 1) {
+            iommu::add_in_slot(words_[static_cast<unsigned>(what)], slot_, events);
+        }
+
+    private:
+        friend class Counters;
+        RowShare(std::atomic<std::uint64_t>* words, unsigned slot) : words_(words), slot_(slot) {}
+        std::atomic<std::uint64_t>* words_;
+        unsigned slot_;
+    };
+    RowShare share(unsigned row) {
         const unsigned slot = iommu::thread_slot();
-        iommu::add_in_slot(shares_[slot].by_row[row].words[static_cast<unsigned>(what)], slot, events);
+        return {shares_[slot].by_row[row].words.data(), slot};
     }
 
     // A device's row, which is given to it when it is first asked for. A source id that is no device's has the unit's.

@@ -105,7 +105,8 @@ void add_command(Line& line, const Event& event) {
         case Kind::Invalidation: {
             const std::string_view scope = name_of_scope(event.code & 0xff);
             line.add(" {} of {}", name_of_invalidated(event.code >> 8), scope).who();
-            if (scope != "all" && scope != "entries" && scope != "device") line.add(" domain {}", event.detail);
+            if (scope == "domain") line.add(" {}", event.detail);
+            if (scope == "pages" || scope == "pasid") line.add(" domain {}", event.detail);
             if (scope == "pages" || scope == "entries") line.address().add(", {} {}", event.length, scope);
             return;
         }

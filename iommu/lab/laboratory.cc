@@ -40,6 +40,7 @@ Order Laboratory::ask(const Event& event) {
 
 void Laboratory::record(const Event& event, std::uint8_t more_flags) {
     if (!recorder_.on()) return;
+    if (more_flags == 0) return recorder_.record(event);
     Event written = event;
     written.flags |= more_flags;
     recorder_.record(written);
@@ -73,23 +74,41 @@ DmaOrder Laboratory::decide_dma(const Event& event) {
     }
 }
 
-void Laboratory::dma_done(const Event& event, const DmaOrder& order) {
+void Laboratory::dma_done(const Event& event, const DmaOrder& order, bool passed) {
     const bool refused = (event.flags & flag::refused) != 0;
     if (order.flip && !refused) inject(event, order.order);
     record(event, order.order ? flag::tampered : std::uint8_t{0});
-    const unsigned row = counters_.row_of(event.source);
+    Counters::RowShare count = counters_.share(counters_.row_of(event.source));
+    if (passed) count.add(Count::Translations);
+    if (refused) return count.add(Count::RefusedAccesses);
     const bool write = (event.flags & flag::write) != 0;
-    if (refused) return counters_.add_to_row(row, Count::RefusedAccesses);
-    counters_.add_to_row(row, write ? Count::Writes : Count::Reads);
-    counters_.add_to_row(row, write ? Count::WrittenBytes : Count::ReadBytes, event.length);
+    count.add(write ? Count::Writes : Count::Reads);
+    count.add(write ? Count::WrittenBytes : Count::ReadBytes, event.length);
 }
 
-void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer, bool dma_follows) {
-    const unsigned row = counters_.row_of(request.source.value);
-    counters_.add_to_row(row, Count::Translations);
-    if (!answer.allowed) counters_.add_to_row(row, Count::RefusedTranslations);
-    const bool in_dma = dma_follows && answer.allowed && !answer.tampered;
-    if (!in_dma && recorder_.on()) record(event_of(request, answer));
+void Laboratory::count_dma(const DmaCount& made) {
+    Counters::RowShare count = counters_.share(counters_.row_of(made.source));
+    count.add(Count::Translations, made.passed);
+    if (made.read_bytes != 0) {
+        count.add(Count::Reads);
+        count.add(Count::ReadBytes, made.read_bytes);
+    }
+    if (made.written_bytes != 0) {
+        count.add(Count::Writes);
+        count.add(Count::WrittenBytes, made.written_bytes);
+    }
+}
+
+void Laboratory::dma_copied(const Copy& copy, unsigned passed) {
+    if (recorder_.on()) recorder_.record_copy(copy);
+    count_dma({copy.source, copy.bytes, copy.bytes, passed});
+}
+
+void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer) {
+    Counters::RowShare count = counters_.share(counters_.row_of(request.source.value));
+    count.add(Count::Translations);
+    if (!answer.allowed) count.add(Count::RefusedTranslations);
+    if (recorder_.on()) record(event_of(request, answer));
 }
 
 void Laboratory::interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,

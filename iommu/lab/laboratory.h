@@ -60,12 +60,23 @@ public:
     // A device's access, before it is made: Kind::Dma. May wait (a delay). Of nothing to do it costs a load.
     DmaOrder dma(const Event& event) { return wants(Kind::Dma) ? decide_dma(event) : DmaOrder{}; }
     // After it, made (result: the physical address) or not (flag::refused).
-    void dma_done(const Event& event, const DmaOrder& order);
+    // With `passed` the unit has translated it, and nobody has told us so (translated).
+    void dma_done(const Event& event, const DmaOrder& order, bool passed = false);
+    // Of accesses that were made: what is counted of them.
+    struct DmaCount {
+        std::uint16_t source = no_source;
+        std::uint64_t read_bytes = 0;     // 0: there was no read
+        std::uint64_t written_bytes = 0;  // 0: there was no write
+        unsigned passed = 0;              // translations that nobody has told of
+    };
+    void count_dma(const DmaCount& made);
 
-    // The answers that devices got from the unit: translations, interrupts.
-    // Of an access that dma_done tells of, a translation that is as it should be is not written down: the Dma has all of
-    // it.
-    void translated(const iommu::Request& request, const iommu::Translation& answer, bool dma_follows = false);
+    // After a copy of which both sides were made, and neither was asked about.
+    void dma_copied(const Copy& copy, unsigned passed);
+
+    // The answers that devices got from the unit: translations, interrupts. Of a translation that is as it should be,
+    // and whose access dma_done tells of, nobody needs to tell.
+    void translated(const iommu::Request& request, const iommu::Translation& answer);
     void interrupted(iommu::SourceId source, const iommu::InterruptMessage& message,
                      const iommu::InterruptOutcome& outcome);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/reach_text.h"
 
+#include "callbacks/names/names.h"
 #include "iommu/lab/names.h"
 
 #include <fmt/format.h>
@@ -92,7 +93,9 @@ std::string text_of_bytes(std::uint64_t bytes) {
 
 std::string text_of(const ObjectInfo& object) {
     if (!object.announced) return fmt::format("object 0x{:x}", object.number);
-    return fmt::format("object 0x{:x} (sort {}, {})", object.number, object.sort, text_of_bytes(object.length));
+    const std::string context = object.context == 0 ? "" : fmt::format(", Context 0x{:x}", object.context);
+    return fmt::format("object 0x{:x} ({}, {}{})", object.number, callbacks::name_of_sort(object.sort),
+                       text_of_bytes(object.length), context);
 }
 
 ReachReport report_on(const iommu::ReachQuestion& question, const Reach& reach, const Objects* objects,

@@ -38,7 +38,7 @@ std::string text_of(const ReachReport& report);
 // text above. Numbers of 64 bits are texts with 0x, an object that is not known is null.
 std::string json_of(const ReachReport& report);
 
-// "object 0x2a (sort 3, 64 KiB)".
+// "object 0x2a (section, 64 KiB, Context 0x1000)".
 std::string text_of(const ObjectInfo& object);
 
 // In the largest unit that has no fraction: "64 KiB".

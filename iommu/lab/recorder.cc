@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/recorder.h"
 
+#include "iommu/lab/copy_record.h"
+
 #include "iommu/lab/guarded_mapping.h"
 #include "iommu/lab/trace_clock.h"
 
@@ -34,6 +36,7 @@ struct Recorder::Lanes {
         LaneHead* head = nullptr;
         std::uint64_t mask = 0;  // in records
         std::uint32_t number = 0;
+        std::uint64_t newest = 0;  // the time of the last record; of a lane that is not shared
         std::atomic<std::uint64_t> next{0};
         std::atomic<std::uint64_t> dropped{0};
 
@@ -62,8 +65,24 @@ struct Recorder::Lanes {
 
     void write(Lane& lane, const Event& event) {
         const std::uint64_t time = event.time != 0 ? event.time : now();
-        const TraceRecord::Words words = TraceRecord::words_of(event, time, lane.number);
-        is_shared(lane) ? lane.write_shared(words) : lane.write_alone(words);
+        write(lane, time, TraceRecord::words_of(event, time, lane.number));
+    }
+    void write(Lane& lane, std::uint64_t time, const TraceRecord::Words& words) {
+        if (is_shared(lane)) return lane.write_shared(words);
+        lane.newest = time;
+        lane.write_alone(words);
+    }
+
+    // This thread's lane, which is found once. A process with several machines looks it up at each change.
+    Lane& own_lane() {
+        struct Known {
+            std::uint64_t identity;
+            Lane* lane;
+        };
+        static thread_local constinit Known known{0, nullptr};
+        if (known.identity != identity) [[unlikely]]
+            known = {identity, &find_lane()};
+        return *known.lane;
     }
 };
 
@@ -144,18 +163,22 @@ std::string Recorder::use(std::span<std::byte> memory, const TraceShape& shape, 
 
 std::uint64_t Recorder::ticks() const { return on() ? lanes_->now() : 0; }
 
+std::uint64_t Recorder::newest_ticks() const {
+    if (!on()) return 0;
+    const Lanes::Lane& lane = lanes_->own_lane();
+    return lanes_->is_shared(lane) ? 0 : lane.newest;
+}
+
 void Recorder::record(const Event& event) {
-    // The last recorder this thread wrote to. A process with several machines looks the lane up at each change.
-    struct Known {
-        std::uint64_t identity;
-        Lanes::Lane* lane;
-    };
-    static thread_local constinit Known known{0, nullptr};
-    Lanes* const lanes = lanes_.get();
-    if (lanes == nullptr) return;
-    if (known.identity != lanes->identity) [[unlikely]]
-        known = {lanes->identity, &lanes->find_lane()};
-    lanes->write(*known.lane, event);
+    if (Lanes* const lanes = lanes_.get(); lanes != nullptr) lanes->write(lanes->own_lane(), event);
+}
+
+void Recorder::record_copy(const Copy& copy) {
+    if (Lanes* const lanes = lanes_.get(); lanes != nullptr) {
+        Lanes::Lane& lane = lanes->own_lane();
+        const std::uint64_t time = lanes->now();
+        lanes->write(lane, time, words_of_copy(copy, time, lane.number));
+    }
 }
 
 void Recorder::record_injection(const Event& event) {

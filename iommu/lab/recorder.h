@@ -6,6 +6,7 @@
 // does not push the injections out. Every record carries its number in its lane: a reader knows what it has missed.
 #pragma once
 
+#include "iommu/lab/copy_record.h"
 #include "iommu/lab/event.h"
 #include "iommu/lab/trace_layout.h"
 
@@ -47,8 +48,15 @@ public:
     // The time, for events that happen at once: reading it costs more than writing one down. 0 while the trace is off.
     std::uint64_t ticks() const;
 
-    // Writes an event down, with the time unless it has one; its `thread` is filled in. Any thread; never blocks. The first call on a
-    // thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).
+    // The time of the last event that this thread has written down, for one that comes of it at once; 0 if it has not,
+    // or shares its lane.
+    std::uint64_t newest_ticks() const;
+
+    // The two accesses of a copy, in one record.
+    void record_copy(const Copy& copy);
+
+    // Writes an event down, with the time unless it has one; its `thread` is filled in. Any thread; never blocks. The
+    // first call on a thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).
     void record(const Event& event);
 
     // The same, whether or not the trace is on, in the lane of injections.

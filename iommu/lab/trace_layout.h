@@ -43,13 +43,17 @@ struct TraceRecord {
 
     // An event's words with these fields in place of its own. Word by word: a field that is stored alone and loaded
     // with its neighbour costs a third of the whole record.
+    // Not by a copy of the event: what was just stored field by field, a processor cannot load word by word without
+    // waiting for its stores to end.
     static Words words_of(const Event& event, std::uint64_t time, std::uint32_t thread) {
-        static_assert(offsetof(Event, time) == 0 && offsetof(Event, code) == 48 && offsetof(Event, thread) == 52 &&
-                      std::endian::native == std::endian::little);
-        auto words = std::bit_cast<Words>(event);
-        words[0] = time;
-        words[6] = event.code | std::uint64_t{thread} << 32;
-        return words;
+        return {time,
+                std::uint64_t{static_cast<std::uint8_t>(event.kind)} | std::uint64_t{event.flags} << 8 |
+                    std::uint64_t{event.source} << 16 | std::uint64_t{event.pasid} << 32,
+                event.address,
+                event.length,
+                event.result,
+                event.detail,
+                event.code | std::uint64_t{thread} << 32};
     }
 
     // By the one thread that may write it now (Boehm, "Can seqlocks get along with programming language memory

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/trace_reader.h"
 
+#include "iommu/lab/copy_record.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -91,8 +93,12 @@ std::size_t TraceReader::read(std::vector<Event>& events, std::size_t most) {
         event.thread = static_cast<std::uint32_t>(first - lanes_.data());
         first->next.reset();
         ++first->read;
-        events.push_back(event);
         ++count;
+        if (event.kind == copy_record) {
+            for (const Event& access : unpack_copy(event)) events.push_back(access);
+        } else {
+            events.push_back(event);
+        }
     }
     if (count < most) {
         for (Lane& lane : lanes_) lane.held_up_at = lane.position < lane.limit ? lane.position : nowhere;

@@ -37,9 +37,9 @@ public:
     // The memory, aligned to a page, outlives the reader. The error is a sentence for people: a header that lies.
     static Result<TraceReader, std::string> open(std::span<const std::byte> memory, Start start = Start::Oldest);
 
-    // Appends at most so many events that were recorded up to now, of all lanes by their times, which become
-    // nanoseconds: since the trace began or, if the machine gave the clock, of that clock. `thread` is the lane.
-    // Returns how many; fewer than `most` if there are no more for now.
+    // Appends the events of at most so many records (a copy's has two: copy_record.h) that were written up to now, of
+    // all lanes by their times, which become nanoseconds: since the trace began or, if the machine gave the clock, of
+    // that clock. `thread` is the lane. Returns how many records; fewer than `most` if there are no more for now.
     //
     // A record whose writer has not finished holds its lane up until the next call after all others were read: then it
     // is given up. An event of another thread may so come after later ones, but never within a call.

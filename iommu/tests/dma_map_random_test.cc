@@ -28,14 +28,7 @@ protected:
         machine_.set_pasid(0, kinds[0], 0x800007, 0x1);
         machine_.set_pasid(1, kinds[1], 0x800008, (pool + 0x4000) | 1);
         machine_.set_pasid(2, kinds[2], 0x800009, (pool + 0x4000) | 1);
-        // The pool lies at its own address for the first stage too, and its last pages at guest-physical 0 to 2 as
-        // well.
-        machine_.ram.set(pool, (pool + 0x1000) | 3);
-        machine_.ram.set(pool + 0x1000, (pool + 0x2000) | 3);
-        machine_.ram.set(pool + 0x2000, (pool + 0x3000) | 3);
-        machine_.ram.set(pool + 0x2008, pool | 0x83);
-        for (unsigned i = 0; i < 3; ++i) machine_.ram.set(pool + 0x3000 + 8 * i, (pool + 0x5000 + 0x1000 * i) | 3);
-        for (unsigned i = 4; i < 7; ++i) machine_.ram.set(pool + 0x1000 * i, (pool + 0x1000 * (i + 1)) | 7);
+        machine_.link_pool(pool);
     }
 
     unsigned below(unsigned limit) { return std::uniform_int_distribution<unsigned>(0, limit - 1)(random_); }

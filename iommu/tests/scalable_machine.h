@@ -53,6 +53,18 @@ struct ScalableMachine : Machine {
         ram.set(0x21010 + 0x40 * pasid, word2);
     }
 
+    // Eight pages of tables for tests that change them at random: a second stage of levels 4 to 1, then a first stage
+    // of as many. The pool lies at its own address for the first stage too, and its last pages at guest-physical 0
+    // to 2.
+    void link_pool(std::uint64_t pool) {
+        ram.set(pool, (pool + 0x1000) | 3);
+        ram.set(pool + 0x1000, (pool + 0x2000) | 3);
+        ram.set(pool + 0x2000, (pool + 0x3000) | 3);
+        ram.set(pool + 0x2008, pool | 0x83);
+        for (unsigned i = 0; i < 3; ++i) ram.set(pool + 0x3000 + 8 * i, (pool + 0x5000 + 0x1000 * i) | 3);
+        for (unsigned i = 4; i < 7; ++i) ram.set(pool + 0x1000 * i, (pool + 0x1000 * (i + 1)) | 7);
+    }
+
     // One descriptor, and what became of it: 0, or IQEI with FSTS.IQE.
     std::uint64_t command(std::uint64_t low, std::uint64_t high = 0) {
         put(low, high);

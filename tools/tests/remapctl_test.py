@@ -14,6 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "hw/tests/qemu"))
+
+from tap import case, main  # pylint: disable=wrong-import-position
+
 REMAPCTL, MACHINE = sys.argv[1:3]
 RULES = """{"seed": 9, "rules": [{"name": "no writes", "when": {"on": "dma", "access": "write", "every": 2},
  "do": {"refuse": true}}]}"""
@@ -69,6 +73,7 @@ def expect_in(part, text):
     assert part in text, f"{part!r} is not in:\n{text}"
 
 
+@case
 def a_trace_in_text_is_always_the_same():
     with machine() as one:
         call("-m", one.name, "trace", "on")
@@ -83,6 +88,7 @@ def a_trace_in_text_is_always_the_same():
         expect(done.stderr, "3 events shown, 0 lost (0 overwritten before they were read, 0 never finished)\n")
 
 
+@case
 def what_is_lost_is_said():
     with machine() as one:
         call("-m", one.name, "trace", "on")
@@ -92,6 +98,7 @@ def what_is_lost_is_said():
         expect_in("1976 lost (1976 overwritten", done.stderr)
 
 
+@case
 def a_trace_is_filtered_and_is_json():
     with machine() as one:
         call("-m", one.name, "trace", "on")
@@ -108,6 +115,7 @@ def a_trace_is_filtered_and_is_json():
                                    "length": 64, "result": 0x7f000, "detail": 0, "code": 0, "flags": ["write"]})
 
 
+@case
 def a_trace_that_is_off_is_said_to_be():
     with machine() as one:
         call("-m", one.name, "trace", "on")
@@ -119,6 +127,7 @@ def a_trace_that_is_off_is_said_to_be():
         expect_in("The trace is off", done.stderr)
 
 
+@case
 def following_sees_all_and_ends_with_the_machine():
     with machine() as one:
         call("-m", one.name, "trace", "on")
@@ -135,6 +144,7 @@ def following_sees_all_and_ends_with_the_machine():
         expect_in("the machine has ended", err)
 
 
+@case
 def following_ends_with_an_interrupt_and_its_balance():
     with machine() as one:
         follower = subprocess.Popen([REMAPCTL, "-m", one.name, "trace", "-f"], text=True, stdout=subprocess.PIPE,
@@ -147,6 +157,7 @@ def following_ends_with_an_interrupt_and_its_balance():
         expect_in("1 events shown, 0 lost", err)
 
 
+@case
 def rules_come_and_go_and_count():
     with machine() as one, tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(RULES)
@@ -165,6 +176,7 @@ def rules_come_and_go_and_count():
         expect(json.loads(call("-m", one.name, "rules", "show", "--json").stdout)["rules"], [])
 
 
+@case
 def a_file_with_a_mistake_adds_nothing_and_says_where():
     with machine() as one:
         text = RULES[:-2] + ', {"name": "bad", "when": {"on": "dma"}, "do": {"explode": true}}]}'
@@ -182,6 +194,7 @@ def state_of(name):
     return listed[name]["state"] if name in listed else "removed"
 
 
+@case
 def machines_are_listed_and_dead_ones_removed():
     with machine() as one:
         dead = Machine()
@@ -195,6 +208,7 @@ def machines_are_listed_and_dead_ones_removed():
         expect_in("cannot open", call("-m", dead.name, "trace", code=1).stderr)
 
 
+@case
 def what_a_dead_machine_left_goes_even_when_it_was_spoilt():
     dead = Machine()
     left = Path(f"/dev/shm/remaplab-lab-{dead.name}")
@@ -206,6 +220,7 @@ def what_a_dead_machine_left_goes_even_when_it_was_spoilt():
     assert not left.exists()
 
 
+@case
 def a_file_is_read_after_the_machine_is_gone():
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/a.lab"
@@ -223,6 +238,7 @@ def a_file_is_read_after_the_machine_is_gone():
         expect_in("not a control segment", call("--file", file, "trace", code=1).stderr)
 
 
+@case
 def top_shows_what_devices_do():
     with machine() as one:
         one.tell("dma 1")
@@ -239,6 +255,7 @@ def top_shows_what_devices_do():
         expect([line.split()[0] for line in table[1:]], ["DEVICE", "00:02.0", "unit"])
 
 
+@case
 def a_segment_that_is_cut_off_crashes_nobody():
     with machine() as one:
         call("-m", one.name, "trace", "on")
@@ -253,6 +270,7 @@ def a_segment_that_is_cut_off_crashes_nobody():
         assert follower.returncode in (0, 1), follower.returncode
 
 
+@case
 def a_trace_becomes_a_file_for_perfetto_and_a_page():
     with tempfile.TemporaryDirectory() as folder:
         segment, page, trace = (f"{folder}/{name}" for name in ("segment", "page.html", "run.pftrace"))
@@ -276,6 +294,7 @@ def a_trace_becomes_a_file_for_perfetto_and_a_page():
         expect_in("cannot write", call("--file", segment, "page", "-o", f"{folder}/no/where", code=1).stderr)
 
 
+@case
 def an_access_is_explained():
     with machine() as one:
         said = call("-m", one.name, "explain", "0x1010", "--device", "00:02.0", "--pasid", 0, "--write").stdout
@@ -284,7 +303,7 @@ def an_access_is_explained():
         expect(said.splitlines()[-1], "The second-stage entry of level 1 at 0x33008 lacks the right to write: map the "
                                       "page with that right, then invalidate the IOTLB for domain 7.")
         answer = json.loads(call("-m", one.name, "explain", "4096", "--device", "00:02.0", "--json").stdout)
-        expect((answer["allowed"], answer["owner"]), (True, "object 0x2a (sort 1, 8 KiB)"))
+        expect((answer["allowed"], answer["owner"]), (True, "object 0x2a (MDL, 8 KiB)"))
         one.tell("use 1")
         one.tell("unmap 1")
         said = call("-m", one.name, "explain", "0x1000", "--device", "00:02.0", "--pasid", 0).stdout
@@ -297,12 +316,13 @@ def an_access_is_explained():
         call("-m", one.name, "explain", "0", "--device", "00:02.0", "--asks", "--translated", code=2)
 
 
+@case
 def what_a_device_reaches_is_shown():
     with machine() as one:
         said = call("-m", one.name, "tables", "--device", "00:02.0", "--to", "0x1fffff").stdout
         expect(said, """device 00:02.0, without PASID: second stage, domain 7
-0x000000000000-0x000000000fff      4 KiB  -> 0x000000155000  rw  4 KiB pages  object 0x2a (sort 1, 8 KiB)
-0x000000001000-0x000000001fff      4 KiB  -> 0x000000156000  r-  4 KiB pages  object 0x2a (sort 1, 8 KiB)
+0x000000000000-0x000000000fff      4 KiB  -> 0x000000155000  rw  4 KiB pages  object 0x2a (MDL, 8 KiB)
+0x000000001000-0x000000001fff      4 KiB  -> 0x000000156000  r-  4 KiB pages  object 0x2a (MDL, 8 KiB)
 0x000000002000-0x000000002fff      4 KiB  -> 0x000000157000  -w  4 KiB pages
 """)
         answer = json.loads(call("-m", one.name, "tables", "--device", "00:02.0", "--pasid", 2, "--json").stdout)
@@ -313,6 +333,7 @@ def what_a_device_reaches_is_shown():
         expect_in("limit", call("-m", one.name, "tables", "--device", "00:02.0", "--limit", "many", code=1).stderr)
 
 
+@case
 def mistakes_on_the_command_line_are_explained():
     expect_in("no kind \"dmaa\"", call("trace", "--kind", "dmaa", code=2).stderr)
     expect_in("00:02.0", call("trace", "--device", "second", code=2).stderr)
@@ -324,20 +345,4 @@ def mistakes_on_the_command_line_are_explained():
     call("--help")
 
 
-TESTS = [a_trace_in_text_is_always_the_same, what_is_lost_is_said, a_trace_is_filtered_and_is_json,
-         a_trace_that_is_off_is_said_to_be, following_sees_all_and_ends_with_the_machine,
-         following_ends_with_an_interrupt_and_its_balance, rules_come_and_go_and_count,
-         a_file_with_a_mistake_adds_nothing_and_says_where, machines_are_listed_and_dead_ones_removed, what_a_dead_machine_left_goes_even_when_it_was_spoilt,
-         a_file_is_read_after_the_machine_is_gone, top_shows_what_devices_do,
-         a_segment_that_is_cut_off_crashes_nobody, an_access_is_explained, what_a_device_reaches_is_shown,
-         a_trace_becomes_a_file_for_perfetto_and_a_page, mistakes_on_the_command_line_are_explained]
-
-print(f"1..{len(TESTS)}")
-for number, test in enumerate(TESTS, 1):
-    try:
-        test()
-        print(f"ok {number} - {test.__name__.replace('_', ' ')}", flush=True)
-    except Exception as error:  # pylint: disable=broad-except
-        print(f"not ok {number} - {test.__name__.replace('_', ' ')}")
-        for line in f"{type(error).__name__}: {error}".splitlines():
-            print(f"# {line}", flush=True)
+main(arguments=2)

@@ -117,6 +117,11 @@ TEST_F(Session, UnmapComesWithItsInvalidationInsideTheCall) {
 }
 
 TEST_F(Session, ToolsAreToldWhoseMemoryADeviceReaches) {
+#ifdef __SANITIZE_THREAD__
+    // A tool's request orders its look behind our stores through memory that is mapped twice, which the sanitizer takes
+    // for two memories.
+    GTEST_SKIP() << "the thread sanitizer cannot see what orders this";
+#endif
     begin();
     driver::Allocation first;
     driver::Allocation second;

@@ -40,6 +40,19 @@ TEST_F(Lab, TheTraceTellsWhatHappens) {
     EXPECT_TRUE(trace.take().empty());
 }
 
+TEST_F(Lab, ACopyCountsAsItsTwoAccesses) {
+    trace.take();
+    trace.recorder.switch_on(true);
+    laboratory.dma_copied({.source = device, .bytes = 100}, 2);
+    EXPECT_EQ(kinds_of(trace.take()), (std::vector<Kind>{Kind::Dma, Kind::Dma}));
+    const auto total = [&](Count what) { return counters->total_of(device, what); };
+    EXPECT_EQ(total(Count::Translations), 2u);
+    EXPECT_EQ(total(Count::Reads), 1u);
+    EXPECT_EQ(total(Count::Writes), 1u);
+    EXPECT_EQ(total(Count::ReadBytes), 100u);
+    EXPECT_EQ(total(Count::WrittenBytes), 100u);
+}
+
 TEST_F(Lab, EventsAreCountedWhetherOrNotTheyAreTraced) {
     access();
     access();

@@ -118,7 +118,7 @@ second-stage entry of level 2 (9.8) at 0x32008
     -> a page of 2 MiB at 0x600000
 
 => allowed: physical address 0x601000, readable and writable, alike for 0x200000 bytes around it
-   the memory of object 0x2a (sort 3, 64 KiB)
+   the memory of object 0x2a (section, 64 KiB)
 
 Nothing needs to be done.
 )");

@@ -15,14 +15,14 @@ iommu::ReachedRun run(std::uint64_t logical, std::uint64_t bytes, std::uint64_t 
 
 TEST(ReachText, RunsAreCutWhereTheOwnerChanges) {
     Objects objects;
-    objects.happened({.kind = Kind::Object, .length = 0x2000, .detail = 1, .code = 4});
+    objects.happened({.kind = Kind::Object, .address = 0xfeed, .length = 0x2000, .detail = 1, .code = 4});
     objects.happened({.kind = Kind::Frames, .address = 0x101000, .length = 0x2000, .detail = 1});
     objects.happened({.kind = Kind::Frames, .address = 0x103000, .length = 0x1000, .detail = 2});
     Reach reach{.how = Reach::How::Tables, .domain = 5, .runs = {run(0x10800, 0x3c00, 0x100800)}};
     const ReachReport report = report_on({.source = {0x10}}, reach, &objects, 100);
     EXPECT_EQ(text_of(report), R"(device 00:02.0, without PASID: second stage, domain 5
 0x000000010800-0x000000010fff      2 KiB  -> 0x000000100800  rw  4 KiB pages
-0x000000011000-0x000000012fff      8 KiB  -> 0x000000101000  rw  4 KiB pages  object 0x1 (sort 4, 8 KiB)
+0x000000011000-0x000000012fff      8 KiB  -> 0x000000101000  rw  4 KiB pages  object 0x1 (IO space, 8 KiB, Context 0xfeed)
 0x000000013000-0x000000013fff      4 KiB  -> 0x000000103000  rw  4 KiB pages  object 0x2
 0x000000014000-0x0000000143ff      1 KiB  -> 0x000000104000  rw  4 KiB pages
 )");

@@ -42,6 +42,47 @@ TEST_F(RecorderTest, WhatIsRecordedIsReadWithItsTimeAndLane) {
     EXPECT_EQ(trace.loss().total(), 0u);
 }
 
+TEST_F(RecorderTest, ACopyIsOneRecordAndTwoEvents) {
+    recorder.record_copy({.source = 0x10,
+                          .pasid = 9,
+                          .read_flags = flag::no_snoop,
+                          .write_flags = flag::write | flag::translated,
+                          .bytes = 0xff'ffff,
+                          .read_address = 0x1000,
+                          .read_result = 0x7'0000,
+                          .write_address = ~std::uint64_t{0xfff},
+                          .write_result = 0x8'0000});
+    recorder.record(even_event(3));
+    TraceReader trace = reader();
+    const auto events = read_all(trace);
+    ASSERT_EQ(events.size(), 3u);
+    EXPECT_EQ(trace.events_read(0), 2u);
+    const Event read{.time = 1,
+                     .kind = Kind::Dma,
+                     .flags = flag::no_snoop,
+                     .source = 0x10,
+                     .pasid = 9,
+                     .address = 0x1000,
+                     .length = 0xff'ffff,
+                     .result = 0x7'0000};
+    EXPECT_EQ(events[0], read);
+    Event write = read;
+    write.flags = flag::write | flag::translated;
+    write.address = ~std::uint64_t{0xfff};
+    write.result = 0x8'0000;
+    EXPECT_EQ(events[1], write);
+}
+
+TEST_F(RecorderTest, TheTimeOfTheNewestRecordIsThisThreadsOwn) {
+    EXPECT_EQ(recorder.newest_ticks(), 0u) << "the trace is off";
+    recorder.switch_on(true);
+    recorder.record(even_event(1));
+    recorder.record(even_event(2));
+    EXPECT_EQ(recorder.newest_ticks(), 2u);
+    EXPECT_EQ(time.load(), 2u) << "the clock was not read again";
+    std::thread([&] { EXPECT_EQ(recorder.newest_ticks(), 0u); }).join();
+}
+
 TEST_F(RecorderTest, WithoutMemoryNothingIsRecordedAndItIsNeverOn) {
     Recorder without;
     without.switch_on(true);

@@ -69,15 +69,20 @@ class Cluster:
             folder=self.folder), encoding="utf-8")
         self.environment = dict(os.environ, SLURM_CONF=str(self.configuration))
         self.logs = []
-        self.controller = self.start("slurmctld", "-D", "-c")
-        self.node = self.start("slurmd", "-D", "-N", "lab")
-        self.wait_for("idle")
+        self.processes = []
+        try:
+            self.start("slurmctld", "-D", "-c")
+            self.start("slurmd", "-D", "-N", "lab")
+            self.wait_for("idle")
+        except BaseException:
+            self.stop()
+            raise
 
     def start(self, program, *words):
         log = open(self.folder / f"{program}.log", "a", encoding="utf-8")
         self.logs.append(log)
-        return subprocess.Popen([f"/usr/sbin/{program}", *words, "-f", str(self.configuration)], stdout=log, stderr=log,
-                                env=self.environment)
+        self.processes.append(subprocess.Popen([f"/usr/sbin/{program}", *words, "-f", str(self.configuration)],
+                                               stdout=log, stderr=log, env=self.environment))
 
     def ask(self, *command):
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30, check=False).stdout
@@ -95,7 +100,7 @@ class Cluster:
 
     def stop(self):
         self.ask("scancel", "--me")
-        for process in (self.node, self.controller):
+        for process in reversed(self.processes):
             process.terminate()
             try:
                 process.wait(timeout=20)

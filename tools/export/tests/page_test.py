@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 from PIL import Image
@@ -24,21 +23,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "hw/tests/qemu"))
+
+from tap import case, expect, main  # pylint: disable=wrong-import-position
+
 EXPORT, FOLDER = sys.argv[1], Path(sys.argv[2])
-CASES = []
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
          "--hide-scrollbars", "--force-device-scale-factor=1"]
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def expect(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def start_browser():
@@ -72,6 +64,7 @@ class Page:
             "features": [{"name": "prefers-color-scheme", "value": scheme}]})
         self.browser.get(self.file.resolve().as_uri())
         self.settle()
+        expect(self.find_all("#lanes"), f"{self.file} is not the page: the browser shows {self.browser.title!r}")
 
     def settle(self):
         """Until what was asked for is drawn."""
@@ -315,23 +308,4 @@ def a_narrow_window_does_not_hide_anything():
         page.browser.set_window_size(1500, 1400)
 
 
-def main():
-    chosen = [one for one in CASES if len(sys.argv) < 4 or sys.argv[3] in one.__name__]
-    print(f"1..{len(chosen)}", flush=True)
-    failed = 0
-    for number, one in enumerate(chosen, 1):
-        try:
-            one()
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            print(f"not ok {number} - {one.__name__}")
-            for line in traceback.format_exc(limit=-4).splitlines():
-                print(f"# {line}")
-        else:
-            print(f"ok {number} - {one.__name__}")
-        sys.stdout.flush()
-    return 1 if failed or not chosen else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+main(arguments=2)
