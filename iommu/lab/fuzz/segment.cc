@@ -33,7 +33,6 @@ using namespace std::chrono_literals;
 constexpr TraceShape shape{2, 2, least_lane_bytes};
 constexpr std::uint64_t lane_records = least_lane_bytes / sizeof(TraceRecord);
 constexpr std::uint64_t most_bytes = 8 * 1024 * 1024;  // of the object: more than a whole segment of this shape
-constexpr std::uint64_t most_records_in_it = most_bytes / sizeof(TraceRecord);
 
 void fill(std::span<std::byte> memory, SegmentHeader& header) {
     header.magic = segment_magic;
@@ -49,6 +48,7 @@ void fill(std::span<std::byte> memory, SegmentHeader& header) {
     recorder.use(part(Part::Trace), shape, {[](void* at) { return ++*static_cast<std::uint64_t*>(at); }, &time});
     for (std::uint64_t i = 0; i < 2 * kinds; ++i)
         recorder.record({.kind = static_cast<Kind>(1 + i % (kinds - 1)), .source = 0x10, .address = i});
+    recorder.record_copy({.source = 0x10, .bytes = 16, .read_address = 0x1000, .write_address = 0x2000});
     recorder.record_injection({.kind = Kind::Injection, .address = 1});
     recorder.refresh();
     auto& counters = *reinterpret_cast<CounterTable*>(part(Part::Counters).data());
@@ -157,6 +157,29 @@ bool is_printable(std::string_view text) {
                         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
+void touch(std::span<const std::byte> memory) {
+    for (std::size_t at = 0; at < memory.size(); at += segment_page)
+        (void)*static_cast<const volatile std::byte*>(&memory[at]);
+}
+
+// What a lane of a trace says of itself, while nobody writes to it.
+struct LaneTruth {
+    LaneTruth(std::span<const std::byte> memory, std::uint32_t lane, std::uint64_t capacity) {
+        const auto* const head = reinterpret_cast<const LaneHead*>(memory.data() + trace_heads_offset) + lane;
+        const auto* const ring =
+            reinterpret_cast<const TraceRecord*>(memory.data() + trace_rings_offset) + lane * capacity;
+        const auto is_there = [&](std::uint64_t number) {
+            return ring[number % capacity].sequence.load() == TraceRecord::written(number);
+        };
+        recorded = head->recorded.load();
+        for (std::uint64_t further = 0; further < capacity && is_there(recorded); ++further) ++recorded;
+        for (std::uint64_t back = 1; back <= std::min(capacity, recorded); ++back) whole += is_there(recorded - back);
+    }
+
+    std::uint64_t recorded = 0;
+    std::uint64_t whole = 0;  // records of the last round
+};
+
 // A tool that comes upon the segment: what remapctl does, step by step.
 class Tool {
 public:
@@ -176,7 +199,9 @@ public:
         if (!trace_) return;
         std::vector<Event> events;
         const std::size_t count = trace_->read(events, most);
-        require(count == events.size() && count <= most, "no more is read than was asked for", count, most);
+        require(count <= most, "no more is read than was asked for", count, most);
+        require(count <= events.size() && events.size() <= 2 * count, "a record is an event, or a copy's two", count,
+                events.size());
         for (const Event& event : events) {
             require(event.thread < trace_->lanes(), "a lane is one of the trace's", event.thread);
             const std::string text = text_of(event);
@@ -186,14 +211,24 @@ public:
         (void)trace_->dropped();
     }
 
-    // What is there now, as a tool that does not follow: while nobody writes, it comes to its end.
     void read_to_the_end() {
-        if (!trace_) return;
-        trace_->end_here();
-        std::vector<Event> events;
-        for (unsigned quiet = 0; quiet < 2;) {
-            quiet = trace_->read(events, 1000) != 0 ? 0 : quiet + 1;
-            require(events.size() <= 2 * most_records_in_it, "a trace has an end", events.size());
+        if (trace_) read_to_the_end_of(*trace_);
+    }
+
+    // While nobody writes: what was read and what was lost is all that the heads and the rings speak of.
+    void check_account() {
+        if (!machine_) return;
+        const auto memory = machine_->part(Part::Trace);
+        touch(memory);  // what was cut off is lost now, and not on the way
+        auto trace = TraceReader::open(memory);
+        if (!trace) return;
+        read_to_the_end_of(*trace);
+        for (std::uint32_t lane = 0; lane < trace->lanes(); ++lane) {
+            const LaneTruth truth(memory, lane, trace->lane_capacity());
+            if (truth.recorded >> 62 != 0) continue;  // numbers come to their end, sequences before them
+            const std::uint64_t read = trace->events_read(lane), lost = trace->loss(lane).total();
+            require(read <= truth.whole, "what is read is in the ring", lane, read, truth.whole);
+            require(read + lost == truth.recorded, "what was not read is lost", lane, read, lost, truth.recorded);
         }
     }
 
@@ -229,6 +264,20 @@ public:
     }
 
 private:
+    // What is there now, as a tool that does not follow: a ring of each lane, and one record that was fetched before.
+    static void read_to_the_end_of(TraceReader& trace) {
+        trace.end_here();
+        const std::uint64_t most = trace.lanes() * (trace.lane_capacity() + 1);
+        std::uint64_t records = 0;
+        std::vector<Event> events;
+        for (unsigned quiet = 0; quiet < 2; events.clear()) {
+            const std::size_t count = trace.read(events, 1000);
+            quiet = count != 0 ? 0 : quiet + 1;
+            records += count;
+            require(records <= most, "a trace has an end", records, most);
+        }
+    }
+
     std::unique_ptr<Attachment> machine_;
     std::optional<TraceReader> trace_;
 };
@@ -277,6 +326,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
     for (unsigned steps = 0; input.more() && steps < 100; ++steps) step(input, tool, server);
     tool.attach();
     tool.read_to_the_end();
+    tool.check_account();
     tool.look_at_tables();
     (void)tool.ask("{}");
     server.serve();
