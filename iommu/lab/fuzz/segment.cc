@@ -54,7 +54,7 @@ void fill(std::span<std::byte> memory, SegmentHeader& header) {
     auto& counters = *reinterpret_cast<CounterTable*>(part(Part::Counters).data());
     counters.sources[0] = 0x11;
     counters.words[0][0] = 7;
-    const RuleLedger ledger{7, {{0, "a rule", Kind::Dma, Deed::Refuse, {3, 2, 1}, false}}};
+    const RuleLedger ledger{7, {{0, "our rule", Kind::Dma, Deed::Refuse, {3, 2, 1}, false}}};
     TextPublisher(part(Part::Rules)).publish(text_of(ledger));
 }
 
