@@ -8,15 +8,13 @@ docs/bench.md says what is measured. All machines are alive at the same time and
 order each round, and then the next kind. Times are processor time of all of QEMU's threads.
 """
 
-import argparse
-import json
 import os
 import sys
 import types
 
 import machines
-import report
 import run_guest
+import side_by_side
 
 MEMORY_MIB = 512
 MODES = ("report", "strict")
@@ -48,69 +46,30 @@ class Guest(machines.Server):
         return self.processor_time() - begin
 
 
-def start(args):
-    guests = []
-    try:
-        guests.append(Guest("off", args))
-        guests += [Guest(mode, args, [f"cache-model={mode}"]) for mode in MODES]
-        if args.plugin:
-            guests.append(Guest("plugin", args, more=["-plugin", args.plugin + ",callback=true", "-d", "plugin",
-                                                      "-D", os.devnull]))
-        for guest in guests:
-            guest.expect("ready")
-    except BaseException:
-        end(guests)
-        raise
-    return guests
-
-
-def end(guests):
-    for guest in guests:
-        guest.end()
+def makers(args):
+    yield lambda: Guest("off", args)
+    for mode in MODES:
+        yield lambda mode=mode: Guest(mode, args, [f"cache-model={mode}"])
+    if args.plugin:
+        yield lambda: Guest("plugin", args, more=["-plugin", args.plugin + ",callback=true", "-d", "plugin",
+                                                  "-D", os.devnull])
 
 
 def scaled(request, quick):
     return (*request[:-1], max(1, request[-1] // 10)) if quick else request
 
 
-def measure(args, guests):
-    times = {kind: {guest.name: [] for guest in guests} for kind, _ in WORK}
-    for kind, request in WORK:
-        print(kind, file=sys.stderr, flush=True)
-        for number in range(args.rounds):
-            for guest in guests[number % len(guests):] + guests[:number % len(guests)]:
-                times[kind][guest.name].append(guest.work(scaled(request, args.quick)))
-    return times
-
-
-def text(times):
-    names = [name for name in next(iter(times.values())) if name != "off"]
-    rows = [[kind, *(report.spread(report.ratios(of[name], of["off"])) for name in names)] for kind, of in times.items()]
-    heads = {"report": "cache-model=report", "strict": "cache-model=strict", "plugin": "a plugin that counts accesses"}
-    return "\n".join(report.table("Times as long as without", [heads[name] for name in names], rows))
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--qemu", required=True)
-    parser.add_argument("--image", required=True, help="the guest program, bench-cache.elf")
+    parser = side_by_side.parser(__doc__, "bench-cache.elf")
     parser.add_argument("--plugin", metavar="FILE", help="QEMU's plugin tests/tcg/plugins/mem.c, to compare with")
-    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
-    parser.add_argument("--json", metavar="FILE", help="where to write all times of all rounds, in nanoseconds")
     args = parser.parse_args()
-    guests = []
-    try:
-        guests = start(args)
-        times = measure(args, guests)
-    except (machines.BenchError, OSError) as error:
-        sys.exit(f"bench: {error}")
-    finally:
-        end(guests)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(times, file, indent=1)
-    print(text(times))
+    work = [(kind, scaled(request, args.quick)) for kind, request in WORK]
+    times = side_by_side.run(makers(args), args.json, lambda guests: side_by_side.measure(
+        guests, work, args.rounds, lambda guest, request: None, Guest.work))
+    print(side_by_side.table("Times as long as without", times, "off",
+                             {"report": "cache-model=report", "strict": "cache-model=strict",
+                              "plugin": "a plugin that counts accesses"}))
     return 0
 
 

@@ -2,19 +2,17 @@
 # SPDX-License-Identifier: MIT
 """Compares DMA of the GPU in a machine with a laboratory with DMA in one without.
 
-usage: lab_compare.py --qemu QEMU --image IMAGE [--rounds N] [--quick] [--json FILE]
+usage: lab_compare.py --qemu QEMU --image IMAGE [--rounds N] [--json FILE]
 
 All machines are alive at the same time and do a kind of work in turn, in another order each round. Times are processor time
 of all of QEMU's threads but its processor's, as in compare.py.
 """
 
-import argparse
-import json
 import sys
 
 import compare
 import machines
-import report
+import side_by_side
 
 NEVER = '{"rules": [{"name": "never", "when": {"on": "dma", "device": "1f:1f.0"}, "do": {"refuse": true}}]}'
 # what is in the table, options of remap-iommu
@@ -30,64 +28,19 @@ WORK = [
 ]
 
 
-def start(args):
-    guests = []
-    try:
-        for name, options in LABS:
-            guests.append(machines.Guest(name, ["remap-iommu" + options, "remap-gpu"], args))
-        for guest in guests:
-            guest.expect("ready")
-    except BaseException:
-        end(guests)
-        raise
-    return guests
-
-
-def end(guests):
-    for guest in guests:
-        guest.end()
-
-
-def measure(args, guests):
-    times = {kind: {guest.name: [] for guest in guests} for kind, _ in WORK}
-    for kind, request in WORK:
-        print(kind, file=sys.stderr, flush=True)
-        for guest in guests:
-            guest.ask(*request)
-        for number in range(args.rounds):
-            for guest in guests[number % len(guests):] + guests[:number % len(guests)]:
-                times[kind][guest.name].append(compare.again(guest, request[-1]))
-    return times
-
-
-def text(times):
-    names = [name for name, _ in LABS[1:]]
-    rows = [[kind, *(report.spread(report.ratios(of[name], of["off"])) for name in names)] for kind, of in times.items()]
-    return "\n".join(report.table("Times of DMA as long as without a laboratory", names, rows))
+def measure(args):
+    """Of each kind of work and each machine: nanoseconds that a copy takes, for each round."""
+    args.pages, args.accel = PAGES, None
+    makers = (lambda name=name, options=options: machines.Guest(name, ["remap-iommu" + options, "remap-gpu"], args)
+              for name, options in LABS)
+    return side_by_side.run(makers, args.json, lambda guests: side_by_side.measure(
+        guests, WORK, args.rounds, lambda guest, request: guest.ask(*request),
+        lambda guest, request: compare.again(guest, request[-1])))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--qemu", required=True)
-    parser.add_argument("--image", required=True, help="the guest program, bench.elf")
-    parser.add_argument("--rounds", type=int, default=0, help="default: 15, with --quick 5")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--json", metavar="FILE", help="where to write all times of all rounds, in nanoseconds")
-    args = parser.parse_args()
-    args.rounds = args.rounds or (5 if args.quick else 15)
-    args.pages, args.accel = PAGES, None
-    guests = []
-    try:
-        guests = start(args)
-        times = measure(args, guests)
-    except (machines.BenchError, OSError) as error:
-        sys.exit(f"bench: {error}")
-    finally:
-        end(guests)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(times, file, indent=1)
-    print(text(times))
+    args = side_by_side.parser(__doc__, "bench.elf", rounds=15).parse_args()
+    print(side_by_side.table("Times of DMA as long as without a laboratory", measure(args), "off", {}))
     return 0
 
 

@@ -56,13 +56,9 @@ struct CallbackPorts final : gpu::BusPort, gpu::HostPort, gpu::TranslationPort {
     void work_available() override { ops.work_available(opaque); }
     void interrupt(unsigned vector) override { ops.interrupt(opaque, vector); }
     void vram_written(std::uint64_t offset, std::uint64_t bytes) override { ops.vram_written(opaque, offset, bytes); }
-    void packet_fetched(std::uint32_t entry, const gpu::spec::Packet& packet) override {
+    bool packet_fetched(std::uint32_t entry, const gpu::spec::Packet& packet) override {
         const RemapGpuPacket told = to_c(packet);
-        ops.packet_fetched(opaque, entry, &told);
-    }
-    bool hangs_at(std::uint32_t entry, const gpu::spec::Packet& packet) override {
-        const RemapGpuPacket asked = to_c(packet);
-        return ops.hangs_at(opaque, entry, &asked);
+        return ops.packet_fetched(opaque, entry, &told);
     }
     bool rest_wanted() override { return ops.rest_wanted(opaque); }
     void halted(std::uint32_t entry, std::uint16_t opcode, gpu::spec::FaultCause cause,

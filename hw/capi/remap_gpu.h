@@ -70,11 +70,10 @@ typedef struct RemapGpuOps {
     void (*interrupt)(void *opaque, unsigned vector);
     /* On the engine thread: it may have written any byte of these pages of VRAM. */
     void (*vram_written)(void *opaque, uint64_t offset, uint64_t bytes);
-    /* For a trace, on the engine thread: a ring entry's packet was fetched, and the engine has halted at one. */
-    void (*packet_fetched)(void *opaque, uint32_t entry, const RemapGpuPacket *packet);
+    /* On the engine thread: a ring entry's packet was fetched. True: the engine hangs at it, until it is reset. */
+    bool (*packet_fetched)(void *opaque, uint32_t entry, const RemapGpuPacket *packet);
+    /* For a trace: the engine has halted at one. */
     void (*halted)(void *opaque, uint32_t entry, unsigned opcode, unsigned cause, uint64_t address);
-    /* Asked of each packet that was fetched: whether the engine hangs at it, until it is reset. */
-    bool (*hangs_at)(void *opaque, uint32_t entry, const RemapGpuPacket *packet);
     /* Between two pieces of work: whether remap_gpu_run is to end for now, although there is more. */
     bool (*rest_wanted)(void *opaque);
     /* On the engine thread: accesses with a PASID, and to addresses that the bus has translated (context is null). */

@@ -2,6 +2,7 @@
 #include "hw/capi/remap_lab.h"
 
 #include "hw/capi/lab.h"
+#include "hw/capi/remap_gpu.h"
 #include "hw/spec/lab_registers.h"
 #include "iommu/lab/counters.h"
 #include "iommu/lab/rule_file.h"
@@ -224,16 +225,14 @@ void remap_lab_copied(RemapLab* lab, const RemapLabCopy* copy) {
 
 void remap_lab_flip_bit(void* data, size_t bytes, uint32_t bit) { lab::Laboratory::flip_bit(data, bytes, bit); }
 
-bool remap_lab_packet(RemapLab* lab, const RemapLabPacket* packet) {
+bool remap_lab_packet(RemapLab* lab, std::uint16_t source, std::uint32_t entry, const RemapGpuPacket* packet) {
     lab::Laboratory& laboratory = of(lab).laboratory();
     if (!laboratory.watches(lab::Kind::Packet)) return false;
-    // The access that has fetched it, or moved the one before, has just been written down.
-    return laboratory.packet({.time = of(lab).recorder().newest_ticks(),
-                              .kind = lab::Kind::Packet,
-                              .source = packet->source,
-                              .address = packet->entry,
-                              .length = packet->bytes,
-                              .result = packet->from,
+    return laboratory.packet({.kind = lab::Kind::Packet,
+                              .source = source,
+                              .address = entry,
+                              .length = packet->length,
+                              .result = packet->source,
                               .detail = packet->destination,
                               .code = packet->opcode});
 }

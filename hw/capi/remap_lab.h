@@ -15,6 +15,7 @@ extern "C" {
 #endif
 
 typedef struct RemapLab RemapLab;
+typedef struct RemapGpuPacket RemapGpuPacket; /* remap_gpu.h */
 
 typedef struct RemapLabOptions {
     const char *name;     /* of the machine, for tools */
@@ -105,18 +106,8 @@ typedef struct RemapLabCopy {
 void remap_lab_copied(RemapLab *lab, const RemapLabCopy *copy);
 void remap_lab_flip_bit(void *data, size_t bytes, uint32_t bit);
 
-/* The packet of a ring entry. */
-typedef struct RemapLabPacket {
-    uint16_t source;
-    uint32_t entry;
-    unsigned opcode;
-    uint64_t destination;
-    uint64_t from;
-    uint64_t bytes;
-} RemapLabPacket;
-
-/* The GPU's engine has fetched a packet; true: it hangs at it. It has halted. */
-bool remap_lab_packet(RemapLab *lab, const RemapLabPacket *packet);
+/* The engine of a GPU, by its source id, has fetched the packet of a ring entry; true: it hangs at it. It has halted. */
+bool remap_lab_packet(RemapLab *lab, uint16_t source, uint32_t entry, const RemapGpuPacket *packet);
 void remap_lab_halted(RemapLab *lab, uint16_t source, uint32_t entry, unsigned cause, uint64_t address);
 
 /* A device, by its source id, was reset. Of the unit remap_iommu_reset tells it. */

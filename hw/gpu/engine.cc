@@ -63,9 +63,8 @@ void Engine::fetch() {
         packet_ = {};  // the fault has no opcode
         return halt({FaultCause::RingUnreadable, order_.address.value});
     }
-    host_.packet_fetched(order_.entry, packet_);
     stage_ = Stage::Begin;
-    if (host_.hangs_at(order_.entry, packet_)) registers_.hang();
+    if (host_.packet_fetched(order_.entry, packet_)) registers_.hang();
 }
 
 void Engine::begin() {

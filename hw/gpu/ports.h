@@ -56,15 +56,13 @@ public:
     // that keeps a log of what changes. Called on the engine's thread, before the packet is complete.
     virtual void vram_written(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
 
-    // For a machine that keeps a trace, on the engine's thread: the packet of a ring entry has been fetched, and the
-    // engine has halted at one. Of an entry that could not be fetched the opcode is 0.
-    virtual void packet_fetched(std::uint32_t /*entry*/, const spec::Packet&) {}
+    // For a machine that keeps a trace or breaks on purpose, on the engine's thread: the packet of a ring entry has been
+    // fetched, and is not yet executed. Once for each. True: the engine hangs at it, until it is reset.
+    virtual bool packet_fetched(std::uint32_t /*entry*/, const spec::Packet&) { return false; }
+
+    // The engine has halted at an entry. Of one that could not be fetched the opcode is 0.
     virtual void halted(std::uint32_t /*entry*/, std::uint16_t /*opcode*/, spec::FaultCause,
                         std::uint64_t /*address*/) {}
-
-    // For a machine that breaks on purpose, on the engine's thread. Asked once of each packet that was fetched, before
-    // it is executed: whether the engine hangs at it, until it is reset.
-    virtual bool hangs_at(std::uint32_t /*entry*/, const spec::Packet&) { return false; }
 
     // Asked between two pieces of work, on the engine's thread: whether run() is to end for now, although there is
     // more. For a machine whose time stands still while the engine works: an access that takes long ends a run, and the

@@ -97,7 +97,7 @@ void HostedGpu::interrupt(unsigned vector) {
     receive_interrupt(vector);
 }
 
-bool HostedGpu::hangs_at(std::uint32_t entry, const gpu::spec::Packet& packet) {
+bool HostedGpu::packet_fetched(std::uint32_t entry, const gpu::spec::Packet& packet) {
     lab::Laboratory* lab = laboratory();
     if (lab == nullptr || !lab->watches(lab::Kind::Packet)) return false;
     return lab->packet({.kind = lab::Kind::Packet,

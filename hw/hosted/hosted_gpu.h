@@ -56,7 +56,7 @@ private:
     bool write(const gpu::BusAddress& to, const void* from, std::size_t bytes) override;
     void work_available() override;
     void interrupt(unsigned vector) override;
-    bool hangs_at(std::uint32_t entry, const gpu::spec::Packet& packet) override;
+    bool packet_fetched(std::uint32_t entry, const gpu::spec::Packet& packet) override;
     void halted(std::uint32_t entry, std::uint16_t opcode, gpu::spec::FaultCause cause, std::uint64_t address) override;
     bool read(const gpu::AccessKind& kind, std::uint64_t from, void* to, std::size_t bytes) override;
     bool write(const gpu::AccessKind& kind, std::uint64_t to, const void* from, std::size_t bytes) override;

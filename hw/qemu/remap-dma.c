@@ -255,23 +255,21 @@ static RemapDmaRefusal remap_dma_announce(const RemapDma *dma, RemapDmaTransfer 
     return refusal;
 }
 
-static RemapLabAccess remap_dma_of_lab(const RemapDma *dma, const RemapDmaSide *side, size_t bytes, bool is_write)
+/* Field by field in its place: to copy what was just stored takes as long as the whole access. */
+static void remap_dma_describe(RemapLabAccess *access, const RemapDma *dma, const RemapDmaSide *side, size_t bytes,
+                               bool is_write)
 {
-    bool with_pasid = side->kind == REMAP_DMA_IN_CONTEXT;
-
-    return (RemapLabAccess) {
-        .source = remap_iommu_space_source(dma->space),
-        .is_write = is_write,
-        .no_snoop = !side->snoop,
-        .translated = side->kind == REMAP_DMA_TRANSLATED,
-        .with_pasid = with_pasid,
-        .pasid = with_pasid ? side->context->pasid : 0,
-        .address = side->address,
-        .bytes = bytes,
-    };
+    access->source = remap_iommu_space_source(dma->space);
+    access->is_write = is_write;
+    access->no_snoop = !side->snoop;
+    access->translated = side->kind == REMAP_DMA_TRANSLATED;
+    access->with_pasid = side->kind == REMAP_DMA_IN_CONTEXT;
+    access->pasid = access->with_pasid ? side->context->pasid : 0;
+    access->address = side->address;
+    access->bytes = bytes;
 }
 
-static void remap_dma_of_lab_done(RemapLabAccess *access, const RemapDmaTarget *target, bool refused)
+static void remap_dma_describe_end(RemapLabAccess *access, const RemapDmaTarget *target, bool refused)
 {
     access->untold = target->untold;
     access->refused = refused;
@@ -285,14 +283,14 @@ static void remap_dma_tell_lab(const RemapDma *dma, const RemapDmaTransfer *t, R
     RemapLabAccess from, to;
 
     if (reads) {
-        from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+        remap_dma_describe(&from, dma, t->from, t->bytes, false);
         from.order = t->orders ? &t->orders->from : NULL;
-        remap_dma_of_lab_done(&from, &t->source, refusal == REMAP_DMA_READ);
+        remap_dma_describe_end(&from, &t->source, refusal == REMAP_DMA_READ);
     }
     if (writes) {
-        to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+        remap_dma_describe(&to, dma, t->to, t->bytes, true);
         to.order = t->orders ? &t->orders->to : NULL;
-        remap_dma_of_lab_done(&to, &t->target, refusal == REMAP_DMA_WRITE);
+        remap_dma_describe_end(&to, &t->target, refusal == REMAP_DMA_WRITE);
     }
     remap_lab_dma_done(dma->lab, reads ? &from : NULL, writes ? &to : NULL);
 }
@@ -307,13 +305,15 @@ static RemapDmaRefusal remap_dma_access_by_rules(const RemapDma *dma, RemapDmaTr
     RemapDmaRefusal refusal;
 
     if (!t->from->own) {
-        RemapLabAccess from = remap_dma_of_lab(dma, t->from, t->bytes, false);
+        RemapLabAccess from;
 
+        remap_dma_describe(&from, dma, t->from, t->bytes, false);
         orders.from = remap_lab_dma(dma->lab, &from);
     }
     if (!t->to->own && !orders.from.refuse) {
-        RemapLabAccess to = remap_dma_of_lab(dma, t->to, t->bytes, true);
+        RemapLabAccess to;
 
+        remap_dma_describe(&to, dma, t->to, t->bytes, true);
         orders.to = remap_lab_dma(dma->lab, &to);
     }
     t->orders = &orders;

@@ -158,7 +158,7 @@ static void remap_gpu_vram_written(void *opaque, uint64_t offset, uint64_t bytes
     remap_memory_mark_written(&s->vram, offset, bytes);
 }
 
-static void remap_gpu_packet_fetched(void *opaque, uint32_t entry, const RemapGpuPacket *packet)
+static bool remap_gpu_packet_fetched(void *opaque, uint32_t entry, const RemapGpuPacket *packet)
 {
     RemapGpuDevice *s = opaque;
 
@@ -166,21 +166,7 @@ static void remap_gpu_packet_fetched(void *opaque, uint32_t entry, const RemapGp
         trace_remap_gpu_packet(pci_requester_id(&s->pci), entry, packet->opcode, packet->flags, packet->destination,
                                packet->source, packet->length, packet->width, packet->lines);
     }
-}
-
-static bool remap_gpu_hangs_at(void *opaque, uint32_t entry, const RemapGpuPacket *packet)
-{
-    RemapGpuDevice *s = opaque;
-    RemapLabPacket told = {
-        .source = pci_requester_id(&s->pci),
-        .entry = entry,
-        .opcode = packet->opcode,
-        .destination = packet->destination,
-        .from = packet->source,
-        .bytes = packet->length,
-    };
-
-    return s->dma.lab && remap_lab_packet(s->dma.lab, &told);
+    return s->dma.lab && remap_lab_packet(s->dma.lab, remap_iommu_space_source(s->dma.space), entry, packet);
 }
 
 /* A delay may make pieces of work long. Whoever wants the engine to pause waits for one, and not for all of a run. */
@@ -212,7 +198,6 @@ const RemapGpuOps remap_gpu_ops = {
     .vram_written = remap_gpu_vram_written,
     .packet_fetched = remap_gpu_packet_fetched,
     .halted = remap_gpu_halted,
-    .hangs_at = remap_gpu_hangs_at,
     .rest_wanted = remap_gpu_rest_wanted,
     .read_in = remap_gpu_bus_read_in,
     .write_in = remap_gpu_bus_write_in,

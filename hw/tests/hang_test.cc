@@ -13,7 +13,7 @@ constexpr std::uint32_t busy = 2, stopping = 4;
 
 class Hanging : public FakeHost {
 public:
-    bool hangs_at(std::uint32_t entry, const spec::Packet& packet) override {
+    bool packet_fetched(std::uint32_t entry, const spec::Packet& packet) override {
         asked.push_back({entry, packet.opcode});
         return entry == at;
     }

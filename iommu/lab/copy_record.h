@@ -30,17 +30,16 @@ inline constexpr Kind copy_record = static_cast<Kind>(0xff);
 using CopyBytes = Field<23, 0, std::uint32_t>;
 using CopyWriteFlags = Field<31, 24, std::uint8_t>;
 
-// The words of the record (trace_layout.h). Put together in registers: an event that is made field by field and then
-// read word by word costs more than all the rest.
-inline std::array<std::uint64_t, 7> words_of_copy(const Copy& copy, std::uint64_t time, std::uint32_t lane) {
-    return {time,
+// The words of the record (trace_layout.h), without what only its writer knows.
+inline std::array<std::uint64_t, 7> words_of_copy(const Copy& copy) {
+    return {0,
             std::uint64_t{static_cast<std::uint8_t>(copy_record)} | std::uint64_t{copy.read_flags} << 8 |
                 std::uint64_t{copy.source} << 16 | std::uint64_t{copy.pasid} << 32,
             copy.read_address,
             copy.write_result,
             copy.read_result,
             copy.write_address,
-            CopyBytes::of(copy.bytes) | CopyWriteFlags::of(copy.write_flags) | std::uint64_t{lane} << 32};
+            CopyBytes::of(copy.bytes) | CopyWriteFlags::of(copy.write_flags)};
 }
 
 inline std::array<Event, 2> unpack_copy(const Event& packed) {

@@ -99,11 +99,6 @@ void Laboratory::count_dma(const DmaCount& made) {
     }
 }
 
-void Laboratory::dma_copied(const Copy& copy, unsigned passed) {
-    if (recorder_.on()) recorder_.record_copy(copy);
-    count_dma({copy.source, copy.bytes, copy.bytes, passed});
-}
-
 void Laboratory::translated(const iommu::Request& request, const iommu::Translation& answer) {
     Counters::RowShare count = counters_.share(counters_.row_of(request.source.value));
     count.add(Count::Translations);
@@ -123,12 +118,15 @@ void Laboratory::interrupted(iommu::SourceId source, const iommu::InterruptMessa
     record(event);
 }
 
-bool Laboratory::packet(const Event& event) {
+bool Laboratory::decide_packet(Event event) {
     const Order order = ask(event);
-    const bool hangs = order.deed == Deed::Hang;
-    if (hangs) inject(event, order);
-    record(event, hangs ? flag::tampered : std::uint8_t{0});
-    return hangs;
+    if (order.deed != Deed::Hang) {
+        record_packet(event);
+        return false;
+    }
+    inject(event, order);
+    record(event, flag::tampered);
+    return true;
 }
 
 void Laboratory::happened(const Event& event) {

@@ -72,7 +72,10 @@ public:
     void count_dma(const DmaCount& made);
 
     // After a copy of which both sides were made, and neither was asked about.
-    void dma_copied(const Copy& copy, unsigned passed);
+    void dma_copied(const Copy& copy, unsigned passed) {
+        if (recorder_.on()) recorder_.record_copy(copy);
+        count_dma({copy.source, copy.bytes, copy.bytes, passed});
+    }
 
     // The answers that devices got from the unit: translations, interrupts. Of a translation that is as it should be,
     // and whose access dma_done tells of, nobody needs to tell.
@@ -81,7 +84,11 @@ public:
                      const iommu::InterruptOutcome& outcome);
 
     // A packet that a GPU's engine has fetched: Kind::Packet. True: the engine hangs at it. Written down and counted.
-    bool packet(const Event& event);
+    bool packet(Event event) {  // by value: it stays in registers
+        if (wants(Kind::Packet)) return decide_packet(event);
+        record_packet(event);
+        return false;
+    }
 
     // Any other event of a machine (Halt, Map, Call, ...): written down; what a rule does besides it is done.
     void happened(const Event& event);
@@ -164,6 +171,11 @@ private:
     };
 
     DmaOrder decide_dma(const Event& event);
+    bool decide_packet(Event event);
+    // The access that has fetched it, or moved the one before, was just written down.
+    void record_packet(Event event) {
+        if (recorder_.on()) recorder_.record_next(event);
+    }
     Order ask(const Event& event);
     void record(const Event& event, std::uint8_t more_flags = 0);
     void inject(const Event& event, const Order& order);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "iommu/lab/recorder.h"
 
-#include "iommu/lab/copy_record.h"
-
 #include "iommu/lab/guarded_mapping.h"
 #include "iommu/lab/trace_clock.h"
 
@@ -36,7 +34,7 @@ struct Recorder::Lanes {
         LaneHead* head = nullptr;
         std::uint64_t mask = 0;  // in records
         std::uint32_t number = 0;
-        std::uint64_t newest = 0;  // the time of the last record; of a lane that is not shared
+        std::uint64_t newest = 0;  // the time of the last record, for record_next; 0: it has none to give
         std::atomic<std::uint64_t> next{0};
         std::atomic<std::uint64_t> dropped{0};
 
@@ -44,8 +42,8 @@ struct Recorder::Lanes {
         // cost nothing before they are used.
         std::unique_ptr<std::atomic<std::uint64_t>, Free> claims;
 
-        void write_alone(const TraceRecord::Words& words);
-        void write_shared(const TraceRecord::Words& words);
+        void write_alone(std::uint64_t time, const TraceRecord::Words& words);
+        void write_shared(std::uint64_t time, const TraceRecord::Words& words);
     };
 
     const std::uint64_t identity = next_identity.fetch_add(1);
@@ -63,14 +61,11 @@ struct Recorder::Lanes {
     Lane& injections() { return lanes[shape.lanes() - 1]; }
     bool is_shared(const Lane& lane) const { return lane.claims != nullptr; }
 
-    void write(Lane& lane, const Event& event) {
-        const std::uint64_t time = event.time != 0 ? event.time : now();
-        write(lane, time, TraceRecord::words_of(event, time, lane.number));
-    }
+    std::uint64_t time_of(const TraceRecord::Words& words) const { return words.front() != 0 ? words.front() : now(); }
     void write(Lane& lane, std::uint64_t time, const TraceRecord::Words& words) {
-        if (is_shared(lane)) return lane.write_shared(words);
+        if (is_shared(lane)) return lane.write_shared(time, words);
         lane.newest = time;
-        lane.write_alone(words);
+        lane.write_alone(time, words);
     }
 
     // This thread's lane, which is found once. A process with several machines looks it up at each change.
@@ -86,28 +81,28 @@ struct Recorder::Lanes {
     }
 };
 
-void Recorder::Lanes::Lane::write_alone(const TraceRecord::Words& words) {
-    const std::uint64_t number = next.load(std::memory_order_relaxed);
-    ring[number & mask].write(number, words);
-    next.store(number + 1, std::memory_order_relaxed);
-    head->recorded.store(number + 1, std::memory_order_release);
-    __builtin_prefetch(&ring[(number + 4) & mask], 1);  // which lies where nobody has been for a whole round
+inline void Recorder::Lanes::Lane::write_alone(std::uint64_t time, const TraceRecord::Words& words) {
+    const std::uint64_t nth = next.load(std::memory_order_relaxed);
+    ring[nth & mask].write(nth, time, number, words);
+    next.store(nth + 1, std::memory_order_relaxed);
+    head->recorded.store(nth + 1, std::memory_order_release);
+    __builtin_prefetch(&ring[(nth + 4) & mask], 1);  // which lies where nobody has been for a whole round
 }
 
 // Whoever has a number writes its record, unless one that had it before has not finished (it was stalled for a whole
 // round) or one with a later number was faster: then the event is dropped, and nobody waits.
-void Recorder::Lanes::Lane::write_shared(const TraceRecord::Words& words) {
-    const std::uint64_t number = next.fetch_add(1, std::memory_order_relaxed);
-    std::atomic<std::uint64_t>& claim = claims.get()[number & mask];
+void Recorder::Lanes::Lane::write_shared(std::uint64_t time, const TraceRecord::Words& words) {
+    const std::uint64_t nth = next.fetch_add(1, std::memory_order_relaxed);
+    std::atomic<std::uint64_t>& claim = claims.get()[nth & mask];
     std::uint64_t before = claim.load(std::memory_order_relaxed);
-    if ((before & 1) != 0 || before > TraceRecord::writing(number) ||
-        !claim.compare_exchange_strong(before, TraceRecord::writing(number), std::memory_order_acquire,
+    if ((before & 1) != 0 || before > TraceRecord::writing(nth) ||
+        !claim.compare_exchange_strong(before, TraceRecord::writing(nth), std::memory_order_acquire,
                                        std::memory_order_relaxed)) {
         head->dropped.store(dropped.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return;
     }
-    ring[number & mask].write(number, words);
-    claim.store(TraceRecord::written(number), std::memory_order_release);
+    ring[nth & mask].write(nth, time, number, words);
+    claim.store(TraceRecord::written(nth), std::memory_order_release);
     head->recorded.store(next.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
@@ -163,30 +158,26 @@ std::string Recorder::use(std::span<std::byte> memory, const TraceShape& shape, 
 
 std::uint64_t Recorder::ticks() const { return on() ? lanes_->now() : 0; }
 
-std::uint64_t Recorder::newest_ticks() const {
-    if (!on()) return 0;
-    const Lanes::Lane& lane = lanes_->own_lane();
-    return lanes_->is_shared(lane) ? 0 : lane.newest;
+void Recorder::write(const TraceRecord::Words& words) {
+    if (Lanes* const lanes = lanes_.get(); lanes != nullptr)
+        lanes->write(lanes->own_lane(), lanes->time_of(words), words);
 }
 
-void Recorder::record(const Event& event) {
-    if (Lanes* const lanes = lanes_.get(); lanes != nullptr) lanes->write(lanes->own_lane(), event);
+void Recorder::write_next(const TraceRecord::Words& words) {
+    Lanes* const lanes = lanes_.get();
+    if (lanes == nullptr) return;
+    Lanes::Lane& lane = lanes->own_lane();
+    if (lanes->is_shared(lane)) return lane.write_shared(lanes->now(), words);
+    lane.write_alone(lane.newest != 0 ? lane.newest : lanes->now(), words);
+    lane.newest = 0;
 }
 
-void Recorder::record_copy(const Copy& copy) {
-    if (Lanes* const lanes = lanes_.get(); lanes != nullptr) {
-        Lanes::Lane& lane = lanes->own_lane();
-        const std::uint64_t time = lanes->now();
-        lanes->write(lane, time, words_of_copy(copy, time, lane.number));
-    }
-}
-
-void Recorder::record_injection(const Event& event) {
+void Recorder::write_injection(const TraceRecord::Words& words) {
     thread_local bool admitted = false;
     if (lanes_ == nullptr) return;
     if (!admitted) GuardedMapping::admit_this_thread();
     admitted = true;
-    lanes_->write(lanes_->injections(), event);
+    lanes_->write(lanes_->injections(), lanes_->time_of(words), words);
 }
 
 std::vector<LaneCount> Recorder::counts() const {

@@ -48,19 +48,19 @@ public:
     // The time, for events that happen at once: reading it costs more than writing one down. 0 while the trace is off.
     std::uint64_t ticks() const;
 
-    // The time of the last event that this thread has written down, for one that comes of it at once; 0 if it has not,
-    // or shares its lane.
-    std::uint64_t newest_ticks() const;
-
     // The two accesses of a copy, in one record.
-    void record_copy(const Copy& copy);
+    void record_copy(const Copy& copy) { write(words_of_copy(copy)); }
 
     // Writes an event down, with the time unless it has one; its `thread` is filled in. Any thread; never blocks. The
     // first call on a thread finds the lane and may allocate, and lets SIGBUS through (see guarded_mapping.h).
-    void record(const Event& event);
+    void record(const Event& event) { write(TraceRecord::words_of(event)); }
 
-    // The same, whether or not the trace is on, in the lane of injections.
-    void record_injection(const Event& event);
+    // An event that comes at once of what this thread has written down last: it gets the time of that, unless that was
+    // such an event itself.
+    void record_next(const Event& event) { write_next(TraceRecord::words_of(event)); }
+
+    // As record, whether or not the trace is on, in the lane of injections.
+    void record_injection(const Event& event) { write_injection(TraceRecord::words_of(event)); }
 
     // Of each lane, from this process's own books.
     std::vector<LaneCount> counts() const;
@@ -69,6 +69,10 @@ public:
     void refresh();
 
 private:
+    void write(const TraceRecord::Words& words);
+    void write_next(const TraceRecord::Words& words);
+    void write_injection(const TraceRecord::Words& words);
+
     std::atomic<bool> on_{false};
     struct Lanes;
     std::unique_ptr<Lanes> lanes_;

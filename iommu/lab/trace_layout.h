@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace remap::lab {
 
@@ -33,6 +34,7 @@ inline constexpr std::uint32_t most_lanes = 64;
 // when it is there, and 0 if nothing ever was.
 struct TraceRecord {
     static constexpr std::size_t word_count = sizeof(Event) / sizeof(std::uint64_t);
+    static constexpr std::size_t last_word = word_count - 1;
     using Words = std::array<std::uint64_t, word_count>;
 
     std::atomic<std::uint64_t> sequence;
@@ -41,27 +43,29 @@ struct TraceRecord {
     static constexpr std::uint64_t writing(std::uint64_t number) { return 2 * number + 1; }
     static constexpr std::uint64_t written(std::uint64_t number) { return 2 * number + 2; }
 
-    // An event's words with these fields in place of its own. Word by word: a field that is stored alone and loaded
-    // with its neighbour costs a third of the whole record.
-    // Not by a copy of the event: what was just stored field by field, a processor cannot load word by word without
-    // waiting for its stores to end.
-    static Words words_of(const Event& event, std::uint64_t time, std::uint32_t thread) {
-        return {time,
+    // Put together in registers where the event is made, word by word: what was just stored field by field, a processor
+    // cannot load in larger words without waiting for its stores to end, and that takes as long as all the rest.
+    static Words words_of(const Event& event) {
+        return {event.time,
                 std::uint64_t{static_cast<std::uint8_t>(event.kind)} | std::uint64_t{event.flags} << 8 |
                     std::uint64_t{event.source} << 16 | std::uint64_t{event.pasid} << 32,
                 event.address,
                 event.length,
                 event.result,
                 event.detail,
-                event.code | std::uint64_t{thread} << 32};
+                event.code};
     }
-
     // By the one thread that may write it now (Boehm, "Can seqlocks get along with programming language memory
-    // models?", 2012: the fence keeps the words behind the mark).
-    void write(std::uint64_t number, const Words& source) {
+    // models?", 2012: the fence keeps the words behind the mark). The time and the lane are the writer's to say.
+    void write(std::uint64_t number, std::uint64_t time, std::uint32_t lane, const Words& source) {
         sequence.store(writing(number), std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_release);
-        for (std::size_t i = 0; i < word_count; ++i) words[i].store(source[i], std::memory_order_relaxed);
+        words[0].store(time, std::memory_order_relaxed);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (words[I + 1].store(source[I + 1], std::memory_order_relaxed), ...);
+        }(std::make_index_sequence<last_word - 1>());
+        words[last_word].store(static_cast<std::uint32_t>(source[last_word]) | std::uint64_t{lane} << 32,
+                               std::memory_order_relaxed);
         sequence.store(written(number), std::memory_order_release);
     }
 

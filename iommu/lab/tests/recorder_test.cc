@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <random>
 #include <thread>
 
@@ -73,14 +74,16 @@ TEST_F(RecorderTest, ACopyIsOneRecordAndTwoEvents) {
     EXPECT_EQ(events[1], write);
 }
 
-TEST_F(RecorderTest, TheTimeOfTheNewestRecordIsThisThreadsOwn) {
-    EXPECT_EQ(recorder.newest_ticks(), 0u) << "the trace is off";
-    recorder.switch_on(true);
+TEST_F(RecorderTest, TheNextEventHasTheTimeOfTheLastOneOnce) {
     recorder.record(even_event(1));
     recorder.record(even_event(2));
-    EXPECT_EQ(recorder.newest_ticks(), 2u);
-    EXPECT_EQ(time.load(), 2u) << "the clock was not read again";
-    std::thread([&] { EXPECT_EQ(recorder.newest_ticks(), 0u); }).join();
+    for (std::uint64_t i = 3; i <= 5; ++i) recorder.record_next(even_event(i));
+    std::thread([&] { recorder.record_next(even_event(6)); }).join();
+    TraceReader trace = reader();
+    std::map<std::uint64_t, std::uint64_t> times;  // by the event's number
+    for (const Event& event : read_all(trace)) times[event.address] = event.time;
+    const std::map<std::uint64_t, std::uint64_t> expected{{1, 1}, {2, 2}, {3, 2}, {4, 3}, {5, 4}, {6, 5}};
+    EXPECT_EQ(times, expected) << "6: what another thread has written last is nothing to it";
 }
 
 TEST_F(RecorderTest, WithoutMemoryNothingIsRecordedAndItIsNeverOn) {
