@@ -114,6 +114,9 @@ void define_tables(CLI::App& app, const Target& target, Chosen& chosen) {
     tables->callback([&] { chosen = [&] { return show_tables(target, options); }; });
 }
 
+// An empty variable of a script is not the wish for whichever machine runs.
+std::string says_something(const std::string& given) { return given.empty() ? "it is empty" : ""; }
+
 int run(int count, char** arguments) {
     CLI::App app("Looks into machines that run with -device remap-iommu,lab=on, and changes their rules.", "remapctl");
     app.require_subcommand(1);
@@ -121,7 +124,10 @@ int run(int count, char** arguments) {
     app.set_version_flag("--version", REMAPLAB_VERSION);
     Target target;
     CLI::Option* const machine = app.add_option("-m,--machine", target.machine, "Its name; not needed if one runs");
-    app.add_option("--file", target.file, "The segment of a machine with lab-file, running or not")->excludes(machine);
+    CLI::Option* const file =
+        app.add_option("--file", target.file, "The segment of a machine with lab-file, running or not")
+            ->excludes(machine);
+    for (CLI::Option* const given : {machine, file}) given->check(says_something);
     Chosen chosen;
     define_list(app, chosen);
     define_rules(app, target, chosen);

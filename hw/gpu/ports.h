@@ -56,8 +56,8 @@ public:
     // that keeps a log of what changes. Called on the engine's thread, before the packet is complete.
     virtual void vram_written(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
 
-    // For a machine that keeps a trace or breaks on purpose, on the engine's thread: the packet of a ring entry has been
-    // fetched, and is not yet executed. Once for each. True: the engine hangs at it, until it is reset.
+    // For a machine that keeps a trace or breaks on purpose, on the engine's thread: the packet of a ring entry has
+    // been fetched, and is not yet executed. Once for each. True: the engine hangs at it, until it is reset.
     virtual bool packet_fetched(std::uint32_t /*entry*/, const spec::Packet&) { return false; }
 
     // The engine has halted at an entry. Of one that could not be fetched the opcode is 0.

@@ -76,7 +76,8 @@ public:
     // A device's row, which is given to it when it is first asked for. A source id that is no device's has the unit's.
     unsigned row_of(std::uint16_t source) {
         const unsigned first = first_row_of(source);
-        if (sources_[first].load(std::memory_order_relaxed) == std::uint32_t{source} + 1) [[likely]] return first;
+        if (sources_[first].load(std::memory_order_relaxed) == std::uint32_t{source} + 1) [[likely]]
+            return first;
         return find_row_of(source);
     }
 

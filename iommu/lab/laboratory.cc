@@ -163,9 +163,14 @@ void Laboratory::rules_changed() {
     if (goes_on && unit_ != nullptr) unit_->release_commands();
 }
 
+// Of a unit that begins anew nothing is on its way any more: a late answer would be one to somebody else's question,
+// since devices number theirs from the beginning.
 void Laboratory::reset(std::uint16_t source) {
     happened({.kind = Kind::Reset, .source = source});
-    if (source == no_source) forget_holds();
+    if (source != no_source) return;
+    const std::lock_guard guard(lock_);
+    stuck_for_.reset();
+    later_.forget();
 }
 
 // What is postponed so is about to happen: the timer is set anew, with the lock held, so that the last time it is set

@@ -30,4 +30,6 @@ bool Later::has_release() const { return std::ranges::any_of(entries_, is_releas
 
 void Later::forget_release() { std::erase_if(entries_, is_release); }
 
+void Later::forget() { entries_.clear(); }
+
 }  // namespace remap::lab

@@ -44,6 +44,9 @@ public:
     bool has_release() const;
     void forget_release();
 
+    // Nothing is to be done any more.
+    void forget();
+
 private:
     struct Entry {
         std::uint64_t at = 0;

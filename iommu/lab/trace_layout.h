@@ -63,7 +63,8 @@ struct TraceRecord {
         words[0].store(time, std::memory_order_relaxed);
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (words[I + 1].store(source[I + 1], std::memory_order_relaxed), ...);
-        }(std::make_index_sequence<last_word - 1>());
+        }
+        (std::make_index_sequence<last_word - 1>());
         words[last_word].store(static_cast<std::uint32_t>(source[last_word]) | std::uint64_t{lane} << 32,
                                std::memory_order_relaxed);
         sequence.store(written(number), std::memory_order_release);

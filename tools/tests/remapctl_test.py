@@ -342,6 +342,8 @@ def mistakes_on_the_command_line_are_explained():
     call("--file", "x", "-m", "y", "list", code=2)
     expect_in("no machine can have the name", call("-m", "a/b", "trace", code=1).stderr)
     expect_in("remapctl list", call("-m", "nobody-has-this-name", "trace", code=1).stderr)
+    for target in ("-m", "--file"):
+        expect_in("it is empty", call(target, "", "trace", code=2).stderr)
     call("--help")
 
 

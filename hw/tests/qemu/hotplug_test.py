@@ -4,7 +4,7 @@
 
 from gpu import BUSY, FIRST_WINDOW, Gpu, HALTED, IDLE, fence, fill
 from machine import MIB, Machine, wait_until
-from pci import open_bridge
+from pci import eject, open_bridge, unplug
 from tap import case, expect, expect_equal, main
 from vtd import Unit
 
@@ -13,28 +13,10 @@ BRIDGE = "pcie-root-port,id=bridge,addr=4,chassis=1,slot=1"
 BUS_WINDOW = FIRST_WINDOW + 256 * MIB
 ENDLESS = [fill(TARGET, 16 * MIB, 0x55555555)] * 1023
 
-# QEMU's ACPI controller of PCI slots (its docs/specs/acpi_pci_hotplug): what firmware's methods write for the guest.
-SLOT_DOWN, SLOT_EJECT, SLOT_SELECT = 0xcc4, 0xcc8, 0xcd0
-
 
 def plug(machine, name="guest", **options):
     machine.monitor.ask("device_add", driver="remap-gpu", id=name, bus="bridge", **options)
     return Gpu(machine, device=0, bus=1, window=BUS_WINDOW)
-
-
-def eject(machine, name="guest"):
-    machine.monitor.ask("device_del", id=name)
-    for bus in range(8):
-        machine.out32(SLOT_SELECT, bus)
-        if machine.in32(SLOT_DOWN) & 1:
-            machine.out32(SLOT_EJECT, 1)
-            return
-    raise AssertionError("no slot asks to be ejected")
-
-
-def unplug(machine):
-    eject(machine)
-    machine.monitor.wait_for("DEVICE_DELETED")
 
 
 def expect_works(machine, gpu, ring=RING):

@@ -1,106 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Faults on purpose (docs/laboratory.md), as a guest sees them, one deed after the other; rules, trace and counters that
-are set and read while the machine runs; and devices that are pulled out.
-
-Time is qtest's: it passes when the test says so."""
+"""Faults on purpose (docs/laboratory.md), as a guest sees them, one deed after the other; rules, trace and counters
+that are set and read while the machine runs; and devices that are pulled out. What is late, what goes wrong between the
+unit and a device, and the tools that look on have files of their own.
+"""
 
 import json
 import os
 import subprocess
 import tempfile
 
-from gpu import BUSY, FAULT_STATUS, FIRST_WINDOW, Gpu, HALTED, IDLE, copy, fence, fill, packet
+from gpu import BUSY, FAULT_STATUS, FIRST_WINDOW, HALTED, IDLE, copy, fence, fill, packet
+from laboratory import FRAME, GPU, LOGICAL, Laboratory, OTHER, RING, STATUS, rule, text_of
 from machine import MIB, Machine, QEMU, firmware, wait_until
 from migration import moved_by_file
 from pci import Function, open_bridge
-from scalable import Extended, ProcessUnit
 from tap import case, expect, expect_equal, main
-from vtd import FAULT_STATUS as UNIT_STATUS, PAGE, QIE, RTPS, TE, Unit
+from vtd import FAULT_STATUS as UNIT_STATUS, PAGE
 
-TABLES, QUEUE, STATUS = 0x100000, 0x700000, 0x701000
-RING, FRAME, OTHER = 0x800000, 64 * MIB, 66 * MIB
-LOGICAL = 0x40000000
-PROCESS = 7
-MILLISECOND = 1000000
-GPU = "remap-gpu,addr=3,id=gpu0,vram=4M"
 NATIVE_HOTPLUG = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]  # by the slot's own registers
 BRIDGE = "pcie-root-port,id=bridge,addr=4,chassis=1,slot=1"
-INVALIDATE_ALL = 0x12  # translations, all of them
-WAIT_AND_WRITE = 0x25
-ITE = 1 << 6
 ONES = 0xffffffff
-
-
-def rule(on, do, name="rule", **when):
-    return {"name": name, "when": {"on": on, **when}, "do": do}
-
-
-def text_of(*rules, seed=0):
-    return json.dumps({"seed": seed, "rules": list(rules)})
-
-
-class Laboratory(Machine):
-    """A unit that translates for one GPU: its ring and two pages of memory."""
-
-    def __init__(self, *rules, unit="lab=on", devices=(), **options):
-        super().__init__(f"remap-iommu,id=unit,{unit}", GPU, *devices, memory="256M", **options)
-        self.rules = rules
-
-    def __enter__(self):
-        super().__enter__()
-        self.gpu = Gpu(self)
-        self.unit = Unit(self, TABLES)
-        self.top = self.unit.attach(self.gpu.source, 1)
-        self.unit.map_large(self.top, RING, RING, 2 * MIB)
-        for number in range(4):
-            self.unit.map_page(self.top, LOGICAL + number * PAGE, FRAME + number * PAGE)
-        self.unit.enable()
-        self.tail = 0
-        if self.rules:
-            self.set_rules(*self.rules)
-        return self
-
-    def begin_queue(self):
-        self.fill(QUEUE, PAGE, 0)
-        self.unit.set(0x90, QUEUE, 8)
-        self.unit.set(0x18, TE | QIE)
-
-    def command(self, *words):
-        for word in words:
-            self.write64(QUEUE + self.tail, word)
-            self.tail += 8
-        self.unit.set(0x88, self.tail, 8)
-
-    def invalidate(self):
-        self.command(INVALIDATE_ALL, 0)
-
-    def wait(self, value=1):
-        self.command(WAIT_AND_WRITE | value << 32, STATUS)
-
-    def head(self):
-        return self.unit.get(0x80, 8)
-
-    def set_rules(self, *rules):
-        self.put("rules", text_of(*rules))
-
-    def put(self, name, value):
-        self.monitor.ask("qom-set", path="/machine/peripheral/unit", property=name, value=value)
-
-    def ask(self, name):
-        return self.monitor.ask("qom-get", path="/machine/peripheral/unit", property=name)
-
-    def step(self, nanoseconds=MILLISECOND):
-        self.request(f"clock_step {nanoseconds}")
-
-    def run(self, *packets):
-        return self.gpu.run(RING, list(packets))
-
-    def expect_injections(self, count):
-        """In the property, and in the lane of injections: the trace is off."""
-        wait_until(lambda: self.ask("injections") == count, f"{count} injections: {self.ask('injections')}")
-        expect_equal(self.ask("trace-records"), count, "records")
-        expect_equal(sum(device["injections"] for device in self.ask("devices")) <= count, True, "those of devices")
 
 
 @case
@@ -204,12 +124,11 @@ def a_translation_leads_to_the_wrong_page():
 @case
 def a_bit_of_an_entry_is_flipped_as_the_unit_reads_it():
     with Laboratory() as machine:
-        level1 = machine.unit.child(machine.unit.child(machine.unit.child(machine.top) + 8))
-        leaf = f"{level1 + 8 * 2:#x}"
-        machine.set_rules(rule("entry", {"flip-bit": 1}, **{"entry-address": leaf}))  # its right to write
+        leaf = machine.leaf(2)
+        machine.set_rules(rule("entry", {"flip-bit": 1}, **{"entry-address": hex(leaf)}))  # its right to write
         expect_equal(machine.run(fill(LOGICAL + 2 * PAGE, 8, 1)), HALTED, "state")
         expect_equal(machine.unit.get(0x228, 8) >> 32 & 0xff, 5, "the fault's reason")
-        expect_equal(machine.read64(level1 + 16), FRAME + 2 * PAGE | 3, "the entry")
+        expect_equal(machine.read64(leaf), FRAME + 2 * PAGE | 3, "the entry")
         machine.expect_injections(1)
 
 
@@ -226,30 +145,6 @@ def an_invalidation_is_dropped_and_the_old_page_goes_on():
         expect_equal(machine.run(fill(LOGICAL, 8, 2)), IDLE, "state")
         expect_equal(machine.read64(FRAME), 0x200000002, "the old page")
         machine.expect_injections(1)
-
-
-@case
-def completions_are_late_lost_and_stuck():
-    with Laboratory(rule("completion", {"delay": "1 ms"}, nth=1, name="late"),
-                    rule("completion", {"drop": True}, nth=2, name="lost"),
-                    rule("completion", {"stick": True}, nth=3, name="stuck")) as machine:
-        machine.begin_queue()
-        machine.write64(STATUS, 0)
-        machine.wait(1)
-        expect_equal(machine.read64(STATUS), 0, "before its time")
-        machine.step()
-        wait_until(lambda: machine.read64(STATUS) == 1, "the late one comes")
-        machine.wait(2)
-        wait_until(lambda: machine.head() == machine.tail, "the lost one is done")
-        expect_equal(machine.read64(STATUS), 1, "its status")
-        machine.wait(3)
-        machine.step()
-        expect(machine.head() != machine.tail, "the queue stands")
-        expect_equal(machine.unit.get(UNIT_STATUS), 0, "no error")
-        machine.set_rules()
-        wait_until(lambda: machine.head() == machine.tail, "without the rule it goes on")
-        expect_equal(machine.read64(STATUS), 3, "the last status")
-        machine.expect_injections(3)
 
 
 @case
@@ -306,32 +201,6 @@ def an_engine_hangs_until_it_is_reset():
         machine.reset()
         machine.gpu.place()
         expect_equal(machine.gpu.get(0x024) & 3, 0, "state after a reset")
-
-
-def process_machine(*rules):
-    machine = Machine("remap-iommu,id=unit,lab=on,scalable-mode=on,device-iotlb=on,svm=on,device-iotlb-timeout=1000",
-                      GPU + ",ats=on,pri=on,pasid=on", memory="256M")
-    machine.__enter__()
-    gpu = Gpu(machine)
-    unit = ProcessUnit(machine, TABLES, gpu.source, PROCESS)
-    unit.enable()
-    Extended(machine, gpu).enable()
-    machine.monitor.ask("qom-set", path="/machine/peripheral/unit", property="rules", value=text_of(*rules))
-    return machine, gpu, unit
-
-
-@case
-def a_page_request_is_never_answered():
-    machine, gpu, unit = process_machine(rule("page-answer", {"silence": True}))
-    gpu.submit(RING, [packet(7, flags=8, value=PROCESS), fill(0x7f1234567000, 8, 1)], log2_entries=4)
-    page, low, high = unit.request()
-    unit.map_process(page, FRAME)
-    unit.answer(low, high)
-    unit.wait()
-    wait_until(lambda: machine.monitor.ask("qom-get", path="/machine/peripheral/unit", property="injections") == 1,
-               "the answer is lost")
-    expect(gpu.get(0x024) & 8, "it waits for a page")
-    machine.__exit__(None, None, None)
 
 
 @case

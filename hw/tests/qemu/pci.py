@@ -8,6 +8,9 @@ BRIDGE_BUSES, BRIDGE_MEMORY, BRIDGE_PREFETCHABLE = 0x18, 0x20, 0x24
 MSIX_CAPABILITY = 0x11
 MSIX_ENTRY = 16  # bytes: address, upper address, data, vector control
 
+# QEMU's ACPI controller of PCI slots (its docs/specs/acpi_pci_hotplug): what firmware's methods write for the guest.
+SLOT_DOWN, SLOT_EJECT, SLOT_SELECT = 0xcc4, 0xcc8, 0xcd0
+
 
 class Function:
     def __init__(self, machine, device, bus=0):
@@ -45,3 +48,19 @@ def open_bridge(machine, device, bus, window, size):
     port.write_config(BRIDGE_MEMORY, (window + size - 1) & 0xfff00000 | window >> 16)
     port.write_config(BRIDGE_PREFETCHABLE, 0x0000fff0)
     port.set_command(0x7)
+
+
+def eject(machine, name="guest"):
+    machine.monitor.ask("device_del", id=name)
+    for bus in range(8):
+        machine.out32(SLOT_SELECT, bus)
+        if machine.in32(SLOT_DOWN) & 1:
+            machine.out32(SLOT_EJECT, 1)
+            return
+    raise AssertionError("no slot asks to be ejected")
+
+
+def unplug(machine, name="guest"):
+    """As the guest lets the device go."""
+    eject(machine, name)
+    machine.monitor.wait_for("DEVICE_DELETED")

@@ -6,7 +6,7 @@ GPU goes, the machine is reset or moves."""
 from gpu import BUSY, FAULT_STATUS, FIRST_WINDOW, Gpu, HALTED, IDLE, fill, packet
 from machine import MIB, Machine, wait_until
 from migration import moved_by_file
-from pci import open_bridge
+from pci import open_bridge, unplug
 from scalable import ATS, Extended, PAGE_STATUS, PASID, PRI, ProcessUnit, QUEUE_ERROR
 from tap import case, expect, expect_equal, main
 from vtd import BASE, FAULT_STATUS as UNIT_STATUS
@@ -121,13 +121,7 @@ def a_gpu_that_is_unplugged_leaves_what_it_owed_to_the_time_out():
             gpu.set(TRANSLATION_DEBUG, 1)
             unit.tell_device(PAGE_OF_PROCESS)
             expect(not unit.done(), "the invalidation waits for the GPU")
-            machine.monitor.ask("device_del", id="guest")
-            for bus in range(8):  # as in hotplug_test.py
-                machine.out32(0xcd0, bus)
-                if machine.in32(0xcc4) & 1:
-                    machine.out32(0xcc8, 1)
-                    break
-            machine.monitor.wait_for("DEVICE_DELETED")
+            unplug(machine)
             for _ in range(2):
                 machine.request(f"clock_step {SECOND}")
             wait_until(lambda: unit.get(UNIT_STATUS) & ITE, "the time is over")

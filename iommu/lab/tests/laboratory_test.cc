@@ -365,6 +365,23 @@ TEST_F(Lab, APageAnswerIsLostOrComesLater) {
     expect_one(Deed::Delay, Kind::PageAnswer);
 }
 
+TEST_F(Lab, AResetForgetsWhatWasOnItsWay) {
+    use({rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 9}, "an answer"),
+         rule(Kind::DeviceInvalidation, {.deed = Deed::Delay, .nanoseconds = 9}, "an invalidation"),
+         rule(Kind::Completion, {.deed = Deed::Interrupt, .vector = 2, .source = device}, "an interrupt")});
+    answer_page(3);
+    put_all({{wait_all, status}});
+    tell_device();
+    EXPECT_EQ(injections().size(), 2u);
+    unit.reset();
+    laboratory.reset();
+    port.time += 9;
+    laboratory.timer_expired();
+    EXPECT_TRUE(devices.answers.empty());
+    EXPECT_TRUE(devices.invalidations.empty());
+    EXPECT_TRUE(port.raised.empty());
+}
+
 TEST_F(Lab, ThePacketOfAnOpcodeHangs) {
     Rule hang = rule(Kind::Packet, {.deed = Deed::Hang});
     hang.when.pattern.code = 3;
