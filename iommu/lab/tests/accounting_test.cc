@@ -78,6 +78,66 @@ TEST_F(Lab, EventsAreCountedWhetherOrNotTheyAreTraced) {
     EXPECT_EQ(counters->total(CounterTable::unit, Count::Invalidations), 1u);
 }
 
+TEST_F(Lab, MessagesAreCountedWithWhomeverTheyAreOf) {
+    const iommu::PageRequest wish{.source = {device}, .address = {0x9000}, .read = true, .group = 5};
+    unit.request_page(wish);
+    unit.request_page(wish);
+    laboratory.interrupted({device}, {0xfee00000, 0x41}, {});
+    tell_device();
+    unit.device_invalidated({device}, devices.invalidations.at(0).tag);
+    put_all({{wait_all, status}});
+    EXPECT_EQ(counters->total_of(device, Count::PageRequests), 2u);
+    EXPECT_EQ(counters->total_of(device, Count::Interrupts), 1u);
+    EXPECT_EQ(counters->total_of(device, Count::Invalidations), 1u);
+    EXPECT_EQ(counters->total(CounterTable::unit, Count::Completions), 1u);
+    EXPECT_EQ(counters->total(CounterTable::unit, Count::UnitInterrupts), 1u);
+}
+
+// What a rule took away is in the trace all the same, as what it would have been.
+TEST_F(Lab, WhatIsKeptBackIsWrittenDownAsSuch) {
+    using Flags = std::vector<std::uint8_t>;
+    constexpr std::uint8_t lost = flag::refused | flag::tampered;
+    const auto flags_of = [&](Kind kind) {
+        Flags found;
+        for (const Event& event : trace.take())
+            if (event.kind == kind) found.push_back(event.flags);
+        return found;
+    };
+    trace.recorder.switch_on(true);
+    use({rule(Kind::Invalidation, {.deed = Deed::Drop})});
+    forget_translations();
+    EXPECT_EQ(flags_of(Kind::Invalidation), Flags{lost});
+    use({rule(Kind::PageRequest, {.deed = Deed::Drop})});
+    unit.request_page({.source = {device}, .address = {0x9000}, .read = true, .group = 5});
+    EXPECT_EQ(flags_of(Kind::PageRequest), Flags{lost});
+    use({rule(Kind::UnitInterrupt, {.deed = Deed::Drop})});
+    put_all({{wait_all, status}});
+    EXPECT_EQ(flags_of(Kind::UnitInterrupt), Flags{lost});
+    use({rule(Kind::Entry, {.deed = Deed::FlipBit, .bit = 62})});
+    access();
+    EXPECT_EQ(flags_of(Kind::Entry).at(0), flag::tampered);
+    use({rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 9})});
+    answer_page(4);
+    EXPECT_EQ(flags_of(Kind::PageAnswer), Flags{flag::tampered});
+    use({rule(Kind::DeviceInvalidation, {.deed = Deed::Silence})});
+    tell_device();
+    EXPECT_EQ(flags_of(Kind::DeviceInvalidation), Flags{lost});
+}
+
+TEST_F(Lab, AnInterruptThatIsRefusedHasNoResult) {
+    trace.take();
+    trace.recorder.switch_on(true);
+    laboratory.interrupted({device}, {0xfee00010, 0x41}, {.message = {0xfee01000, 0x30}, .fault_reason = 0x25});
+    laboratory.interrupted({device}, {0xfee00010, 0x41}, {.allowed = true, .message = {0xfee01000, 0x30}});
+    const std::vector<Event> events = trace.take();
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].flags, flag::write | flag::refused);
+    EXPECT_EQ(events[0].code, 0x25u);
+    EXPECT_EQ(events[0].result, 0u);
+    EXPECT_EQ(events[1].flags, flag::write);
+    EXPECT_EQ(events[1].result, 0xfee01000u);
+}
+
 TEST_F(Lab, WhatARuleHadPartInIsMarked) {
     use({rule(Kind::Translation, {.deed = Deed::WrongPage, .pages = 1})});
     trace.recorder.switch_on(true);
@@ -130,6 +190,7 @@ TEST_F(Lab, InjectedIsObservedIsReported) {
         EXPECT_EQ(reported[number], injected) << "rule " << number;
         EXPECT_EQ(highest[number], injected) << "rule " << number;
         EXPECT_EQ(counts[number].acted, injected) << "rule " << number;
+        EXPECT_EQ(counts[number].injected, injected) << "rule " << number;
         EXPECT_EQ(counts[number].matched, threads * rounds) << "rule " << number;
     }
     EXPECT_EQ(counters->total_of(device, Count::Injections), records.size());
@@ -151,6 +212,15 @@ TEST_F(Lab, WhatIsDelayedComesInTheOrderOfItsTimes) {
     expire_timer();
     EXPECT_EQ(devices.answers.size(), 3u);
     EXPECT_FALSE(port.timer);
+}
+
+TEST_F(Lab, TheTimerIsForTheFirstOfAll) {
+    Rule quick = rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 30}, "quick");
+    quick.when.times = 1;
+    use({quick, rule(Kind::PageAnswer, {.deed = Deed::Delay, .nanoseconds = 100}, "slow")});
+    answer_page(1);
+    answer_page(2);
+    EXPECT_EQ(port.timer, 30u);
 }
 
 TEST_F(Lab, WhatHasNoPlaceIsNotDelayed) {

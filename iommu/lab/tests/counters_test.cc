@@ -54,5 +54,21 @@ TEST(Counters, ARowStaysWithItsDeviceAndTheRestShareOne) {
     EXPECT_EQ(counters->row_of(no_source), CounterTable::unit);
 }
 
+TEST(Counters, AreAllPublishedAndRowsOfNobodyAreNobodys) {
+    const auto counters = std::make_unique<Counters>();
+    const auto table = std::make_unique<CounterTable>();
+    counters->add(0x10, Count::Reads, 2);
+    counters->add_to_row(CounterTable::others, Count::Faults, 3);
+    counters->add_to_row(CounterTable::unit, Count::StaleUses, 4);
+    counters->publish_to(*table);
+    const auto published = [&](unsigned row, Count what) {
+        return table->words[row][static_cast<unsigned>(what)].load();
+    };
+    EXPECT_EQ(published(counters->row_of(0x10), Count::Reads), 2u);
+    EXPECT_EQ(published(CounterTable::others, Count::Faults), 3u);
+    EXPECT_EQ(published(CounterTable::unit, Count::StaleUses), 4u);
+    EXPECT_EQ(std::ranges::count_if(table->sources, [](const auto& source) { return source != 0; }), 1);
+}
+
 }  // namespace
 }  // namespace remap::lab

@@ -232,6 +232,25 @@ TEST(Decisions, PublishNothingBeyondTheTable) {
     EXPECT_EQ(decisions.counts()[0].acted, 10u);
 }
 
+// A deed may be done long after it was ordered.
+TEST(Decisions, CountWhatWasCarriedOutAlsoOfARuleThatIsGone) {
+    std::array<RuleCounter, 1> table;
+    Decisions decisions;
+    decisions.publish_to(table);
+    ASSERT_EQ(decisions.add(refuse("one", {.pattern = {.kind = Kind::Dma}})), "");
+    const Order first = decisions.decide(dma), second = decisions.decide(dma);
+    decisions.carried_out(first);
+    EXPECT_EQ(table[0].injected.load(), 1u);
+    ASSERT_EQ(decisions.remove("one"), "");
+    ASSERT_EQ(decisions.add(refuse("other", {.pattern = {.kind = Kind::Dma}})), "");
+    decisions.carried_out(second);
+    const std::vector<RuleRecord> records = decisions.records();
+    ASSERT_EQ(records.size(), 2u);
+    EXPECT_EQ(records[0].count.injected, 0u);
+    EXPECT_EQ(records[1].count.injected, 2u);
+    EXPECT_EQ(table[0].injected.load(), 0u);
+}
+
 // ---- a second reading of docs/laboratory.md: everything from the history, again for each event ----
 
 struct Moment {

@@ -107,6 +107,57 @@ TEST_F(LabMailbox, AMachineThatIsGoneIsAnErrorAtOnce) {
     EXPECT_EQ(answer.error(), "the machine has ended");
 }
 
+// ---- what others write there ----
+
+struct HostileMailbox : testing::Test {
+    std::unique_ptr<MailboxLayout> mailbox = std::make_unique<MailboxLayout>();
+    std::vector<std::size_t> requests;
+    MailboxServer server{std::as_writable_bytes(std::span(mailbox.get(), 1)), [this](std::string_view request) {
+                             requests.push_back(request.size());
+                             return std::string(longest_answer + 1, 'x');
+                         }};
+};
+
+TEST_F(HostileMailbox, TextsEndWithTheirPlaces) {
+    mailbox->request_bytes = ~0u;
+    mailbox->request = 2;
+    server.serve(0ms);
+    EXPECT_EQ(requests, std::vector{longest_request});
+    EXPECT_EQ(mailbox->answer, 2u);
+    EXPECT_EQ(mailbox->answer_bytes, longest_answer);
+}
+
+TEST_F(HostileMailbox, ARequestIsServedOnceAndNotBeforeItIsWritten) {
+    mailbox->request_bytes = 1;
+    mailbox->request = 3;
+    server.serve(0ms);
+    EXPECT_TRUE(requests.empty());
+    mailbox->request = 4;
+    server.serve(0ms);
+    server.serve(0ms);
+    EXPECT_EQ(requests.size(), 1u);
+}
+
+// In the machine's place, or beside it.
+TEST_F(LabMailbox, AnAnswerEndsWithItsPlace) {
+    machine = std::move(*Segment::create(small_segment()));
+    const auto client = tool();
+    const auto object = SharedObject::open(place_of_machine(machine->name()), Access::Write);
+    ASSERT_TRUE(object);
+    const auto memory = GuardedMapping::map(*object, Access::Write, client->header().place(Part::Mailbox).offset,
+                                            sizeof(MailboxLayout));
+    ASSERT_TRUE(memory) << memory.error();
+    auto& mailbox = *reinterpret_cast<MailboxLayout*>((*memory)->bytes().data());
+    const std::jthread liar([&mailbox] {
+        while (mailbox.request.load() != 2) std::this_thread::sleep_for(1ms);
+        mailbox.answer_bytes = ~0u;
+        mailbox.answer = 2;
+    });
+    const auto answer = client->ask("how are you?", 20s);
+    ASSERT_TRUE(answer) << answer.error();
+    EXPECT_EQ(answer->size(), longest_answer);
+}
+
 TEST(LabCommands, WhateverIsAskedIsAnsweredWithJson) {
     Commands commands;
     commands.add("empty",

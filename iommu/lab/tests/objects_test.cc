@@ -117,6 +117,20 @@ TEST(Objects, MappingsToldByTheirPages) {
     EXPECT_FALSE(objects.mapping_at(0x10, no_pasid, {0x40}));
 }
 
+// Whoever had a place before has it no more, also when nobody is known to have it now.
+TEST(Objects, WhatIsNobodysIsNotTheOldOwners) {
+    Objects objects({.objects = 2, .frame_runs = 8, .mappings = 8});
+    objects.happened(frames(1, 0x100, 4));
+    objects.happened(map(2, 0x40, 0x900, 4));
+    objects.happened(frames(3, 0x101, 1));  // one too many
+    objects.happened(map(3, 0x41, 0xa00, 1));
+    EXPECT_EQ(objects.left_out(), 2u);
+    EXPECT_EQ(owner(objects, 0x100), 1u);
+    EXPECT_EQ(owner(objects, 0x101), 0u);
+    EXPECT_TRUE(objects.mapping_at(0x10, no_pasid, {0x40}));
+    EXPECT_FALSE(objects.mapping_at(0x10, no_pasid, {0x41}));
+}
+
 TEST(Objects, RunsOfOneOwner) {
     Objects objects;
     objects.happened(frames(1, 0x100, 4));

@@ -135,6 +135,15 @@ TEST(LabSegment, OthersModesAndSymbolicLinksAreRefusedAndStay) {
     }
 }
 
+TEST(LabSegment, OneThatOthersMayOpenIsNotBelieved) {
+    const auto machine = segment();
+    EXPECT_TRUE(attach(*machine));
+    ::chmod(path_of(machine->name()).c_str(), 0644);
+    const auto tool = Attachment::open(place_of_machine(machine->name()));
+    ASSERT_FALSE(tool);
+    EXPECT_NE(tool.error().find("its mode is not 0600"), std::string::npos) << tool.error();
+}
+
 TEST(LabSegment, AnObjectThatIsSomethingElseIsLeftAlone) {
     const auto options = small_segment();
     std::ofstream(path_of(options.name)) << "somebody's eight bytes and more";
@@ -202,6 +211,21 @@ TEST(LabSegment, RefreshesAndAnswers) {
     EXPECT_TRUE(machine->recorder().on());
     for (int i = 0; i < 500 && refreshed < 2; ++i) std::this_thread::sleep_for(10ms);
     EXPECT_GE(refreshed, 2u);
+}
+
+// For a look afterwards: what was counted since the last time is in it.
+TEST(LabSegment, RefreshesOnceMoreAtItsEnd) {
+    std::atomic<unsigned> counted{0}, published{0}, refreshed{0};
+    auto machine = segment();
+    machine->serve([](std::string_view) { return "{}"; },
+                   [&] {
+                       published = counted.load();
+                       ++refreshed;
+                   });
+    while (refreshed == 0) std::this_thread::yield();
+    counted = 7;
+    machine.reset();
+    EXPECT_EQ(published, 7u);
 }
 
 TEST(LabSegment, AChildThatIsForkedDoesNotTakeItAway) {
