@@ -114,7 +114,7 @@ void Engine::transfer(Budget& budget) {
         moved += piece.bytes;
         fault = piece.fault;
         budget.bytes -= std::min(budget.bytes, piece.bytes + overhead_of_piece);
-        rest_if_wanted(budget);
+        if (!transfer_.done()) rest_if_wanted(budget);  // after a packet run() asks
     }
     memory_.report_writes();
     if (transfer_.done()) {
