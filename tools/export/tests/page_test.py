@@ -9,6 +9,7 @@ import atexit
 import base64
 import io
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,16 @@ QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--hide-scrollbars", "--force-device-scale-factor=1"]
 
 
+def expect_localhost():
+    """The driver and its browser find each other by that name; without it they wait half a minute and say little."""
+    try:
+        socket.getaddrinfo("localhost", None)
+    except socket.gaierror:
+        expect(False, "this machine does not know localhost: /etc/hosts needs a line \"127.0.0.1 localhost\"")
+
+
 def start_browser():
+    expect_localhost()
     profile = tempfile.mkdtemp(prefix="page-test-")
     atexit.register(shutil.rmtree, profile, ignore_errors=True)
     options = webdriver.ChromeOptions()
