@@ -67,6 +67,18 @@ inline bool is_even(const Event& event) {
            event.detail == event.address && event.code == static_cast<std::uint32_t>(event.address);
 }
 
+// A trace whose clock counts how often it is read.
+struct TraceTest : testing::Test {
+    std::atomic<std::uint64_t> time{0};
+    TraceMemory memory;
+    Recorder recorder;
+
+    void SetUp() override { ASSERT_EQ(recorder.use(memory.bytes(), small_trace, counting_clock(time)), ""); }
+    void record(std::uint64_t first, std::uint64_t count) {
+        for (std::uint64_t i = first; i < first + count; ++i) recorder.record(even_event(i));
+    }
+};
+
 inline std::vector<Event> read_all(TraceReader& reader) {
     std::vector<Event> events;
     for (unsigned quiet = 0; quiet < 2;) quiet = reader.read(events, 100'000) == 0 ? quiet + 1 : 0;

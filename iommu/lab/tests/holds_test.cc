@@ -24,15 +24,23 @@ protected:
         write64(0x88, 0);
         write32(0x18, 0x84000000);
     }
+
+    // Behind a wait that was held and is forgotten.
+    void wait_in_a_new_queue() {
+        wait();
+        disable_and_enable_the_queue();
+        wait();
+    }
+    void pass_until(std::uint64_t time) {
+        port.time = time;
+        laboratory.timer_expired();
+    }
 };
 
 TEST_F(Holds, ADelayThatIsPastDoesNotEndALaterStandstill) {
     use({once(delay(10)), stick()});
-    wait();
-    disable_and_enable_the_queue();
-    wait();
-    port.time = 10;
-    laboratory.timer_expired();
+    wait_in_a_new_queue();
+    pass_until(10);
     EXPECT_FALSE(waited());
     remove("sticks");
     EXPECT_TRUE(waited());
@@ -40,22 +48,16 @@ TEST_F(Holds, ADelayThatIsPastDoesNotEndALaterStandstill) {
 
 TEST_F(Holds, ADelayThatIsPastDoesNotEndALaterDelay) {
     use({once(delay(10)), rule(Kind::Completion, {.deed = Deed::Delay, .nanoseconds = 50}, "longer")});
-    wait();
-    disable_and_enable_the_queue();
-    wait();
-    port.time = 10;
-    laboratory.timer_expired();
+    wait_in_a_new_queue();
+    pass_until(10);
     EXPECT_FALSE(waited());
-    port.time = 50;
-    laboratory.timer_expired();
+    pass_until(50);
     EXPECT_TRUE(waited());
 }
 
 TEST_F(Holds, AStandstillThatIsPastDoesNotEndALaterDelay) {
     use({once(stick()), delay(10)});
-    wait();
-    disable_and_enable_the_queue();
-    wait();
+    wait_in_a_new_queue();
     remove("sticks");
     EXPECT_FALSE(waited());
     expire_timer();

@@ -12,19 +12,11 @@ namespace {
 
 using namespace test;
 
-struct RecorderTest : testing::Test {
-    std::atomic<std::uint64_t> time{0};
-    TraceMemory memory;
-    Recorder recorder;
-
-    void SetUp() override { ASSERT_EQ(recorder.use(memory.bytes(), small_trace, counting_clock(time)), ""); }
+struct RecorderTest : TraceTest {
     TraceReader reader(TraceReader::Start start = TraceReader::Start::Oldest) const {
         auto result = TraceReader::open(memory.bytes(), start);
         EXPECT_TRUE(result) << result.error();
         return *result;
-    }
-    void record(std::uint64_t first, std::uint64_t count) {
-        for (std::uint64_t i = first; i < first + count; ++i) recorder.record(even_event(i));
     }
 };
 

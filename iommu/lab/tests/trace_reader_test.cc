@@ -9,15 +9,7 @@ namespace {
 
 using namespace test;
 
-struct TraceReaderTest : testing::Test {
-    std::atomic<std::uint64_t> time{0};
-    TraceMemory memory;
-    Recorder recorder;
-
-    void SetUp() override { ASSERT_EQ(recorder.use(memory.bytes(), small_trace, counting_clock(time)), ""); }
-    void record(std::uint64_t first, std::uint64_t count) {
-        for (std::uint64_t i = first; i < first + count; ++i) recorder.record(even_event(i));
-    }
+struct TraceReaderTest : TraceTest {
     TraceHeader& header() const { return *reinterpret_cast<TraceHeader*>(memory.bytes().data()); }
     std::string problem() const {
         const auto trace = TraceReader::open(memory.bytes());
