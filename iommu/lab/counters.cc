@@ -5,11 +5,11 @@
 
 namespace remap::lab {
 
-unsigned Counters::find_row_of(std::uint16_t source) {
+unsigned Counters::row_of(std::uint16_t source) {
     if (source == no_source) return CounterTable::unit;
     const std::uint32_t wanted = std::uint32_t{source} + 1;
     for (unsigned i = 0; i < CounterTable::devices; ++i) {
-        const unsigned row = (first_row_of(source) + i) % CounterTable::devices;
+        const unsigned row = (source + i) % CounterTable::devices;
         std::uint32_t there = sources_[row].load(std::memory_order_relaxed);
         if (there == 0 && sources_[row].compare_exchange_strong(there, wanted, std::memory_order_relaxed)) return row;
         if (there == wanted) return row;

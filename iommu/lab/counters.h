@@ -74,12 +74,7 @@ public:
     }
 
     // A device's row, which is given to it when it is first asked for. A source id that is no device's has the unit's.
-    unsigned row_of(std::uint16_t source) {
-        const unsigned first = first_row_of(source);
-        if (sources_[first].load(std::memory_order_relaxed) == std::uint32_t{source} + 1) [[likely]]
-            return first;
-        return find_row_of(source);
-    }
+    unsigned row_of(std::uint16_t source);
 
     // Of a row below CounterTable::devices: the device that has it, if one does.
     std::optional<std::uint16_t> source_of(unsigned row) const;
@@ -97,9 +92,6 @@ private:
     struct Share {
         std::array<Row, CounterTable::rows> by_row{};
     };
-
-    static unsigned first_row_of(std::uint16_t source) { return source % CounterTable::devices; }
-    unsigned find_row_of(std::uint16_t source);
 
     std::array<std::atomic<std::uint32_t>, CounterTable::devices> sources_{};  // as in the table
     std::array<Share, iommu::thread_slots> shares_{};

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
 namespace remap::lab {
 
@@ -55,16 +54,14 @@ struct TraceRecord {
                 event.detail,
                 event.code};
     }
+
     // By the one thread that may write it now (Boehm, "Can seqlocks get along with programming language memory
     // models?", 2012: the fence keeps the words behind the mark). The time and the lane are the writer's to say.
     void write(std::uint64_t number, std::uint64_t time, std::uint32_t lane, const Words& source) {
         sequence.store(writing(number), std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_release);
         words[0].store(time, std::memory_order_relaxed);
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (words[I + 1].store(source[I + 1], std::memory_order_relaxed), ...);
-        }
-        (std::make_index_sequence<last_word - 1>());
+        for (std::size_t i = 1; i < last_word; ++i) words[i].store(source[i], std::memory_order_relaxed);
         words[last_word].store(static_cast<std::uint32_t>(source[last_word]) | std::uint64_t{lane} << 32,
                                std::memory_order_relaxed);
         sequence.store(written(number), std::memory_order_release);
