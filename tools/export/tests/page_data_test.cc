@@ -84,7 +84,7 @@ TEST(PageData, AFloodOfFaultsIsBoundedAndNothingIsUncounted) {
 TEST(PageData, TheMapSaysWhereEachPageLedAndWhoseItIs) {
     const auto data = data_of(sample::small());
     const auto& gpu = data["spaces"][0];
-    EXPECT_STREQ(gpu["owner"].GetString(), "00:02.0 remap-gpu");
+    EXPECT_STREQ(gpu["owner"].GetString(), "00:02.0 GPU");
     const auto& first = gpu["used"][0];
     EXPECT_EQ(first[9].GetInt(), -1) << "still mapped";
     EXPECT_STREQ(first[0].GetString(), "0x100000");

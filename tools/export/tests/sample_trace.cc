@@ -108,7 +108,7 @@ void add_round(Machine& machine, std::uint64_t round) {
 TraceContext context() {
     TraceContext context;
     context.machine = "qemu-4711";
-    context.devices = {{gpu, "remap-gpu"}, {disk, "nvme"}};
+    context.devices = {{gpu, "GPU"}};  // of others no trace has a name
     context.callbacks = {{3, "DxgkCbCreatePhysicalMemoryObject"}};
     context.object_sorts = {{1, "allocation"}, {2, "command channel"}};
     context.rules = {{0, "writes to the ring are refused", R"({"when": {"on": "translation"}, "do": {"fault": 5}})", 1},
@@ -154,7 +154,7 @@ Trace large(std::size_t events) {
 Trace empty() { return {{}, {}}; }
 
 Trace unmaps() {
-    Trace trace{{}, {.machine = "qemu-4711", .devices = {{gpu, "remap-gpu"}}}};
+    Trace trace{{}, {.machine = "qemu-4711", .devices = {{gpu, "GPU"}}}};
     const auto add = [&](std::uint64_t nanoseconds, Event event) {
         event.time = 7'000'000 + nanoseconds;
         event.source = gpu;
