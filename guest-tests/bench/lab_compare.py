@@ -28,13 +28,13 @@ WORK = [
 ]
 
 
-def measure(args):
+def measure(args, work=None):
     """Of each kind of work and each machine: nanoseconds that a copy takes, for each round."""
     args.pages, args.accel = PAGES, None
     makers = (lambda name=name, options=options: machines.Guest(name, ["remap-iommu" + options, "remap-gpu"], args)
               for name, options in LABS)
     return side_by_side.run(makers, args.json, lambda guests: side_by_side.measure(
-        guests, WORK, args.rounds, lambda guest, request: guest.ask(*request),
+        guests, work or WORK, args.rounds, lambda guest, request: guest.ask(*request),
         lambda guest, request: compare.again(guest, request[-1])))
 
 
